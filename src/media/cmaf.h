@@ -20,7 +20,7 @@ std::uint32_t timescale_of(const Format& format);
 SharedBytes write_init_section(const Format& format, std::string_view language);
 
 struct Sample {
-  std::uint32_t duration = 0;          // Ticks.
+  std::uint32_t duration = 0;           // Ticks.
   std::int32_t composition_offset = 0;  // pts - dts in ticks; may be negative (trun version 1).
   bool is_keyframe = false;
   SharedBytes payload;
