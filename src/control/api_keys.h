@@ -1,0 +1,89 @@
+// API keys and their tokens: how a program shows that it may use the REST API.
+//
+// An API key is an id and a secret. Whoever has both makes tokens (HS256 JSON Web Tokens, "iss" = the key's
+// id) that live for a while and may do less than the key. The server checks the token and never sees the
+// secret travel; it does keep it (see ApiKey), because HS256 is symmetric.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "control/refusal.h"
+#include "control/store.h"
+#include "crypto/jwt.h"
+#include "crypto/random.h"
+
+namespace stoa::control {
+
+inline constexpr std::size_t kApiKeysMax = 1'000;
+
+inline constexpr const char* kScopeAll = "*";
+inline constexpr const char* kScopeChannelsRead = "channels:read";
+inline constexpr const char* kScopeChannelsWrite = "channels:write";
+// One of the three above.
+bool is_scope(std::string_view text);
+// True when `granted` holds `scope` or "*".
+bool has_scope(const std::vector<std::string>& granted, std::string_view scope);
+
+// Who asks, once believed.
+struct Principal {
+  std::string key_id;
+  std::string subject;
+  std::vector<std::string> scopes;  // Of the token, as far as its key has them too.
+
+  bool may(std::string_view scope) const { return has_scope(scopes, scope); }
+};
+
+enum class AuthRefusal : std::uint8_t {
+  kBadToken,  // No token of ours: malformed, wrongly signed, of an unknown key.
+  kExpired,
+  kNotYetValid,
+  kLivesTooLong,  // Further ahead than the server allows, or without an end.
+  kRevokedKey,
+  kStoreUnavailable,
+};
+const char* name_of(AuthRefusal refusal);
+
+class ApiKeys {
+ public:
+  struct Options {
+    crypto::JwtPolicy tokens;
+    // Keys that are in no database: the public one of --dev, those of the config file.
+    std::vector<ApiKey> fixed;
+  };
+
+  ApiKeys(Store& store, Options options, crypto::RandomFill fill = crypto::fill_random)
+      : store_(store), options_(std::move(options)), fill_(std::move(fill)) {}
+
+  // Makes a key with a new id and secret. No scopes is refused; "*" is all.
+  Result<ApiKey, Refusal> create(WallTime now, std::string_view label,
+                                 const std::vector<std::string>& scopes);
+  Result<std::optional<ApiKey>, Refusal> find(std::string_view id);
+  Result<std::vector<ApiKey>, Refusal> list();  // Without the fixed ones, with the revoked ones.
+  Result<void, Refusal> revoke(WallTime now, std::string_view id);
+
+  // Believes a token or says why not.
+  Result<Principal, AuthRefusal> authenticate(WallTime now, std::string_view token);
+
+ private:
+  Store& store_;
+  Options options_;
+  crypto::RandomFill fill_;
+};
+
+struct TokenWish {
+  std::vector<std::string> scopes;  // None: all that the key has.
+  Duration lifetime = Duration::seconds(3600);
+  std::string subject;  // Whom it is for; written to logs, may be empty.
+};
+// A token of `key` (`stoa token`). Refuses scopes that the key has not (kBadScope), and lifetimes under a
+// second or over `lifetime_max` (kBadLifetime), since the server would.
+Result<std::string, Refusal> make_token(WallTime now, const ApiKey& key, const TokenWish& wish,
+                                        Duration lifetime_max = crypto::JwtPolicy().lifetime_max);
+
+}  // namespace stoa::control

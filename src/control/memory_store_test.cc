@@ -1,0 +1,37 @@
+#include "control/memory_store.h"
+
+#include "control/store_contract_test.h"
+
+namespace stoa::control {
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(Memory, StoreContract, ::testing::Values([]() -> std::unique_ptr<Store> {
+                           return std::make_unique<MemoryStore>();
+                         }),
+                         [](const auto&) { return "store"; });
+
+TEST(MemoryStore, refuses_everything_while_it_is_unavailable) {
+  MemoryStore store;
+  store.set_unavailable(true);
+  const StoreRefusal gone = StoreRefusal::kUnavailable;
+  EXPECT_EQ(store.create_channel({}).error(), gone);
+  EXPECT_EQ(store.find_channel("a").error(), gone);
+  EXPECT_EQ(store.list_channels("", 1).error(), gone);
+  EXPECT_EQ(store.count_channels().error(), gone);
+  EXPECT_EQ(store.update_channel({}).error(), gone);
+  EXPECT_EQ(store.delete_channel("a").error(), gone);
+  EXPECT_EQ(store.create_stream_key({}).error(), gone);
+  EXPECT_EQ(store.find_stream_key({}).error(), gone);
+  EXPECT_EQ(store.list_stream_keys("a").error(), gone);
+  EXPECT_EQ(store.revoke_stream_key("a", "b", {}, 1).error(), gone);
+  EXPECT_EQ(store.touch_stream_key("a", {}).error(), gone);
+  EXPECT_EQ(store.create_api_key({}).error(), gone);
+  EXPECT_EQ(store.find_api_key("a").error(), gone);
+  EXPECT_EQ(store.list_api_keys().error(), gone);
+  EXPECT_EQ(store.revoke_api_key("a", {}).error(), gone);
+  store.set_unavailable(false);
+  EXPECT_TRUE(store.list_api_keys());
+}
+
+}  // namespace
+}  // namespace stoa::control
