@@ -1,0 +1,241 @@
+// One broadcast of one channel: takes the tracks of its sources (encoders), puts one of them on air, and
+// makes the immutable snapshots that viewers are served from (live/snapshot.h).
+//
+// A Channel lives for one broadcast: from the first source until end(), or until no source has been there
+// for the grace time. Then its last snapshot (with EXT-X-ENDLIST) stays good, and a new Channel, with a new
+// broadcast name, serves the next.
+//
+// All renditions stand on one timeline that starts at 0 with the first keyframe, and are cut on one grid.
+// When the encoder is away, time goes on in GAP parts. When another source, or the same one again, goes on
+// air, or its clock jumps, or a decoder needs new parameters, all renditions get a discontinuity.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/metric.h"
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "live/grid.h"
+#include "live/packager.h"
+#include "live/snapshot.h"
+#include "live/source.h"
+
+namespace stoa::live {
+
+struct ChannelConfig {
+  // What is wanted; the broadcast may take a longer one so that whole frames fit (see choose_part_target).
+  Duration part_target = Duration::milliseconds(334);  // 0.1 s to 1 s.
+  Duration segment_target = Duration::seconds(2);      // At most target_duration_s.
+  std::uint32_t target_duration_s = 4;                 // Keyframes farther apart are cut between.
+  Duration grace = Duration::seconds(30);              // How long an encoder may be away.
+  Duration stall = Duration::milliseconds(1'500);  // A connected source may be silent so long without a GAP.
+  Duration standby_after = Duration::seconds(1);   // Silence after which a standby goes on air.
+  Duration switch_back_after = Duration::seconds(3);       // How long a better source must be steady.
+  Duration track_silence = Duration::milliseconds(1'200);  // Behind the others by this, a track is filled.
+  PackagerLimits packager;
+  SourceConfig source;
+};
+inline constexpr int kSourcesMax = 4;
+inline constexpr int kRenditionsMax = 16;
+inline constexpr std::size_t kHeldFramesMax = 256;  // Of one audio track, waiting for the video's decision.
+inline constexpr Duration kHoldMax = Duration::milliseconds(300);  // So long sound waits for pictures.
+
+// PART-TARGET for tracks with these frame durations: near `wanted`, whole milliseconds, and such that whole
+// frames fill at least 85 % of it in every track (rule L4). Zero durations are passed over.
+Duration choose_part_target(Duration wanted, std::span<const Duration> frame_durations);
+
+struct SourceOffer {
+  int priority = 0;         // 0 is the primary; a larger number is a backup.
+  std::string description;  // For events: the encoder's name and version.
+};
+
+enum class SourceDropReason : std::uint8_t {
+  kTakenOver,  // A newer source of the same priority.
+  kTooManySources,
+  kBroadcastEnded,
+};
+const char* name_of(SourceDropReason reason);
+
+enum class ChannelEventKind : std::uint8_t {
+  kLive,
+  kInterrupted,
+  kResumed,
+  kSourceSwitched,
+  kDiscontinuity,
+  kGap,
+  kKeyframeIntervalTooLong,
+  kRenditionMisaligned,
+  kTrackRefused,
+  kEnded,
+};
+const char* name_of(ChannelEventKind kind);
+
+struct SnapshotReady {
+  std::shared_ptr<const ChannelSnapshot> snapshot;
+};
+struct SourceDropped {  // Its session should be closed; nothing from it is taken any more.
+  SourceId source;
+  SourceDropReason reason;
+};
+struct ChannelEvent {
+  ChannelEventKind kind;
+  std::string text;
+};
+struct BroadcastEnded {};
+using ChannelOutput = std::variant<SnapshotReady, SourceDropped, ChannelEvent, BroadcastEnded>;
+using ChannelOutputs = Outbox<ChannelOutput>;
+
+struct ChannelStats {
+  std::uint64_t frames_late = 0;          // Their time was filled with GAP already.
+  std::uint64_t frames_undecodable = 0;   // Before a keyframe.
+  std::uint64_t frames_refused = 0;       // By the timeline.
+  std::uint64_t frames_rate_limited = 0;  // Discontinuities came too fast.
+  std::uint64_t tracks_refused = 0;
+  std::uint64_t discontinuities = 0;
+  std::uint64_t source_switches = 0;
+  std::uint64_t interruptions = 0;
+  std::uint64_t forced_cuts = 0;
+};
+
+class Channel {
+ public:
+  // `rng` names the broadcast.
+  Channel(std::string name, const ChannelConfig& config, Rng rng);
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  void handle_source_started(Timestamp now, WallTime wall, SourceId id, const SourceOffer& offer,
+                             ChannelOutputs& out);
+  void handle_event(Timestamp now, WallTime wall, SourceId id, const media::TrackEvent& event,
+                    ChannelOutputs& out);
+  void handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
+  void end(Timestamp now, WallTime wall, ChannelOutputs& out);  // The operator ends the broadcast.
+  void handle_deadline(Timestamp now, WallTime wall, ChannelOutputs& out);
+  Timestamp next_deadline() const { return deadline_; }
+
+  const std::shared_ptr<const ChannelSnapshot>& snapshot() const { return snapshot_; }
+  const std::string& name() const { return name_; }
+  const std::string& broadcast() const { return broadcast_; }
+  bool has_ended() const { return state_ == ChannelState::kEnded; }
+  ChannelState state() const { return state_; }
+  const ChannelStats& stats() const { return stats_; }
+  std::optional<SourceId> source_on_air() const;
+  // Frozen when the broadcast goes live.
+  const PlaylistLimits& playlist_limits() const { return playlist_limits_; }
+  void append_metrics(MetricSamples& samples) const;
+
+ private:
+  struct HeldFrame {
+    ChannelFrame frame;
+    std::shared_ptr<const media::Format> format;
+    Timestamp arrived;
+  };
+  // A rendition and the track that feeds it.
+  struct Lane {
+    Lane(Packager p) : packager(std::move(p)) {}
+    Packager packager;
+    std::optional<media::TrackId> track;  // Of the source on air.
+    bool is_silent = false;               // Its time is filled with GAP until frames come again.
+    bool waits_for_keyframe = false;
+    bool is_joining = false;  // Starts with a segment that begins after `joins_after`.
+    bool is_listed = false;   // In the multivariant playlist.
+    bool was_misaligned = false;
+    std::uint64_t joins_after = 0;
+    Duration frame_duration;              // Last nominal one.
+    Duration shift;                       // Its clock stood still while others' went on.
+    std::optional<Timestamp> late_since;  // All its frames since came too late.
+    std::deque<HeldFrame> held;
+    std::shared_ptr<const Rendition> snapshot;
+    std::uint64_t advertised_peak = 0;
+    std::uint64_t advertised_mean = 0;
+  };
+
+  // Sources (channel.cc).
+  Source* find_source(SourceId id);
+  void handle_frame(Timestamp now, WallTime wall, Source& source, const media::TrackFrame& frame,
+                    ChannelOutputs& out);
+  void settle(Timestamp now, WallTime wall, ChannelOutputs& out);
+  void choose_source(Timestamp now, WallTime wall, ChannelOutputs& out);
+  void put_on_air(Timestamp now, WallTime wall, Source& source, ChannelOutputs& out);
+  void begin_broadcast(const Source& source, const std::deque<SourceFrame>& frames, Duration first,
+                       ChannelOutputs& out);
+  void resume(Timestamp now, ChannelOutputs& out);
+  void bind_tracks(const Source& source, ChannelOutputs& out);
+  Lane* bind_track(const Source& source, media::TrackId track, ChannelOutputs& out);
+  void remove_source(SourceId id);
+  void finish(ChannelOutputs& out);
+  void update_deadline(Timestamp now);
+  void emit(ChannelEventKind kind, std::string text, ChannelOutputs& out);
+  void warn(const char* warning);
+
+  // Renditions (channel_lanes.cc).
+  void deliver(const SourceFrame& frame, ChannelOutputs& out);
+  void place(Lane& lane, const ChannelFrame& frame, const std::shared_ptr<const media::Format>& format,
+             Timestamp now, ChannelOutputs& out);
+  bool join(Lane& lane, const ChannelFrame& frame);
+  void handle_late(Lane& lane, const SourceFrame& frame, ChannelOutputs& out);
+  bool must_hold(const Lane& lane, const ChannelFrame& frame) const;
+  void release_held(Timestamp now, ChannelOutputs& out);
+  bool change_format(Lane& lane, const ChannelFrame& frame,
+                     const std::shared_ptr<const media::Format>& format, Timestamp now, ChannelOutputs& out);
+  bool decide_boundary(Lane& lane, const ChannelFrame& frame, ChannelOutputs& out);
+  bool is_at(Lane& lane, const ChannelFrame& frame, const Boundary& boundary, ChannelOutputs& out);
+  void enter_segment(Lane& lane, const Boundary& boundary, Duration until);
+  // Everything after stands at the returned time, which is `at` or later, behind a discontinuity.
+  Duration break_timeline(Timestamp now, Duration at, const char* why, ChannelOutputs& out);
+  Duration finish_parts(ChannelOutputs& out);
+  // GAP up to `until` if more than `tolerance` is missing, through all boundaries before it.
+  void fill(Lane& lane, Duration until, Duration tolerance);
+  void catch_up(Lane& lane);
+  void fill_silent(ChannelOutputs& out);
+  void fill_absence(Timestamp now, ChannelOutputs& out);
+  bool has_leading_video() const;
+  Lane* find_lane(media::TrackId track);
+  Duration end() const;
+  Timestamp gap_due() const;
+
+  // Snapshots (channel_publish.cc).
+  void publish(ChannelOutputs& out);
+  bool update_multivariant();
+
+  std::string name_;
+  ChannelConfig config_;
+  std::string broadcast_;
+  ChannelState state_ = ChannelState::kOffline;
+  Timestamp deadline_ = Timestamp::never();
+
+  std::vector<std::unique_ptr<Source>> sources_;
+  Source* on_air_ = nullptr;             // One of sources_.
+  Duration offset_;                      // Source timeline + offset_ = channel timeline.
+  std::uint32_t epoch_ = 0;              // Of the source on air.
+  std::optional<Timestamp> away_since_;  // No source, or the one on air stalls; the grace time runs.
+  Timestamp gap_from_;                   // No GAP before this while a new source gets ready.
+  bool is_filling_ = false;              // GAP parts are being made.
+  std::optional<Timestamp> last_discontinuity_at_;
+
+  PlaylistLimits playlist_limits_;
+  media::ClockMap arrival_;  // Channel timeline -> monotonic time.
+  media::ClockMap wall_;     // Channel timeline -> UTC.
+  WallTime started_at_;
+  Grid grid_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  Duration video_frontier_;  // Latest decode time of any video.
+  Duration not_before_;      // Frames before this belong to a timeline that was left.
+  bool cut_at_next_keyframe_ = false;
+  Timestamp last_placed_at_;
+
+  SharedBytes multivariant_;
+  std::vector<std::string> warnings_;
+  bool has_news_ = false;
+  std::shared_ptr<const ChannelSnapshot> snapshot_;
+  ChannelStats stats_;
+};
+
+}  // namespace stoa::live

@@ -1,0 +1,87 @@
+// Snapshots of a channel.
+#include <algorithm>
+#include <utility>
+
+#include "live/channel.h"
+
+namespace stoa::live {
+namespace {
+
+constexpr std::uint64_t kPartsToBeListed = 3;
+
+std::uint64_t rounded_up(std::uint64_t rate) { return (rate + rate / 10) / 1'000 * 1'000 + 1'000; }
+
+}  // namespace
+
+// Writes the multivariant playlist again if a rendition came in or a bit rate left what is advertised.
+// True if the set of renditions changed.
+bool Channel::update_multivariant() {
+  bool is_first = multivariant_.empty();
+  if (is_first && !std::ranges::all_of(lanes_, [](const auto& lane) {
+        return lane->is_joining || lane->packager.parts_made() >= kPartsToBeListed;
+      }))
+    return false;
+  bool has_joined = false, has_new_rate = false;
+  for (auto& lane : lanes_) {
+    const Packager& packager = lane->packager;
+    if (packager.parts_made() < kPartsToBeListed) continue;
+    if (!lane->is_listed) has_joined = lane->is_listed = true;
+    std::uint64_t peak = packager.peak_bitrate(), mean = packager.mean_bitrate();
+    bool is_off = peak > lane->advertised_peak || peak * 3 < lane->advertised_peak ||
+                  mean > lane->advertised_mean * 5 / 4 || mean * 5 / 4 < lane->advertised_mean;
+    if (!is_off) continue;
+    has_new_rate = true;
+    if (peak > lane->advertised_peak || peak * 3 < lane->advertised_peak)
+      lane->advertised_peak = rounded_up(peak);
+    lane->advertised_mean = mean;
+  }
+  if (!has_joined && !has_new_rate) return false;
+  std::vector<VariantFacts> video, audio;
+  for (const auto& lane : lanes_) {
+    if (!lane->is_listed) continue;
+    const Packager& packager = lane->packager;
+    double rate = packager.format()->frame_rate();
+    if (rate <= 0 && lane->frame_duration > Duration()) rate = 1 / lane->frame_duration.as_seconds();
+    VariantFacts facts{.name = packager.name(),
+                       .label = packager.label(),
+                       .language = packager.language(),
+                       .format = packager.format().get(),
+                       .frame_rate = rate,
+                       .bandwidth = lane->advertised_peak,
+                       .average_bandwidth = lane->advertised_mean};
+    (packager.kind() == media::Kind::kVideo ? video : audio).push_back(facts);
+  }
+  if (video.empty() && audio.empty()) return false;
+  multivariant_ = SharedBytes(write_multivariant(broadcast_, video, audio));
+  has_news_ = true;
+  return has_joined;
+}
+
+void Channel::publish(ChannelOutputs& out) {
+  bool has_rendition_news =
+      std::ranges::any_of(lanes_, [](const auto& lane) { return lane->packager.has_news(); });
+  if (!has_rendition_news && !has_news_) return;
+  bool all_again = has_rendition_news && update_multivariant();
+  std::vector<RenditionReport> reports;
+  for (auto& lane : lanes_) {
+    if (!lane->packager.has_news() && !(all_again && lane->snapshot)) continue;
+    reports.clear();
+    for (const auto& other : lanes_)
+      if (other != lane && other->is_listed) reports.push_back(other->packager.report());
+    lane->snapshot = lane->packager.take_snapshot(reports);
+  }
+  auto snapshot = std::make_shared<ChannelSnapshot>();
+  snapshot->channel = name_;
+  snapshot->broadcast = broadcast_;
+  snapshot->state = state_;
+  snapshot->started_at = started_at_;
+  snapshot->multivariant = multivariant_;
+  for (const auto& lane : lanes_)
+    if (lane->snapshot) snapshot->renditions.push_back(lane->snapshot);
+  snapshot->warnings = warnings_;
+  snapshot_ = std::move(snapshot);
+  has_news_ = false;
+  out.push(SnapshotReady{snapshot_});
+}
+
+}  // namespace stoa::live
