@@ -150,6 +150,20 @@ Result<Picture, CodecRefusal> read_hevc_picture(Bytes record) {
   return sps.picture;
 }
 
+Buffer with_complete_hevc_arrays(Bytes record) {
+  Buffer complete(record.begin(), record.end());
+  ByteReader reader(record);
+  reader.skip(kHeaderBytes);
+  unsigned arrays = reader.u8();
+  for (unsigned i = 0; i < arrays && reader.ok(); ++i) {
+    std::size_t at = reader.offset();
+    if (is_set(reader.u8() & 0x3f) && reader.ok()) complete[at] |= 0x80;
+    unsigned count = reader.u16();
+    for (unsigned j = 0; j < count && reader.ok(); ++j) reader.skip(reader.u16());
+  }
+  return complete;
+}
+
 Result<std::shared_ptr<const Format>, CodecRefusal> make_hevc_format(SharedBytes record) {
   STOA_TRY(Config config, parse_config(record.bytes()));
   STOA_TRY(HevcSps sps, read_sps(config));

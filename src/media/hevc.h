@@ -13,6 +13,9 @@ namespace stoa::media {
 // the first one counts.
 Result<std::shared_ptr<const Format>, CodecRefusal> make_hevc_format(SharedBytes config);
 Result<Picture, CodecRefusal> read_hevc_picture(Bytes config);
+// The record with its parameter set arrays marked complete, as the sample entry hvc1 calls for (§8.4.1.1);
+// what does not read as a record comes back as it is.
+Buffer with_complete_hevc_arrays(Bytes config);
 Result<AccessUnitFacts, CodecRefusal> inspect_hevc(const Format& format, Bytes access_unit);
 
 }  // namespace stoa::media

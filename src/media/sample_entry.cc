@@ -1,7 +1,8 @@
 #include "media/sample_entry.h"
 
-#include <algorithm>
 #include <string_view>
+
+#include "media/hevc.h"
 
 namespace stoa::media {
 namespace {
@@ -50,7 +51,11 @@ void write_video_entry(BoxWriter& w, const Format& format, const Picture& pictur
   w.u16(0xffff);
   {
     auto config = w.box(names.config);
-    w.bytes(format.config.bytes());
+    if (format.codec == Codec::kHevc) {
+      w.bytes(with_complete_hevc_arrays(format.config.bytes()));
+    } else {
+      w.bytes(format.config.bytes());
+    }
   }
   if (picture.colour) write_colour(w, *picture.colour);
   if (picture.pixel_width != picture.pixel_height) {

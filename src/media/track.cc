@@ -17,7 +17,8 @@ const char* name_of(Codec codec) {
 }
 
 bool Format::is_same_as(const Format& other) const {
-  return codec == other.codec && std::ranges::equal(config.bytes(), other.config.bytes());
+  return codec == other.codec && width == other.width && height == other.height &&
+         std::ranges::equal(config.bytes(), other.config.bytes());
 }
 
 }  // namespace stoa::media
