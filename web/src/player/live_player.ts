@@ -1,0 +1,648 @@
+// One video element playing one live channel: hls.js where the browser has Media Source Extensions, the
+// browser's own HLS otherwise. It joins the pure parts (latency, stalls, recovery) to the real things and
+// offers a view that changes only when something to be drawn has changed.
+
+import type Hls from 'hls.js';
+import type { ErrorData, FragLoadedData, Level, ManifestParsedData, MediaPlaylist } from 'hls.js';
+import { formatBitrate, formatChannels, formatLanguage, formatResolution } from '../lib/format';
+import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
+import { hlsConfigFor } from './hls_config';
+import { LatencyKeeper } from './latency';
+import { forwardBufferOf, History, RateMeter } from './meters';
+import { Recovery, type ErrorKind } from './recovery';
+import { StallWatch } from './stall';
+import type { PlayerEvent, PlayerStats } from './stats';
+
+type HlsModule = typeof import('hls.js');
+
+const canUseMediaSource = (): boolean => 'MediaSource' in window || 'ManagedMediaSource' in window;
+// Begins to load together with the page, not when the first player is made.
+const hlsModule: Promise<HlsModule> | null = canUseMediaSource() ? import('hls.js') : null;
+
+export interface Choice {
+  id: number;
+  label: string;
+}
+
+export interface PlayerView {
+  status: 'starting' | 'playing' | 'paused' | 'stalled' | 'ended' | 'failed';
+  hasFrame: boolean; // Something was shown since the player was made.
+  isFollowing: boolean;
+  delayS: number | null; // Rounded to what is shown.
+  isAudioOnly: boolean;
+  levels: readonly Choice[]; // Best first; empty when there is no choice.
+  level: number; // The one chosen by the viewer; -1: automatic.
+  playingLevel: number;
+  audioTracks: readonly Choice[];
+  audioTrack: number;
+  needsUnmute: boolean; // The browser allowed only a silent start.
+  needsPlay: boolean; // It allowed no start at all.
+}
+
+const kTickMs = 200;
+const kFollowWithinS = 3; // A viewer this near the target is one who wants to be live.
+const kEventsMax = 12;
+
+const initialView: PlayerView = {
+  status: 'starting',
+  hasFrame: false,
+  isFollowing: true,
+  delayS: null,
+  isAudioOnly: false,
+  levels: [],
+  level: -1,
+  playingLevel: -1,
+  audioTracks: [],
+  audioTrack: -1,
+  needsUnmute: false,
+  needsPlay: false,
+};
+
+export interface PlayerOptions {
+  url: string;
+  clockOffsetMs: () => number;
+  onTrouble: () => void; // The channel may have gone: ask the server.
+  onEnded: () => void; // Everything was played and the playlist has ended.
+}
+
+const nowS = (): number => performance.now() / 1000;
+
+export class LivePlayer {
+  private hls: Hls | null = null;
+  private module: HlsModule | null = null;
+  private readonly latency = new LatencyKeeper();
+  private readonly stall = new StallWatch();
+  private readonly recovery = new Recovery();
+  private readonly frames = new RateMeter();
+  private readonly bytes = new RateMeter(5);
+  private readonly aborter = new AbortController();
+  private readonly listeners = new Set<() => void>();
+  private view: PlayerView = initialView;
+  private ticker: number | null = null;
+  private restartTimer: number | null = null;
+  private isDestroyed = false;
+  private isFollowing = true;
+  private hasStarted = false; // Has played since the source was (re)loaded.
+  private wantsPlay = true;
+  private mutedByUs = false;
+  private lastPosition = 0;
+  private lastTroubleS = -Infinity;
+
+  private jumps = 0;
+  private restarts = 0;
+  private bytesReceived = 0;
+  private partsLoaded = 0;
+  private segmentsLoaded = 0;
+  private playlistsLoaded = 0;
+  private lastLoadMs: number | null = null;
+  private lastSequence = '';
+  private loadStartedMs: number | null = null;
+  private manifestLoadedMs: number | null = null;
+  private firstFrameMs: number | null = null;
+  private events: PlayerEvent[] = [];
+  readonly delays = new History(120); // One a second, for the drawing in the statistics panel.
+  readonly buffers = new History(120);
+  private lastHistoryS = -Infinity;
+
+  constructor(
+    readonly video: HTMLVideoElement,
+    private readonly options: PlayerOptions,
+  ) {
+    const preferences = readPreferences(browserStore());
+    video.volume = preferences.volume;
+    video.muted = preferences.isMuted;
+    this.listenToVideo();
+    window.stoa = { hls: null, video, stats: () => this.stats() };
+    this.ticker = window.setInterval(() => this.tick(), kTickMs);
+    void this.load();
+  }
+
+  destroy(): void {
+    this.isDestroyed = true;
+    this.aborter.abort();
+    if (this.ticker !== null) window.clearInterval(this.ticker);
+    if (this.restartTimer !== null) window.clearTimeout(this.restartTimer);
+    this.rememberBandwidth();
+    this.hls?.destroy();
+    this.hls = null;
+    this.video.removeAttribute('src');
+    this.video.load();
+    if (window.stoa?.video === this.video) delete window.stoa;
+    this.listeners.clear();
+  }
+
+  // For useSyncExternalStore.
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+  readonly getView = (): PlayerView => this.view;
+
+  // --- What a viewer can ask for.
+
+  togglePlay(): void {
+    if (this.video.paused) void this.play();
+    else this.video.pause();
+  }
+
+  async play(): Promise<void> {
+    this.wantsPlay = true;
+    await this.tryPlay();
+  }
+
+  toggleMute(): void {
+    if (this.view.needsUnmute) this.unmute();
+    else this.video.muted = !this.video.muted;
+  }
+
+  unmute(): void {
+    this.mutedByUs = false;
+    this.video.muted = false;
+    if (this.video.volume === 0) this.video.volume = 0.5;
+    this.change({ needsUnmute: false });
+    if (this.video.paused) void this.play();
+  }
+
+  changeVolume(by: number): void {
+    this.video.volume = Math.min(1, Math.max(0, this.video.volume + by));
+    if (by > 0 && this.video.muted) this.unmute();
+  }
+
+  goLive(): void {
+    this.isFollowing = true;
+    this.jumpToLive();
+    if (this.video.paused) void this.play();
+    this.change({ isFollowing: true });
+  }
+
+  seekBy(seconds: number): void {
+    const { seekable } = this.video;
+    if (seekable.length === 0) return;
+    const live = this.livePosition() ?? seekable.end(seekable.length - 1);
+    const wanted = this.video.currentTime + seconds;
+    if (wanted >= live) this.goLive();
+    else this.video.currentTime = Math.max(seekable.start(0) + 0.1, wanted);
+  }
+
+  chooseLevel(id: number): void {
+    if (this.hls === null) return;
+    if (id < 0) this.hls.loadLevel = -1;
+    else this.hls.nextLevel = id;
+    this.change({ level: id });
+  }
+
+  chooseAudioTrack(id: number): void {
+    if (this.hls === null) return;
+    this.hls.audioTrack = id;
+    this.change({ audioTrack: id });
+  }
+
+  // --- Loading.
+
+  private async load(): Promise<void> {
+    this.loadStartedMs ??= performance.now();
+    this.hasStarted = false;
+    try {
+      this.module = hlsModule === null ? null : await hlsModule;
+    } catch {
+      this.module = null; // The script did not arrive; perhaps the browser can do without.
+    }
+    if (this.isDestroyed) return;
+    if (this.module?.default.isSupported() === true) {
+      this.loadWithHls(this.module);
+    } else if (this.video.canPlayType('application/vnd.apple.mpegurl') !== '') {
+      this.video.src = this.options.url;
+    } else {
+      this.fail('this browser plays no HLS');
+      return;
+    }
+    void this.tryPlay();
+  }
+
+  private loadWithHls(module: HlsModule): void {
+    const { default: HlsClass, Events } = module;
+    const hls = new HlsClass(hlsConfigFor(readPreferences(browserStore()).bandwidth));
+    this.hls = hls;
+    if (window.stoa?.video === this.video) window.stoa.hls = hls;
+    hls.on(Events.MANIFEST_PARSED, (_, data) => this.handleManifest(data));
+    hls.on(Events.LEVEL_SWITCHED, (_, { level }) => this.change({ playingLevel: level }));
+    hls.on(Events.LEVELS_UPDATED, (_, { levels }) => this.change({ levels: levelChoices(levels) }));
+    hls.on(Events.AUDIO_TRACKS_UPDATED, (_, data) => this.handleAudioTracks(data.audioTracks));
+    hls.on(Events.AUDIO_TRACK_SWITCHED, (_, { id }) => this.change({ audioTrack: id }));
+    hls.on(Events.LEVEL_LOADED, () => {
+      this.playlistsLoaded += 1;
+    });
+    hls.on(Events.FRAG_LOADED, (_, data) => this.handleFragment(data));
+    hls.on(Events.ERROR, (_, data) => this.handleError(data));
+    hls.loadSource(this.options.url);
+    hls.attachMedia(this.video);
+  }
+
+  private restartAfter(ms: number): void {
+    if (this.restartTimer !== null || this.isDestroyed) return;
+    this.restarts += 1;
+    this.log(`starting anew in ${ms} ms`, false);
+    this.rememberBandwidth();
+    this.hls?.destroy();
+    this.hls = null;
+    this.restartTimer = window.setTimeout(() => {
+      this.restartTimer = null;
+      void this.load();
+    }, ms);
+  }
+
+  private handleManifest(data: ManifestParsedData): void {
+    this.manifestLoadedMs ??= performance.now();
+    const isAudioOnly = data.levels.every((level) => !level.videoCodec && level.height === 0);
+    this.change({ levels: levelChoices(data.levels), level: -1, isAudioOnly });
+  }
+
+  private handleAudioTracks(tracks: MediaPlaylist[]): void {
+    const choices = tracks.map((track, id) => ({ id, label: audioLabelOf(track) }));
+    this.change({
+      audioTracks: choices.length > 1 ? choices : [],
+      audioTrack: this.hls?.audioTrack ?? -1,
+    });
+  }
+
+  private handleFragment({ frag, part, payload }: FragLoadedData): void {
+    if (frag.sn === 'initSegment') return;
+    const { loading } = (part ?? frag).stats;
+    this.bytesReceived += payload.byteLength;
+    this.lastLoadMs = loading.end - loading.start;
+    this.lastSequence = part === null ? String(frag.sn) : `${frag.sn}.${part.index}`;
+    if (part === null) this.segmentsLoaded += 1;
+    else this.partsLoaded += 1;
+  }
+
+  private handleError(data: ErrorData): void {
+    if (data.details !== 'bufferStalledError') this.log(data.details, data.fatal);
+    const action = this.recovery.handleError({
+      nowS: nowS(),
+      kind: errorKindOf(data.type),
+      details: data.details,
+      isFatal: data.fatal,
+    });
+    if (action.kind === 'none') return;
+    this.reportTrouble();
+    switch (action.kind) {
+      case 'recover_media':
+        this.hls?.recoverMediaError();
+        break;
+      case 'swap_audio_codec':
+        this.hls?.swapAudioCodec();
+        this.hls?.recoverMediaError();
+        break;
+      case 'restart':
+        this.restartAfter(action.afterMs);
+        break;
+      case 'give_up':
+        this.fail(data.details);
+        break;
+    }
+    void this.tryPlay();
+  }
+
+  private fail(reason: string): void {
+    this.log(reason, true);
+    this.hls?.destroy();
+    this.hls = null;
+    this.change({ status: 'failed' });
+  }
+
+  // --- The media element.
+
+  private listenToVideo(): void {
+    const { video } = this;
+    const { signal } = this.aborter;
+    const on = (name: string, run: () => void) => video.addEventListener(name, run, { signal });
+    on('playing', () => this.handlePlaying());
+    on('play', () => {
+      this.wantsPlay = true;
+      this.isFollowing = this.excessS() < kFollowWithinS;
+    });
+    on('pause', () => {
+      // The end of a stream and the removal of a source pause too; a viewer's pause has a frame to stand on.
+      if (!video.ended && this.hasStarted && video.readyState >= 2) this.wantsPlay = false;
+    });
+    on('seeking', () => {
+      const isBack = video.currentTime < this.lastPosition - 0.5;
+      const excess = this.excessS();
+      if (excess < 1) this.isFollowing = true;
+      else if (isBack && excess > kFollowWithinS) this.isFollowing = false;
+      this.lastPosition = video.currentTime;
+    });
+    on('ended', () => {
+      this.change({ status: 'ended' });
+      this.options.onEnded();
+    });
+    on('volumechange', () => {
+      if (!video.muted && this.view.needsUnmute) this.change({ needsUnmute: false });
+      if (!video.muted) this.mutedByUs = false;
+      if (!this.mutedByUs) writePreferences(browserStore(), { volume: video.volume, isMuted: video.muted });
+    });
+    on('error', () => {
+      if (this.hls !== null || video.error === null) return; // hls.js reports its own.
+      this.log(`media error ${video.error.code}`, true);
+      this.reportTrouble();
+      const action = this.recovery.restart();
+      if (action.kind === 'restart') this.restartAfter(action.afterMs);
+    });
+    on('loadeddata', () => this.noteFirstFrame());
+    document.addEventListener('visibilitychange', () => this.tick(), { signal });
+    window.addEventListener('online', () => this.hls?.startLoad(-1), { signal });
+    window.addEventListener('pagehide', () => this.rememberBandwidth(), { signal });
+  }
+
+  private noteFirstFrame(): void {
+    if (this.view.hasFrame) return;
+    const note = () => {
+      this.firstFrameMs ??= performance.now();
+      this.change({ hasFrame: true });
+    };
+    if (this.video.videoWidth > 0 && 'requestVideoFrameCallback' in this.video) {
+      this.video.requestVideoFrameCallback(note);
+    } else if (this.video.videoWidth > 0 || this.view.isAudioOnly) {
+      note();
+    }
+  }
+
+  private handlePlaying(): void {
+    this.hasStarted = true;
+    this.recovery.handlePlaying();
+    this.noteFirstFrame();
+    this.change({ needsPlay: false });
+  }
+
+  // Sound needs a gesture in most browsers: begin silently rather than not at all, and offer the sound.
+  private async tryPlay(): Promise<void> {
+    if (!this.wantsPlay || this.isDestroyed) return;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (this.isDestroyed || !(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
+      if (this.video.muted) {
+        this.change({ needsPlay: true });
+        return;
+      }
+      this.mutedByUs = true;
+      this.video.muted = true;
+      this.change({ needsUnmute: true });
+      await this.tryPlay();
+    }
+  }
+
+  // --- Keeping up with the live edge.
+
+  private holdBackS(): number | null {
+    const details = this.hls?.latestLevelDetails;
+    if (!details) return null;
+    return details.partHoldBack || details.holdBack || details.targetduration * 3;
+  }
+
+  private partTargetS(): number {
+    const details = this.hls?.latestLevelDetails;
+    return details?.partTarget || details?.targetduration || 1;
+  }
+
+  // Playhead to live edge. While the playlist stands still the edge is not taken to run ahead of it for good.
+  private latencyS(): number | null {
+    const details = this.hls?.latestLevelDetails;
+    if (!details) return null;
+    const age = Math.min(details.age, 3 * (details.partTarget || details.targetduration));
+    return details.edge + age - this.video.currentTime;
+  }
+
+  private excessS(): number {
+    const latency = this.latencyS();
+    const holdBack = this.holdBackS();
+    if (latency === null || holdBack === null) return 0;
+    return latency - this.latency.targetS(holdBack);
+  }
+
+  private livePosition(): number | null {
+    if (this.hls !== null) {
+      const position = this.hls.liveSyncPosition;
+      return position === null ? null : position - this.latency.cushion;
+    }
+    const { seekable } = this.video;
+    return seekable.length === 0 ? null : seekable.end(seekable.length - 1) - 1;
+  }
+
+  private jumpToLive(): void {
+    const position = this.livePosition();
+    if (position === null || position < this.video.currentTime + 0.2) return;
+    this.jumps += 1;
+    this.latency.handleJump(nowS());
+    this.video.currentTime = position;
+  }
+
+  private tick(): void {
+    if (this.isDestroyed) return;
+    const { video } = this;
+    const now = nowS();
+    const shouldPlay = this.hasStarted && !video.paused && !video.ended && this.restartTimer === null;
+    const live = this.livePosition();
+    const wasStalled = this.stall.isStalled;
+    const action = this.stall.handleSample({
+      nowS: now,
+      positionS: video.currentTime,
+      shouldPlay: shouldPlay && !document.hidden,
+      canJump: live !== null && live > video.currentTime + 0.5,
+    });
+    if (this.stall.isStalled && !wasStalled) {
+      this.log('stalled', false);
+      this.latency.handleStall(now, this.partTargetS());
+      this.reportTrouble();
+    }
+    this.act(action);
+    this.adjustRate(now, shouldPlay);
+    this.lastPosition = video.currentTime;
+    this.bytes.add(now, this.bytesReceived);
+    this.frames.add(now, video.getVideoPlaybackQuality?.().totalVideoFrames ?? 0);
+    this.noteFirstFrame();
+    this.refresh(now);
+  }
+
+  private act(action: ReturnType<StallWatch['handleSample']>): void {
+    if (action === 'none') return;
+    this.log(`stall: ${action}`, false);
+    this.reportTrouble();
+    if (action === 'jump') {
+      this.isFollowing = true;
+      this.jumpToLive();
+    } else if (action === 'reload') {
+      this.hls?.stopLoad();
+      this.hls?.startLoad(-1);
+    } else {
+      const restart = this.recovery.restart();
+      if (restart.kind === 'restart') this.restartAfter(restart.afterMs);
+    }
+  }
+
+  private adjustRate(now: number, shouldPlay: boolean): void {
+    const latencyS = this.latencyS();
+    const holdBackS = this.holdBackS();
+    if (latencyS === null || holdBackS === null) return;
+    const { rate, shouldJump } = this.latency.handleSample({
+      nowS: now,
+      latencyS,
+      holdBackS,
+      partTargetS: this.partTargetS(),
+      forwardBufferS: this.forwardBufferS(),
+      isPlaying: shouldPlay && !this.video.seeking && !this.stall.isStalled,
+      isFollowing: this.isFollowing,
+    });
+    if (Math.abs(this.video.playbackRate - rate) > 0.001) this.video.playbackRate = rate;
+    if (shouldJump) {
+      this.log('jump to live', false);
+      this.jumpToLive();
+    }
+  }
+
+  private forwardBufferS(): number {
+    return forwardBufferOf(rangesOf(this.video.buffered), this.video.currentTime);
+  }
+
+  private delayS(): number | null {
+    const date = this.hls === null ? this.nativeDate() : (this.hls.playingDate?.getTime() ?? null);
+    if (date === null) return null;
+    return (Date.now() + this.options.clockOffsetMs() - date) / 1000;
+  }
+
+  private nativeDate(): number | null {
+    const video = this.video as HTMLVideoElement & { getStartDate?: () => Date };
+    const start = video.getStartDate?.().getTime() ?? NaN;
+    return Number.isNaN(start) ? null : start + video.currentTime * 1000;
+  }
+
+  // --- What is drawn.
+
+  private refresh(now: number): void {
+    const { video } = this;
+    const delay = this.delayS() ?? this.latencyS();
+    if (now - this.lastHistoryS >= 1) {
+      this.lastHistoryS = now;
+      if (delay !== null && this.view.hasFrame) this.delays.add(delay);
+      this.buffers.add(this.forwardBufferS());
+    }
+    let status: PlayerView['status'] = 'playing';
+    if (this.view.status === 'failed') status = 'failed';
+    else if (video.ended) status = 'ended';
+    else if (!this.hasStarted) status = 'starting';
+    else if (video.paused) status = 'paused';
+    else if (this.stall.isStalled) status = 'stalled';
+    this.change({
+      status,
+      isFollowing: this.isFollowing && !(video.paused && this.excessS() > kFollowWithinS),
+      delayS: delay === null || !this.view.hasFrame ? null : Math.round(delay * 10) / 10,
+    });
+  }
+
+  private change(change: Partial<PlayerView>): void {
+    const next = { ...this.view, ...change };
+    const keys = Object.keys(next) as (keyof PlayerView)[];
+    if (keys.every((key) => Object.is(next[key], this.view[key]))) return;
+    this.view = next;
+    for (const listener of this.listeners) listener();
+  }
+
+  private log(text: string, isFatal: boolean): void {
+    this.events = [...this.events, { timeS: nowS(), text, isFatal }].slice(-kEventsMax);
+  }
+
+  private reportTrouble(): void {
+    const now = nowS();
+    if (now - this.lastTroubleS < 1) return;
+    this.lastTroubleS = now;
+    this.options.onTrouble();
+  }
+
+  private rememberBandwidth(): void {
+    const estimate = this.hls?.bandwidthEstimate ?? NaN;
+    if (this.partsLoaded + this.segmentsLoaded > 10 && estimate > 0) {
+      writePreferences(browserStore(), { bandwidth: Math.round(estimate) });
+    }
+  }
+
+  stats(): PlayerStats {
+    const { hls, video } = this;
+    const details = hls?.latestLevelDetails ?? null;
+    const level = hls === null ? undefined : hls.levels[Math.max(0, hls.currentLevel)];
+    const quality = video.getVideoPlaybackQuality?.();
+    const holdBack = this.holdBackS();
+    const received = this.bytes.perSecond();
+    const estimate = hls?.bandwidthEstimate ?? NaN;
+    const back = video.buffered.length === 0 ? 0 : video.currentTime - video.buffered.start(0);
+    return {
+      engine: hls === null ? 'native' : 'hls.js',
+      status: this.view.status,
+      latency: this.latencyS(),
+      targetLatency: holdBack === null ? null : this.latency.targetS(holdBack),
+      holdBack,
+      delay: this.delayS(),
+      clockOffsetMs: this.options.clockOffsetMs(),
+      playbackRate: video.playbackRate,
+      isFollowing: this.isFollowing,
+      width: video.videoWidth,
+      height: video.videoHeight,
+      videoCodec: level?.videoCodec ?? '',
+      audioCodec: level?.audioCodec ?? '',
+      framesPerSecond: this.frames.perSecond(),
+      framesDecoded: quality?.totalVideoFrames ?? 0,
+      framesDropped: quality?.droppedVideoFrames ?? 0,
+      levelBitrate: level?.bitrate || null,
+      receivedBitrate: received === null ? null : received * 8,
+      bandwidthEstimate: Number.isFinite(estimate) ? estimate : null,
+      bytesReceived: this.bytesReceived,
+      position: video.currentTime,
+      forwardBuffer: this.forwardBufferS(),
+      backBuffer: Math.max(0, back),
+      stalls: this.stall.count,
+      stalledFor: this.stall.totalS,
+      jumps: this.jumps,
+      restarts: this.restarts,
+      loadingUnit: details === null ? '' : details.partTarget > 0 ? 'parts' : 'segments',
+      partTarget: details?.partTarget || null,
+      targetDuration: details?.targetduration ?? null,
+      partsLoaded: this.partsLoaded,
+      segmentsLoaded: this.segmentsLoaded,
+      playlistsLoaded: this.playlistsLoaded,
+      lastLoadMs: this.lastLoadMs,
+      lastSequence: this.lastSequence,
+      loadStartedMs: this.loadStartedMs,
+      manifestLoadedMs: this.manifestLoadedMs,
+      firstFrameMs: this.firstFrameMs,
+      events: this.events,
+    };
+  }
+}
+
+function rangesOf(ranges: TimeRanges): { start: number; end: number }[] {
+  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }));
+}
+
+function errorKindOf(type: string): ErrorKind {
+  if (type === 'networkError') return 'network';
+  if (type === 'mediaError') return 'media';
+  return type === 'muxError' ? 'mux' : 'other';
+}
+
+function levelChoices(levels: readonly Level[]): Choice[] {
+  if (levels.length < 2) return [];
+  return levels
+    .map((level, id) => ({ id, level }))
+    .sort((a, b) => b.level.height - a.level.height || b.level.bitrate - a.level.bitrate)
+    .map(({ id, level }) => {
+      const size = formatResolution(level.width, level.height, level.frameRate);
+      return { id, label: [size, formatBitrate(level.bitrate)].filter((text) => text !== '').join(' · ') };
+    });
+}
+
+function audioLabelOf(track: MediaPlaylist): string {
+  const channels = formatChannels(Number.parseInt(track.channels ?? '', 10) || 0);
+  const language = formatLanguage(track.lang ?? '');
+  const name = track.name || language || `Track ${track.id + 1}`;
+  const extra = [name === language ? '' : language, channels].filter((text) => text !== '');
+  return extra.length === 0 ? name : `${name} (${extra.join(', ')})`;
+}

@@ -1,0 +1,291 @@
+import 'media-chrome/media-controller.js';
+import 'media-chrome/media-control-bar.js';
+import 'media-chrome/media-play-button.js';
+import 'media-chrome/media-mute-button.js';
+import 'media-chrome/media-volume-range.js';
+import 'media-chrome/media-time-range.js';
+import 'media-chrome/media-captions-button.js';
+import 'media-chrome/media-pip-button.js';
+import 'media-chrome/media-fullscreen-button.js';
+import 'media-chrome/media-loading-indicator.js';
+import './player.css';
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type RefObject } from 'react';
+import type { LiveChannel } from '../lib/api';
+import { formatDelay } from '../lib/format';
+import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
+import { Icon } from '../ui/icons';
+import { PosterArt } from '../ui/poster_art';
+import { HelpDialog } from './help';
+import { commandOf, type Command, type KeyPress } from './keys';
+import { LivePlayer, type PlayerView } from './live_player';
+import { SettingsMenu } from './menu';
+import { StatsPanel } from './stats_panel';
+
+interface Props {
+  name: string;
+  title: string;
+  url: string;
+  channel: LiveChannel | null;
+  isInterrupted: boolean;
+  isServerReachable: boolean;
+  clockOffsetMs: () => number;
+  onTrouble: () => void;
+  onEnded: () => void;
+  onTheatre: (isTheatre: boolean) => void;
+}
+
+function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): LivePlayer | null {
+  const [player, setPlayer] = useState<LivePlayer | null>(null);
+  const { url } = props;
+  const latest = useRef(props);
+  latest.current = props;
+  useEffect(() => {
+    if (video.current === null) return;
+    const made = new LivePlayer(video.current, {
+      url,
+      clockOffsetMs: () => latest.current.clockOffsetMs(),
+      onTrouble: () => latest.current.onTrouble(),
+      onEnded: () => latest.current.onEnded(),
+    });
+    setPlayer(made);
+    return () => {
+      setPlayer(null);
+      made.destroy();
+    };
+  }, [video, url]);
+  return player;
+}
+
+function focusOf(target: EventTarget | null): KeyPress['focus'] {
+  const path = target instanceof Element ? target : null;
+  if (path === null) return 'page';
+  if (path.closest('input, textarea, select, [contenteditable]')) return 'text';
+  if (path.closest('[role="menu"]')) return 'menu';
+  if (path.closest('media-volume-range, media-time-range')) return 'range';
+  if (path.closest('button, a, summary, media-play-button, media-mute-button, media-captions-button, media-pip-button, media-fullscreen-button')) {
+    return 'button';
+  }
+  return 'page';
+}
+
+function useKeys(run: (command: Command) => void): void {
+  const latest = useRef(run);
+  latest.current = run;
+  useEffect(() => {
+    const handle = (event: KeyboardEvent) => {
+      if (document.querySelector('dialog[open]') !== null) return;
+      const command = commandOf({
+        key: event.key,
+        hasModifier: event.ctrlKey || event.altKey || event.metaKey,
+        focus: focusOf(event.target),
+      });
+      if (command === null || (event.repeat && command.kind !== 'seek' && command.kind !== 'volume')) return;
+      event.preventDefault();
+      latest.current(command);
+    };
+    document.addEventListener('keydown', handle);
+    return () => document.removeEventListener('keydown', handle);
+  }, []);
+}
+
+function LiveButton({ player, view }: { player: LivePlayer; view: PlayerView }) {
+  const isLive = view.isFollowing && view.status !== 'paused' && view.hasFrame;
+  return (
+    <button
+      type="button"
+      className={isLive ? 'live_button is_live' : 'live_button'}
+      onClick={() => player.goLive()}
+      aria-label={isLive ? `Live, ${formatDelay(view.delayS)} behind` : `Go to live, ${formatDelay(view.delayS)} behind`}
+      title={isLive ? 'Playing live' : 'Go to live'}
+    >
+      <span className="dot" aria-hidden="true" />
+      Live
+      <span className="delay">{formatDelay(view.delayS)}</span>
+    </button>
+  );
+}
+
+function Banner({ view, props }: { view: PlayerView; props: Props }) {
+  let text = '';
+  if (view.status === 'failed') text = '';
+  else if (props.isInterrupted) text = 'The broadcast is interrupted. It goes on here as soon as it is back.';
+  else if (!props.isServerReachable && view.status === 'stalled') text = 'The server cannot be reached. Trying again…';
+  else if (view.status === 'stalled') text = 'Waiting for the stream…';
+  return (
+    <div className={text === '' ? 'banner is_empty' : 'banner'} role="status">
+      {text !== '' && (
+        <>
+          <Icon name="away" />
+          {text}
+        </>
+      )}
+    </div>
+  );
+}
+
+function Overlay({ player, view, props }: { player: LivePlayer | null; view: PlayerView | null; props: Props }) {
+  const isCovered = view === null || !view.hasFrame || view.isAudioOnly;
+  return (
+    <>
+      <div className={isCovered ? 'cover' : 'cover is_gone'} aria-hidden="true">
+        <PosterArt name={props.name} title={props.title} />
+        {view?.isAudioOnly === true && <p className="cover_title">{props.title}</p>}
+      </div>
+      {view?.status === 'failed' && (
+        <div className="failure" role="alert">
+          <p>This browser cannot play the stream’s format.</p>
+          <p>Another browser may: {[...new Set((props.channel?.tracks ?? []).map((t) => t.codecName))].join(', ')}</p>
+        </div>
+      )}
+      {view?.needsPlay === true && (
+        <button type="button" className="big_play" onClick={() => void player?.play()} aria-label="Play">
+          <Icon name="play" />
+        </button>
+      )}
+      {view?.needsUnmute === true && view.hasFrame && (
+        <button type="button" className="unmute" onClick={() => player?.unmute()}>
+          <Icon name="sound_off" />
+          Turn sound on
+        </button>
+      )}
+    </>
+  );
+}
+
+const kNoSubscription = () => () => {};
+
+export function Player(props: Props) {
+  const { onTheatre } = props;
+  const video = useRef<HTMLVideoElement>(null);
+  const stage = useRef<HTMLDivElement>(null);
+  const player = usePlayer(video, props);
+  const view = useSyncExternalStore(player?.subscribe ?? kNoSubscription, () => player?.getView() ?? null);
+  const [isTheatre, setTheatre] = useState(() => readPreferences(browserStore()).isTheatre);
+  const [hasStatistics, setStatistics] = useState(false);
+  const [hasMenu, setMenu] = useState(false);
+  const [hasHelp, setHelp] = useState(false);
+  const closeMenu = useCallback(() => setMenu(false), []);
+
+  useEffect(() => {
+    onTheatre(isTheatre);
+    writePreferences(browserStore(), { isTheatre });
+  }, [isTheatre, onTheatre]);
+
+  useEffect(() => {
+    if (!('mediaSession' in navigator)) return;
+    navigator.mediaSession.metadata = new MediaMetadata({ title: props.title, artist: 'Live' });
+    return () => {
+      navigator.mediaSession.metadata = null;
+    };
+  }, [props.title]);
+
+  const press = (element: string) => stage.current?.querySelector<HTMLElement>(element)?.click();
+  useKeys((command) => {
+    switch (command.kind) {
+      case 'toggle_play':
+        return player?.togglePlay();
+      case 'toggle_mute':
+        return player?.toggleMute();
+      case 'toggle_fullscreen':
+        return press('media-fullscreen-button');
+      case 'toggle_pip':
+        return press('media-pip-button');
+      case 'toggle_captions':
+        return press('media-captions-button');
+      case 'toggle_theatre':
+        return setTheatre((was) => !was);
+      case 'toggle_statistics':
+        return setStatistics((was) => !was);
+      case 'toggle_help':
+        return setHelp((was) => !was);
+      case 'go_live':
+        return player?.goLive();
+      case 'seek':
+        return player?.seekBy(command.byS);
+      case 'volume':
+        return player?.changeVolume(command.by);
+    }
+  });
+
+  const hasChoices = view !== null && (view.levels.length > 0 || view.audioTracks.length > 0);
+  return (
+    <div className="stage" id="stage" ref={stage}>
+      <media-controller
+        nohotkeys=""
+        noautoseektolive=""
+        defaultstreamtype="live"
+        fullscreenelement="stage"
+        autohide={hasMenu ? '-1' : '3'}
+        aria-label={`Player: ${props.title}`}
+      >
+        <video ref={video} slot="media" playsInline crossOrigin="anonymous" aria-label={props.title} />
+        {view?.needsPlay !== true && view?.status !== 'failed' && (
+          <media-loading-indicator slot="centered-chrome" noautohide="" loadingdelay="300" />
+        )}
+        <div className="shade" aria-hidden="true" />
+        <media-time-range aria-label="Position in the live window" />
+        <media-control-bar>
+          <media-play-button notooltip="" />
+          <media-mute-button notooltip="" />
+          <media-volume-range aria-label="Volume" />
+          {player !== null && view !== null && <LiveButton player={player} view={view} />}
+          <span className="spacer" />
+          <media-captions-button notooltip="" />
+          <button
+            type="button"
+            className="control wide_only"
+            aria-pressed={hasStatistics}
+            aria-label="Statistics"
+            title="Statistics (s)"
+            onClick={() => setStatistics((was) => !was)}
+          >
+            <Icon name="statistics" />
+          </button>
+          {hasChoices && (
+            <button
+              type="button"
+              className="control"
+              aria-haspopup="menu"
+              aria-expanded={hasMenu}
+              aria-label="Quality and sound"
+              title="Quality"
+              onClick={() => setMenu((was) => !was)}
+            >
+              <Icon name="settings" />
+            </button>
+          )}
+          <button
+            type="button"
+            className="control wide_only"
+            aria-label="Keyboard overview"
+            title="Keyboard (?)"
+            onClick={() => setHelp(true)}
+          >
+            <Icon name="help" />
+          </button>
+          <button
+            type="button"
+            className="control wide_only"
+            aria-pressed={isTheatre}
+            aria-label="Wide view"
+            title="Wide view (t)"
+            onClick={() => setTheatre((was) => !was)}
+          >
+            <Icon name="theatre" />
+          </button>
+          <media-pip-button notooltip="" />
+          <media-fullscreen-button notooltip="" />
+        </media-control-bar>
+      </media-controller>
+      <Overlay player={player} view={view} props={props} />
+      {view !== null && <Banner view={view} props={props} />}
+      {player !== null && hasStatistics && (
+        <StatsPanel player={player} channel={props.channel} onClose={() => setStatistics(false)} />
+      )}
+      {player !== null && view !== null && hasMenu && hasChoices && (
+        <SettingsMenu player={player} view={view} onClose={closeMenu} />
+      )}
+      {hasHelp && <HelpDialog onClose={() => setHelp(false)} />}
+    </div>
+  );
+}

@@ -1,0 +1,38 @@
+// All drawn here, on a grid of 24, in the colour of the text around them.
+
+const paths = {
+  sun: 'M12 7.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9M12 2v3M12 19v3M2 12h3M19 12h3M4.9 4.9 7 7M17 17l2.1 2.1M19.1 4.9 17 7M7 17l-2.1 2.1',
+  moon: 'M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5',
+  viewers: 'M2 12s3.6-7 10-7 10 7 10 7-3.6 7-10 7-10-7-10-7M12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6',
+  clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3.5 2',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  check: 'M5 12.5 10 17.5 19.5 7',
+  play: 'M8 5v14l11-7z',
+  sound_off: 'M4 9v6h4l5 4.5v-15L8 9zM17 9.5l5 5M22 9.5l-5 5',
+  settings: 'M4 7h9M19 7h1M4 17h1M11 17h9M13 4.5h4v5h-4zM6 14.5h4v5H6z',
+  statistics: 'M4 20V10M10 20V4M16 20v-7M21 20H3',
+  theatre: 'M3 6h18v12H3zM7 9.5v5M17 9.5v5',
+  help: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M9.5 9.5a2.5 2.5 0 1 1 3.7 2.2c-.8.4-1.2 1-1.2 1.8M12 16.8v.4',
+  close: 'M6 6l12 12M18 6 6 18',
+  link: 'M10 14a4 4 0 0 0 5.7 0l3-3A4 4 0 0 0 13 5.3l-1.2 1.2M14 10a4 4 0 0 0-5.7 0l-3 3a4 4 0 0 0 5.7 5.7l1.2-1.2',
+  away: 'M3 3l18 18M8.5 16.5a5 5 0 0 1 7 0M5 12.8a10 10 0 0 1 5-2.6M19 12.8a10 10 0 0 0-3.5-2.2M2 9a15 15 0 0 1 4-2.6M22 9a15 15 0 0 0-11.5-4M12 20h.01',
+} as const;
+
+export type IconName = keyof typeof paths;
+
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      <path d={paths[name]} />
+    </svg>
+  );
+}
+
+// A covered walk: roof, three columns, steps.
+export function Logo() {
+  return (
+    <svg className="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+      <path d="M16 3.5 3.5 9.5v3h25v-3zM6 15h3.8v9.5H6zm8.1 0h3.8v9.5h-3.8zm8.1 0H26v9.5h-3.8zM3.5 26.5h25v2.5h-25z" />
+    </svg>
+  );
+}
