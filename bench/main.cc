@@ -1,0 +1,187 @@
+// `stoa-bench`: a source one can measure with, and load for a live server. Each measuring command prints one
+// JSON object to stdout.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "hls.h"
+#include "ingest.h"
+#include "latency.h"
+#include "picture.h"
+#include "source.h"
+
+namespace {
+
+using namespace stoa::bench;
+
+struct Everything {
+  SourceOptions source;
+  EncoderOptions encoder;
+  HlsOptions hls;
+  StaticOptions files;
+  IngestOptions ingest;
+  LatencyOptions latency;
+  int cpu = -1;
+};
+
+void add_picture(CLI::App& app, SourceOptions& source) {
+  app.add_option("--width", source.width)
+      ->check(CLI::Range(kMinBarcodeWidth, kMaxPictureSide))
+      ->capture_default_str();
+  app.add_option("--height", source.height)
+      ->check(CLI::Range(kMinBarcodeHeight, kMaxPictureSide))
+      ->capture_default_str();
+  app.add_option("--fps", source.frames_per_second)->check(CLI::Range(1, 120))->capture_default_str();
+  app.add_option("--seconds", source.seconds, "0: until stopped")->check(CLI::NonNegativeNumber);
+  app.add_option("--source", source.source, "number in the barcode")->check(CLI::Range(0, 255));
+  app.add_flag("--fast", source.as_fast_as_possible, "not in real time");
+}
+
+CLI::App* add_source(CLI::App& app, Everything& all) {
+  auto* command =
+      app.add_subcommand("source", "y4m with a barcode to stdout, or video and tone into a program");
+  add_picture(*command, all.source);
+  command->add_option("--audio", all.source.audio_path, "file for the tone (s16le, 48 kHz, stereo)");
+  command->add_option("command", all.source.command, "program; gets y4m on descriptor 0, the tone on 3");
+  return command;
+}
+
+CLI::App* add_publish(CLI::App& app, Everything& all) {
+  auto* command = app.add_subcommand("publish", "encodes the source with ffmpeg and publishes it");
+  add_picture(*command, all.source);
+  command->add_option("url", all.encoder.url, "rtmp://… or a file")->required();
+  command->add_option("--video-kbps", all.encoder.video_kbps)->capture_default_str();
+  command->add_option("--audio-kbps", all.encoder.audio_kbps)->capture_default_str();
+  command->add_option("--keyframe-seconds", all.encoder.keyframe_seconds)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--b-frames", all.encoder.b_frames)->check(CLI::Range(0, 8))->capture_default_str();
+  command->add_option("--preset", all.encoder.preset, "of x264")->capture_default_str();
+  command->add_option("--format", all.encoder.format, "ffmpeg's muxer")->capture_default_str();
+  return command;
+}
+
+void add_load(CLI::App& app, std::size_t& viewers, double& seconds, double& warmup, std::size_t& rate,
+              int& pid, int& cpu) {
+  app.add_option("--viewers", viewers)
+      ->check(CLI::Range(std::size_t{1}, std::size_t{60000}))
+      ->capture_default_str();
+  app.add_option("--seconds", seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--warmup", warmup)->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--connects", rate, "connections opened a second")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--pid", pid, "the server's process, to measure its CPU time and memory");
+  app.add_option("--cpu", cpu, "pin this program to that CPU");
+}
+
+CLI::App* add_hls(CLI::App& app, Everything& all) {
+  auto& hls = all.hls;
+  auto* command = app.add_subcommand("hls", "viewers with blocked playlist reloads");
+  command->add_option("url", hls.url, "multivariant or media playlist")->required();
+  add_load(*command, hls.viewers, hls.seconds, hls.warmup_seconds, hls.connects_per_second, hls.server_pid,
+           all.cpu);
+  command->add_flag("--gzip,!--no-gzip", hls.wants_gzip, "playlists as gzip (default)");
+  command->add_flag("--parts", hls.fetches_parts, "every viewer also fetches every part");
+  command->add_flag("--delta", hls.uses_delta, "ask for delta updates");
+  return command;
+}
+
+CLI::App* add_static(CLI::App& app, Everything& all) {
+  auto& files = all.files;
+  auto* command = app.add_subcommand("static", "the same pattern of requests against static files");
+  command->add_option("playlist", files.playlist_url)->required();
+  command->add_option("parts", files.part_urls, "part files, taken in turn");
+  command->add_option("--period", files.period_seconds, "of a part")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_load(*command, files.viewers, files.seconds, files.warmup_seconds, files.connects_per_second,
+           files.server_pid, all.cpu);
+  command->add_flag("--gzip,!--no-gzip", files.wants_gzip);
+  return command;
+}
+
+CLI::App* add_ingest(CLI::App& app, Everything& all) {
+  auto& ingest = all.ingest;
+  auto* command = app.add_subcommand("ingest", "many RTMP publishers of one recording");
+  command->add_option("url", ingest.rtmp_url, "rtmp://…/app/name; keys are name-0, name-1, …")->required();
+  command->add_option("flv", ingest.flv_path, "the recording")->required()->check(CLI::ExistingFile);
+  command->add_option("--live", ingest.live_url, "http://…/api/v1/live");
+  command->add_option("--publishers", ingest.publishers)
+      ->check(CLI::Range(std::size_t{1}, std::size_t{5000}))
+      ->capture_default_str();
+  command->add_option("--seconds", ingest.seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--warmup", ingest.warmup_seconds)
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--pid", ingest.server_pid);
+  command->add_option("--cpu", all.cpu);
+  return command;
+}
+
+void add_latency(CLI::App& app, Everything& all) {
+  auto& latency = all.latency;
+  auto* command = app.add_subcommand("latency", "from a part's last sample written to the part received");
+  command->add_option("url", latency.rtmp_url, "rtmp://…/app/key")->required();
+  command->add_option("playlist", latency.playlist_url, "the channel's multivariant playlist")->required();
+  command->add_option("flv", latency.flv_path, "the recording")->required()->check(CLI::ExistingFile);
+  command->add_option("--rendition", latency.rendition, "counted over variants, then audio")
+      ->capture_default_str();
+  command->add_option("--seconds", latency.seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--cpu", all.cpu);
+}
+
+int finish(const stoa::Result<Json, Failure>& result) {
+  if (!result) {
+    std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
+    return 1;
+  }
+  std::printf("%s\n", result->str().c_str());
+  return 0;
+}
+
+int finish(const stoa::Result<int, Failure>& result) {
+  if (result) return *result;
+  std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
+  return 1;
+}
+
+int produce(SourceOptions& source) {
+  if (source.width % 2 != 0 || source.height % 2 != 0) {
+    std::fprintf(stderr, "stoa-bench: --width and --height must be even\n");
+    return 2;
+  }
+  return finish(run_source(source));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures a live video server: a source with a clock in its picture, viewers, publishers.",
+               "stoa-bench");
+  app.require_subcommand(1);
+  Everything all;
+  auto* source = add_source(app, all);
+  auto* publish = add_publish(app, all);
+  auto* hls = add_hls(app, all);
+  auto* files = add_static(app, all);
+  auto* ingest = add_ingest(app, all);
+  add_latency(app, all);
+  CLI11_PARSE(app, argc, argv);
+  watch_for_stop();
+  raise_file_limit();
+  if (all.cpu >= 0 && !pin_to_cpu(all.cpu)) {
+    std::fprintf(stderr, "stoa-bench: cannot run on CPU %d\n", all.cpu);
+    return 2;
+  }
+  if (source->parsed()) return produce(all.source);
+  if (publish->parsed()) {
+    all.source.command = encoder_command(all.source, all.encoder);
+    return produce(all.source);
+  }
+  if (hls->parsed()) return finish(run_hls(all.hls));
+  if (files->parsed()) return finish(run_static(all.files));
+  if (ingest->parsed()) return finish(run_ingest(all.ingest));
+  return finish(run_latency(all.latency));
+}
