@@ -42,16 +42,17 @@ struct SourceConfig {
   std::size_t cache_frames = 4'096;
 };
 
+struct SourceTrack {
+  std::shared_ptr<const media::Format> format;
+  std::string name;
+  std::string language;
+  bool has_frames = false;
+  bool has_ended = false;
+};
+
 class Source {
  public:
-  struct Track {
-    std::shared_ptr<const media::Format> format;
-    std::string name;
-    std::string language;
-    bool has_frames = false;
-    bool has_ended = false;
-  };
-
+  using Track = SourceTrack;
   Source(SourceId id, int priority, std::string description, const SourceConfig& config, Timestamp now)
       : id_(id),
         priority_(priority),

@@ -329,6 +329,7 @@ class Checker {
     const ListedSegment& edge = before.segments.back();
     for (const auto& segment : list.segments) {
       if (segment.msn < edge.msn) continue;
+      if (segment.parts.empty()) break;  // So much came at once that its parts are not listed any more.
       std::size_t seen = segment.msn == edge.msn ? edge.parts.size() : 0;
       if (segment.parts.size() > seen) {
         next = segment.parts[seen].uri;

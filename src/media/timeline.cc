@@ -45,7 +45,7 @@ void Timeline::handle_format(TrackId id, const Format& format, Duration clock_wr
   Track& track = *slot;
   track.kind = format.kind();
   track.wrap = clock_wrap;
-  Rate rate;
+  FrameRate rate;
   if (track.kind == Kind::kAudio) {
     if (format.sample_rate > 0 && format.samples_per_frame > 0)
       rate = {format.sample_rate, format.samples_per_frame};
@@ -192,8 +192,8 @@ std::optional<TimelineRefusal> Timeline::settle_after_jump(Track& track, Timesta
 
 void Timeline::note_step(Track& track, Duration step) {
   track.steps[track.step_next] = step;
-  track.step_next = (track.step_next + 1) % kStepsKept;
-  track.step_count = std::min(track.step_count + 1, kStepsKept);
+  track.step_next = (track.step_next + 1) % Track::kStepsKept;
+  track.step_count = std::min(track.step_count + 1, Track::kStepsKept);
   bool is_regular = false;
   if (track.rate.numerator > 0) {
     Duration frame = track.rate.times(1);
@@ -207,7 +207,7 @@ void Timeline::note_step(Track& track, Duration step) {
 
 // Takes the median step for the frame distance if nearly all steps agree with it.
 void Timeline::measure_rate(Track& track) {
-  std::array<Duration, kStepsKept> sorted = track.steps;
+  std::array<Duration, Track::kStepsKept> sorted = track.steps;
   auto end = sorted.begin() + track.step_count;
   std::sort(sorted.begin(), end);
   Duration median = sorted[track.step_count / 2];
@@ -227,7 +227,7 @@ void Timeline::measure_rate(Track& track) {
   Duration error = kRounding / agreeing;
   track.rate = {1'000'000'000, mean.ns()};
   for (const auto& common : kCommonRates) {
-    Rate rate{common.numerator, common.denominator};
+    FrameRate rate{common.numerator, common.denominator};
     if ((rate.times(1) - mean).abs() > error) continue;
     track.rate = rate;
     break;
@@ -286,14 +286,15 @@ Duration Timeline::place_video(Track& track, Duration natural) {
   ++stats_.regridded;
   Duration near = std::clamp(predicted, natural - tolerance, natural + tolerance);
   Duration at = std::max(near, track.last_out + std::min(kMinStep, frame / 4));
+  measure_rate(track);
   // Slow drift off the grid: the rate was a little wrong. Measured over a long run, it is no more.
   std::int64_t run = track.run_frames;
-  if (run >= kRunToCorrect && at == near) {
+  if (run >= kRunToCorrect && at == near && track.rate.times(1) == frame) {
     Duration mean = (natural - track.run_origin) / run;
     Duration error = kRounding / run;
-    Rate measured{1'000'000'000, mean.ns()};
+    FrameRate measured{1'000'000'000, mean.ns()};
     for (const auto& common : kCommonRates) {
-      Rate rate{common.numerator, common.denominator};
+      FrameRate rate{common.numerator, common.denominator};
       if ((rate.times(1) - mean).abs() <= error) {
         measured = rate;
         break;

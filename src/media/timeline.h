@@ -60,6 +60,38 @@ struct TimelineStats {
   std::uint64_t refused = 0;
 };
 
+// Frames per second as a fraction; numerator 0: not known.
+struct FrameRate {
+  std::int64_t numerator = 0;
+  std::int64_t denominator = 1;
+  Duration times(std::int64_t frames) const { return Duration::from_ticks(frames * denominator, numerator); }
+};
+// What a Timeline knows of one track.
+struct TimelineTrack {
+  static constexpr int kStepsKept = 16;
+  Kind kind = Kind::kVideo;
+  Duration wrap;
+  Duration source_time;       // Unwrapped dts of the last frame.
+  Duration shift;             // source_time + shift = this timeline, before the grid.
+  bool has_clock = false;     // source_time and shift hold.
+  bool has_position = false;  // last_out and the grid hold (false again after a jump).
+  bool jump_pending = false;  // Another track jumped and this one has not shown its new clock.
+  Timestamp arrived;
+  Duration reorder_delay;
+  Duration last_out;
+
+  FrameRate rate;
+  bool rate_is_guess = false;  // Measured, not said by the bitstream.
+  Duration grid_origin;
+  std::int64_t grid_index = 0;
+  Duration run_origin;  // Where the measurement of the rate began, and frames since.
+  std::int64_t run_frames = 0;
+  std::uint32_t irregular = 0;  // One bit for each of the last 32 steps: not one frame long.
+  std::array<Duration, kStepsKept> steps{};
+  int step_count = 0;
+  int step_next = 0;
+};
+
 class Timeline {
  public:
   explicit Timeline(const TimelineConfig& config = {}) : config_(config) {}
@@ -73,39 +105,7 @@ class Timeline {
   const TimelineStats& stats() const { return stats_; }
 
  private:
-  // Frames per second as a fraction; numerator 0: not known.
-  struct Rate {
-    std::int64_t numerator = 0;
-    std::int64_t denominator = 1;
-    Duration times(std::int64_t frames) const {
-      return Duration::from_ticks(frames * denominator, numerator);
-    }
-  };
-  static constexpr int kStepsKept = 16;
-  struct Track {
-    Kind kind = Kind::kVideo;
-    Duration wrap;
-    Duration source_time;       // Unwrapped dts of the last frame.
-    Duration shift;             // source_time + shift = this timeline, before the grid.
-    bool has_clock = false;     // source_time and shift hold.
-    bool has_position = false;  // last_out and the grid hold (false again after a jump).
-    bool jump_pending = false;  // Another track jumped and this one has not shown its new clock.
-    Timestamp arrived;
-    Duration reorder_delay;
-    Duration last_out;
-
-    Rate rate;
-    bool rate_is_guess = false;  // Measured, not said by the bitstream.
-    Duration grid_origin;
-    std::int64_t grid_index = 0;
-    Duration run_origin;  // Where the measurement of the rate began, and frames since.
-    std::int64_t run_frames = 0;
-    std::uint32_t irregular = 0;  // One bit for each of the last 32 steps: not one frame long.
-    std::array<Duration, kStepsKept> steps{};
-    int step_count = 0;
-    int step_next = 0;
-  };
-
+  using Track = TimelineTrack;
   Duration unwrap(Track& track, Duration dts);
   Duration live_position(Timestamp now) const;
   bool is_jump(const Track& track, Timestamp now, Duration step) const;
