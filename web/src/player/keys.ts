@@ -42,7 +42,7 @@ export function commandOf({ key, hasModifier, focus }: KeyPress): Command | null
   const name = key.toLowerCase();
   if (focus === 'button' && name === ' ') return null; // It presses the button.
   if ((focus === 'range' || focus === 'menu') && (name.startsWith('arrow') || name === ' ')) return null;
-  return kCommands[name] ?? null;
+  return (Object.hasOwn(kCommands, name) ? kCommands[name] : null) ?? null;
 }
 
 // For the overview of keys.

@@ -34,6 +34,20 @@ export const kCushionMaxS = 2;
 const kCushionHoldS = 30; // Smooth playback after which the cushion begins to melt,
 const kCushionMeltPerS = 0.02; // by this much of each second.
 
+// Loading the first parts takes time, in which the edge runs away. In the first moments a skip ahead within
+// what is already buffered goes unnoticed, where catching up would take many seconds.
+const kStartSkipWithinS = 1.5;
+const kStartSkipExcessS = 0.35;
+export function shouldSkipAtStart(
+  sinceStartS: number,
+  excessS: number,
+  bufferAfterS: number,
+  partTargetS: number,
+): boolean {
+  const enoughS = Math.min(partTargetS, 0.5);
+  return sinceStartS < kStartSkipWithinS && excessS > kStartSkipExcessS && bufferAfterS >= enoughS;
+}
+
 export class LatencyKeeper {
   private rate = 1;
   private cushionS = 0;

@@ -3,13 +3,13 @@
 // offers a view that changes only when something to be drawn has changed.
 
 import type Hls from 'hls.js';
-import type { ErrorData, FragLoadedData, Level, ManifestParsedData, MediaPlaylist } from 'hls.js';
-import { formatBitrate, formatChannels, formatLanguage, formatResolution } from '../lib/format';
+import type { ErrorData, FragLoadedData, ManifestParsedData, MediaPlaylist } from 'hls.js';
 import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
+import { audioLabelOf, errorKindOf, levelChoices, rangesOf, type Choice } from './hls_words';
 import { hlsConfigFor } from './hls_config';
-import { LatencyKeeper } from './latency';
+import { LatencyKeeper, shouldSkipAtStart } from './latency';
 import { forwardBufferOf, History, RateMeter } from './meters';
-import { Recovery, type ErrorKind } from './recovery';
+import { Recovery } from './recovery';
 import { StallWatch } from './stall';
 import type { PlayerEvent, PlayerStats } from './stats';
 
@@ -18,11 +18,6 @@ type HlsModule = typeof import('hls.js');
 const canUseMediaSource = (): boolean => 'MediaSource' in window || 'ManagedMediaSource' in window;
 // Begins to load together with the page, not when the first player is made.
 const hlsModule: Promise<HlsModule> | null = canUseMediaSource() ? import('hls.js') : null;
-
-export interface Choice {
-  id: number;
-  label: string;
-}
 
 export interface PlayerView {
   status: 'starting' | 'playing' | 'paused' | 'stalled' | 'ended' | 'failed';
@@ -61,6 +56,7 @@ const initialView: PlayerView = {
 export interface PlayerOptions {
   url: string;
   clockOffsetMs: () => number;
+  isInterrupted: () => boolean; // The server waits for the encoder: so does the player.
   onTrouble: () => void; // The channel may have gone: ask the server.
   onEnded: () => void; // Everything was played and the playlist has ended.
 }
@@ -83,6 +79,7 @@ export class LivePlayer {
   private isDestroyed = false;
   private isFollowing = true;
   private hasStarted = false; // Has played since the source was (re)loaded.
+  private startedAtS: number | null = null; // When it first played after that; null once it has skipped.
   private wantsPlay = true;
   private mutedByUs = false;
   private lastPosition = 0;
@@ -368,6 +365,7 @@ export class LivePlayer {
   }
 
   private handlePlaying(): void {
+    if (!this.hasStarted) this.startedAtS = nowS();
     this.hasStarted = true;
     this.recovery.handlePlaying();
     this.noteFirstFrame();
@@ -456,6 +454,7 @@ export class LivePlayer {
       this.reportTrouble();
     }
     this.act(action);
+    this.skipAtStart(now);
     this.adjustRate(now, shouldPlay);
     this.lastPosition = video.currentTime;
     this.bytes.add(now, this.bytesReceived);
@@ -464,8 +463,18 @@ export class LivePlayer {
     this.refresh(now);
   }
 
+  private skipAtStart(now: number): void {
+    if (this.startedAtS === null || this.hls === null || this.video.seeking) return;
+    const position = this.livePosition();
+    if (position === null) return;
+    const bufferAfterS = forwardBufferOf(rangesOf(this.video.buffered), position);
+    if (!shouldSkipAtStart(now - this.startedAtS, this.excessS(), bufferAfterS, this.partTargetS())) return;
+    this.startedAtS = null;
+    this.jumpToLive();
+  }
+
   private act(action: ReturnType<StallWatch['handleSample']>): void {
-    if (action === 'none') return;
+    if (action === 'none' || (action !== 'jump' && this.options.isInterrupted())) return;
     this.log(`stall: ${action}`, false);
     this.reportTrouble();
     if (action === 'jump') {
@@ -616,33 +625,4 @@ export class LivePlayer {
       events: this.events,
     };
   }
-}
-
-function rangesOf(ranges: TimeRanges): { start: number; end: number }[] {
-  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }));
-}
-
-function errorKindOf(type: string): ErrorKind {
-  if (type === 'networkError') return 'network';
-  if (type === 'mediaError') return 'media';
-  return type === 'muxError' ? 'mux' : 'other';
-}
-
-function levelChoices(levels: readonly Level[]): Choice[] {
-  if (levels.length < 2) return [];
-  return levels
-    .map((level, id) => ({ id, level }))
-    .sort((a, b) => b.level.height - a.level.height || b.level.bitrate - a.level.bitrate)
-    .map(({ id, level }) => {
-      const size = formatResolution(level.width, level.height, level.frameRate);
-      return { id, label: [size, formatBitrate(level.bitrate)].filter((text) => text !== '').join(' · ') };
-    });
-}
-
-function audioLabelOf(track: MediaPlaylist): string {
-  const channels = formatChannels(Number.parseInt(track.channels ?? '', 10) || 0);
-  const language = formatLanguage(track.lang ?? '');
-  const name = track.name || language || `Track ${track.id + 1}`;
-  const extra = [name === language ? '' : language, channels].filter((text) => text !== '');
-  return extra.length === 0 ? name : `${name} (${extra.join(', ')})`;
 }

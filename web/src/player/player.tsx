@@ -44,6 +44,7 @@ function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): Liv
     const made = new LivePlayer(video.current, {
       url,
       clockOffsetMs: () => latest.current.clockOffsetMs(),
+      isInterrupted: () => latest.current.isInterrupted,
       onTrouble: () => latest.current.onTrouble(),
       onEnded: () => latest.current.onEnded(),
     });
@@ -215,7 +216,7 @@ export function Player(props: Props) {
         noautoseektolive=""
         defaultstreamtype="live"
         fullscreenelement="stage"
-        autohide={hasMenu ? '-1' : '3'}
+        autohide={hasMenu || view?.isAudioOnly === true ? '-1' : '3'}
         aria-label={`Player: ${props.title}`}
       >
         <video ref={video} slot="media" playsInline crossOrigin="anonymous" aria-label={props.title} />

@@ -16,6 +16,7 @@ const kJumpAgainS = 4;
 const kReloadAfterS = 8;
 const kRestartAfterS = 16;
 const kProgressS = 0.01;
+const kLeapS = 0.2; // More than could have been played: a seek. It does not end a stall, only running on does.
 
 export class StallWatch {
   private positionS: number | null = null;
@@ -42,13 +43,13 @@ export class StallWatch {
     const { nowS, positionS } = sample;
     const elapsedS = this.lastSampleS === null ? 0 : nowS - this.lastSampleS;
     this.lastSampleS = nowS;
-    const hasMoved = this.positionS === null || Math.abs(positionS - this.positionS) > kProgressS;
-    if (!sample.shouldPlay || hasMoved) {
-      this.positionS = positionS;
+    const movedS = this.positionS === null ? Infinity : Math.abs(positionS - this.positionS);
+    const isLeap = movedS > 2 * elapsedS + kLeapS;
+    this.positionS = movedS > kProgressS ? positionS : this.positionS;
+    if (!sample.shouldPlay || (movedS > kProgressS && !(isLeap && this.isStalledNow))) {
       this.movedAtS = nowS;
-      // A jump of ours moves the position once; only running on ends the stall.
-      if (hasMoved || !sample.shouldPlay) this.isStalledNow = false;
-      if (!this.isStalledNow) this.hasReloaded = false;
+      this.isStalledNow = false;
+      this.hasReloaded = false;
       return 'none';
     }
     const standingS = nowS - this.movedAtS;

@@ -3,7 +3,11 @@ import { CopyButton } from './copy_button';
 function Line({ label, text }: { label: string; text: string }) {
   return (
     <div className="copy_line">
-      <code>{text}</code>
+      <code>
+        {text.split(' ').map((word, i) => (
+          <span key={i}>{i === 0 ? word : ` ${word}`}</span>
+        ))}
+      </code>
       <CopyButton text={text} label={`Copy ${label}`} />
     </div>
   );
