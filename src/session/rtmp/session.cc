@@ -61,20 +61,27 @@ const char* name_of(CloseReason reason) {
 
 void RtmpSession::handle_bytes(Timestamp now, Bytes bytes, RtmpOutputs& out) {
   if (is_closed_) return;
+  now_ = now;
   (void)connection_.handle_bytes(now, bytes, events_);
   deliver(CloseReason::kRefused, out);
 }
 
 void RtmpSession::handle_deadline(Timestamp now, RtmpOutputs& out) {
   if (is_closed_) return;
+  now_ = now;
+  if (now >= linger_until_) {
+    connection_.close("NetStream.Unpublish.Success", "Unpublished.", events_);
+    return deliver(CloseReason::kUnpublished, out);
+  }
   connection_.handle_deadline(now, events_);
   deliver(CloseReason::kRefused, out);
 }
 
-void RtmpSession::handle_disconnect(RtmpOutputs& out) { close(CloseReason::kPeerGone, std::nullopt, out); }
+void RtmpSession::handle_disconnect(RtmpOutputs& out) { close(has_ended_ ? CloseReason::kUnpublished : CloseReason::kPeerGone, std::nullopt, out); }
 
 void RtmpSession::accept(Timestamp now, RtmpOutputs& out) {
   if (!connection_.is_waiting_for_decision()) return;
+  now_ = now;
   is_accepted_ = true;
   connection_.accept_publish(now, events_);
   deliver(CloseReason::kRefused, out);
@@ -104,14 +111,10 @@ void RtmpSession::stop(StopReason reason, RtmpOutputs& out) {
 
 // Hands on what the connection put out; `reason` is that of a Closed among it.
 void RtmpSession::deliver(CloseReason reason, RtmpOutputs& out) {
-  bool is_done = false;
   for (rtmp::Output& event : events_.take()) {
     std::visit(Overloaded{
                    [&](rtmp::SendBytes& send) { out.push(std::move(send)); },
-                   [&](rtmp::PublishRequested& asked) {
-                     out.push(PublishRequested{std::move(asked.app), std::move(asked.stream_name),
-                                               parse_query(asked.query)});
-                   },
+                   [&](rtmp::PublishRequested& asked) { ask(asked, out); },
                    [&](rtmp::AudioMessage& message) {
                      tracks_.handle_audio(message.timestamp_ms, message.payload, track_events_);
                    },
@@ -121,17 +124,25 @@ void RtmpSession::deliver(CloseReason reason, RtmpOutputs& out) {
                    [&](rtmp::DataMessage& message) {
                      if (message.name == "onMetaData") tracks_.handle_metadata(message.values, track_events_);
                    },
-                   [&](rtmp::Unpublished&) { is_done = true; },
+                   [&](rtmp::Unpublished&) {
+                     end(out);
+                     linger_until_ = now_ + kLinger;
+                   },
                    [&](rtmp::Closed& closed) { close(reason, closed.refusal, out); },
                },
                event);
     deliver_tracks(out);
   }
-  if (is_done && !is_closed_) {
-    // One publication per connection: encoders that want another one connect again.
-    connection_.close("NetStream.Unpublish.Success", "Unpublished.", events_);
-    deliver(CloseReason::kUnpublished, out);
+}
+
+void RtmpSession::ask(rtmp::PublishRequested& asked, RtmpOutputs& out) {
+  if (!has_ended_) {
+    out.push(PublishRequested{std::move(asked.app), std::move(asked.stream_name), parse_query(asked.query)});
+    return;
   }
+  // One publication per connection: its tracks would not be those of the first.
+  connection_.reject_publish("Connect again to publish again.", events_);
+  deliver(CloseReason::kRejected, out);
 }
 
 void RtmpSession::deliver_tracks(RtmpOutputs& out) {

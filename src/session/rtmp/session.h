@@ -4,9 +4,13 @@
 //                    \-> reject() -> Closed
 //
 // Ended comes once if accept() was called, before Closed; every open track has had its TrackEnded by then.
-// After Closed the owner writes what was sent before and closes the socket; further inputs are ignored.
+// A publisher that says it is done gets kLinger to hang up by itself: encoders take an earlier end for a
+// failure. After Closed the owner writes what was sent before and closes the socket; further inputs are
+// ignored.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +28,7 @@
 namespace stoa::session {
 
 inline constexpr std::size_t kPublishParametersMax = 16;
+inline constexpr Duration kLinger = Duration::seconds(2);
 
 struct PublishRequested {
   std::string app;          // "live"
@@ -80,6 +85,7 @@ class RtmpSession {
 
  private:
   void deliver(CloseReason reason, RtmpOutputs& out);
+  void ask(rtmp::PublishRequested& asked, RtmpOutputs& out);
   void deliver_tracks(RtmpOutputs& out);
   void end(RtmpOutputs& out);
   void close(CloseReason reason, std::optional<rtmp::Refusal> refusal, RtmpOutputs& out);
@@ -88,6 +94,8 @@ class RtmpSession {
   Tracks tracks_;
   rtmp::Outputs events_;       // Empty between inputs.
   TrackOutputs track_events_;  // Empty between inputs.
+  Timestamp linger_until_ = Timestamp::never();
+  Timestamp now_;
   bool is_accepted_ = false;
   bool has_ended_ = false;
   bool is_closed_ = false;
