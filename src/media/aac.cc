@@ -15,8 +15,10 @@ constexpr std::uint32_t kExplicitRate = 15;
 
 constexpr std::array<std::uint32_t, 13> kRates{96000, 88200, 64000, 48000, 44100, 32000, 24000,
                                                22050, 16000, 12000, 11025, 8000,  7350};
-// By channelConfiguration, §1.6.3.5; 0 where the standard reserves it. Configuration 0 is a program config.
-constexpr std::array<std::uint8_t, 16> kChannels{0, 1, 2, 3, 4, 5, 6, 8, 0, 0, 0, 7, 8, 24, 8, 0};
+// By channelConfiguration, §1.6.3.5. Players stop at 7: they take no program config (0) and none of the
+// layouts that came later (11 and up).
+constexpr std::array<std::uint8_t, 8> kChannels{0, 1, 2, 3, 4, 5, 6, 8};
+constexpr std::uint32_t kProgramConfig = 0, kLaterLayoutFirst = 11, kLaterLayoutLast = 14;
 
 struct Config {
   std::uint32_t object_type = 0;
@@ -41,35 +43,19 @@ Result<std::uint32_t, CodecRefusal> read_rate(BitReader& bits) {
   return rate;
 }
 
-// §4.4.1.1. Channel pairs count two, single and low-frequency elements one.
-std::uint32_t read_program_config(BitReader& bits) {
-  bits.skip(4 + 2 + 4);
-  unsigned front = bits.u(4), side = bits.u(4), back = bits.u(4), lfe = bits.u(2);
-  unsigned associated = bits.u(3), coupling = bits.u(4);
-  if (bits.flag()) bits.skip(4);  // Mono mixdown.
-  if (bits.flag()) bits.skip(4);  // Stereo mixdown.
-  if (bits.flag()) bits.skip(3);  // Matrix mixdown.
-  std::uint32_t channels = lfe;
-  for (unsigned i = 0; i < front + side + back; ++i) {
-    channels += bits.flag() ? 2 : 1;
-    bits.skip(4);
-  }
-  bits.skip(4 * lfe + 4 * associated + 5 * coupling);
-  if (bits.position() % 8 != 0) bits.skip(8 - bits.position() % 8);
-  bits.skip(8 * std::size_t{bits.u(8)});  // Comment.
-  return channels;
+Result<std::uint32_t, CodecRefusal> channels_of(std::uint32_t configuration) {
+  if (configuration == kProgramConfig) return refuse(CodecRefusal::kUnsupported);
+  if (configuration < kChannels.size()) return kChannels[configuration];
+  bool is_later = configuration >= kLaterLayoutFirst && configuration <= kLaterLayoutLast;
+  return refuse(is_later ? CodecRefusal::kUnsupported : CodecRefusal::kBadValue);
 }
 
 // GASpecificConfig of Low Complexity, §4.4.1.
-Result<void, CodecRefusal> read_general_audio(BitReader& bits, std::uint32_t channel_configuration,
-                                              Config& config) {
+Result<void, CodecRefusal> read_general_audio(BitReader& bits, Config& config) {
   config.core_samples = bits.flag() ? 960 : 1024;
   if (bits.flag()) bits.skip(14);  // Core coder delay.
-  bool extension = bits.flag();
-  config.channels = channel_configuration == 0 ? read_program_config(bits) : kChannels[channel_configuration];
-  if (extension) bits.flag();
+  bits.flag();                     // Extension.
   if (!bits.ok()) return refuse(CodecRefusal::kTruncated);
-  if (config.channels == 0) return refuse(CodecRefusal::kBadValue);
   return {};
 }
 
@@ -99,7 +85,8 @@ Result<Config, CodecRefusal> parse_config(Bytes record) {
   }
   if (!bits.ok()) return refuse(CodecRefusal::kTruncated);
   if (config.object_type != kLowComplexity) return refuse(CodecRefusal::kUnsupported);
-  if (auto read = read_general_audio(bits, channel_configuration, config); !read) return refuse(read.error());
+  STOA_TRY(config.channels, channels_of(channel_configuration));
+  if (auto read = read_general_audio(bits, config); !read) return refuse(read.error());
   if (auto read = read_sync_extension(bits, config); !read) return refuse(read.error());
   bool doubled = config.output_rate == 2 * config.core_rate;
   if (!doubled && config.output_rate != config.core_rate) return refuse(CodecRefusal::kBadValue);

@@ -12,7 +12,9 @@
 
 namespace stoa::media {
 
-// From an AudioSpecificConfig (§1.6.2.1).
+// From an AudioSpecificConfig (§1.6.2.1). Channel configurations 1 to 7 are taken. A program config element
+// and the layouts from 11 upward are refused as unsupported: browsers fail on them, and then on the whole
+// playlist.
 Result<std::shared_ptr<const Format>, CodecRefusal> make_aac_format(SharedBytes config);
 Result<AccessUnitFacts, CodecRefusal> inspect_aac(Bytes access_unit);
 

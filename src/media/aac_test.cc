@@ -34,9 +34,7 @@ INSTANTIATE_TEST_SUITE_P(RealEncoders, AacFormats,
                          testing::Values(Expected{"stereo", kAacStereoConfig, "mp4a.40.2", 48000, 2, 1024},
                                          Expected{"mono", kAacMonoConfig, "mp4a.40.2", 44100, 1, 1024},
                                          Expected{"surround_5_1", kAac51Config, "mp4a.40.2", 48000, 6, 1024},
-                                         Expected{"rate_96k", kAac96kConfig, "mp4a.40.2", 96000, 1, 1024},
-                                         Expected{"program_config", kAacProgramConfigConfig, "mp4a.40.2",
-                                                  48000, 6, 1024}),
+                                         Expected{"rate_96k", kAac96kConfig, "mp4a.40.2", 96000, 1, 1024}),
                          [](const auto& row) { return std::string(row.param.name); });
 
 // Written by hand from ISO/IEC 14496-3 §1.6.2.1; object type, rate index, channels, …
@@ -64,11 +62,10 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(AacFormat, refuses_what_players_do_not_take) {
-  for (std::string_view config : {"0990",         // Main.
-                                  "1990",         // Scalable sample rate.
-                                  "2190",         // Long term prediction.
-                                  "f94640",       // USAC (xHE-AAC).
-                                  "2b925800"}) {  // SBR above bit-sliced coding.
+  constexpr std::string_view kMain = "0990", kScalableRate = "1990", kLongTermPrediction = "2190";
+  constexpr std::string_view kUsac = "f94640", kSixPointOne = "11d8", kSbrAboveBitSliced = "2b925800";
+  for (std::string_view config : {kMain, kScalableRate, kLongTermPrediction, kUsac, kSixPointOne,
+                                  kSbrAboveBitSliced, kAacProgramConfigConfig}) {
     auto format = make_format(Codec::kAac, shared(config));
     ASSERT_FALSE(format.has_value()) << config;
     EXPECT_EQ(format.error(), CodecRefusal::kUnsupported) << config;
@@ -76,11 +73,10 @@ TEST(AacFormat, refuses_what_players_do_not_take) {
 }
 
 TEST(AacFormat, refuses_what_the_standard_forbids) {
-  for (std::string_view config : {"1690",                 // Rate index 13.
-                                  "11c8",                 // Channel configuration 9.
-                                  "1780000010",           // 0 Hz.
-                                  "2b910800",             // SBR from 22,050 to 48,000 is no doubling.
-                                  "1180000000000000"}) {  // A program of no channels.
+  for (std::string_view config : {"1690",         // Rate index 13.
+                                  "11c8",         // Channel configuration 9.
+                                  "1780000010",   // 0 Hz.
+                                  "2b910800"}) {  // SBR from 22,050 to 48,000 is no doubling.
     auto format = make_format(Codec::kAac, shared(config));
     ASSERT_FALSE(format.has_value()) << config;
     EXPECT_EQ(format.error(), CodecRefusal::kBadValue) << config;
@@ -88,7 +84,7 @@ TEST(AacFormat, refuses_what_the_standard_forbids) {
 }
 
 TEST(AacFormat, refuses_what_ends_too_early) {
-  for (std::string_view config : {"", "11", "2b92", "1780", "118004c8"}) {
+  for (std::string_view config : {"", "11", "2b92", "1780"}) {
     auto format = make_format(Codec::kAac, shared(config));
     ASSERT_FALSE(format.has_value()) << config;
     EXPECT_EQ(format.error(), CodecRefusal::kTruncated) << config;

@@ -183,10 +183,8 @@ TEST(InitSection, carries_aac_in_an_elementary_stream_descriptor) {
 }
 
 TEST(InitSection, writes_long_descriptors_with_more_bytes_of_length) {
-  // A program config whose comment makes the configuration longer than 127 bytes.
-  Buffer config = from_hex("118004c80800200884");
-  config.push_back(120);
-  config.insert(config.end(), 120, 'x');
+  Buffer config = from_hex(kAacStereoConfig);
+  config.resize(200);  // Padding.
   auto format = make_format(Codec::kAac, SharedBytes::copy_of(config));
   ASSERT_TRUE(format.has_value());
   SharedBytes init = write_init_section(**format, "");

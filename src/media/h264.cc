@@ -315,10 +315,11 @@ Result<AccessUnitFacts, CodecRefusal> inspect_h264(const Format& format, Bytes a
   if (in_band.empty()) return facts;
 
   STOA_TRY(Config config, parse_config(format.config.bytes()));
-  bool known = std::ranges::all_of(
-      in_band, [&](Bytes nal) { return contains(config.sps, nal) || contains(config.pps, nal); });
-  if (known) return facts;
+  auto is_known = [&](Bytes nal) { return contains(config.sps, nal) || contains(config.pps, nal); };
+  if (std::ranges::all_of(in_band, is_known)) return facts;
   STOA_TRY(Config merged, merge(config, in_band));
+  // A set that another of the same access unit replaces changes nothing.
+  if (std::ranges::all_of(merged.sps, is_known) && std::ranges::all_of(merged.pps, is_known)) return facts;
   if (merged.sps.empty()) return refuse(CodecRefusal::kBadValue);
   STOA_TRY(Sps sps, parse_sps(merged.sps.front()));
   SharedBytes record = write_config(merged, sps);

@@ -79,7 +79,7 @@ TEST(H264Format, takes_profile_and_level_from_the_parameter_set_and_not_from_the
 
 TEST(H264Format, takes_a_record_without_the_fields_of_the_high_profiles) {
   Buffer config = from_hex(kH264HighConfig);
-  config.resize(config.size() - 4);
+  config.erase(config.end() - 4, config.end());
   EXPECT_TRUE(make_format(Codec::kH264, SharedBytes(std::move(config))).has_value());
 }
 
@@ -195,6 +195,22 @@ TEST(H264AccessUnit, adds_a_picture_parameter_set_of_a_new_id_to_the_configurati
   EXPECT_GT(facts->new_config->size(), format->config.size());
   EXPECT_EQ(facts->new_format->width, format->width);
   EXPECT_TRUE(inspect(*facts->new_format, from_hex(kH264InBandFirst))->new_config == std::nullopt);
+}
+
+TEST(H264AccessUnit, makes_nothing_of_a_set_that_another_replaces_at_once) {
+  auto format = format_of(kH264InBandConfig);
+  Buffer record = from_hex(kH264InBandConfig);
+  Bytes known = Bytes(record).subspan(8, record[7]);
+  Buffer other = from_hex(kH264OtherSizeConfig);
+  Bytes replaced = Bytes(other).subspan(8, other[7]);
+  Buffer unit;
+  for (Bytes sps : {replaced, known}) {
+    unit.insert(unit.end(), {0, 0, 0, static_cast<std::uint8_t>(sps.size())});
+    unit.insert(unit.end(), sps.begin(), sps.end());
+  }
+  auto facts = inspect(*format, unit);
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_FALSE(facts->new_config.has_value());
 }
 
 TEST(H264AccessUnit, has_lengths_of_the_size_that_the_configuration_says) {

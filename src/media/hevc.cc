@@ -201,10 +201,12 @@ Result<AccessUnitFacts, CodecRefusal> inspect_hevc(const Format& format, Bytes a
   if (in_band.empty()) return facts;
 
   STOA_TRY(Config config, parse_config(format.config.bytes()));
-  bool known = std::ranges::all_of(
-      in_band, [&](Bytes nal) { return contains(config.sets[index_of(hevc_type_of(nal))], nal); });
-  if (known) return facts;
+  auto is_known = [&](Bytes nal) { return contains(config.sets[index_of(hevc_type_of(nal))], nal); };
+  if (std::ranges::all_of(in_band, is_known)) return facts;
   STOA_TRY(Config merged, merge(config, in_band));
+  // A set that another of the same access unit replaces changes nothing.
+  if (std::ranges::all_of(merged.sets, [&](auto& sets) { return std::ranges::all_of(sets, is_known); }))
+    return facts;
   STOA_TRY(HevcSps sps, read_sps(merged));
   SharedBytes record = write_config(merged, sps);
   STOA_TRY(facts.new_format, make_hevc_format(record));

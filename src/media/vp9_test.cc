@@ -37,7 +37,7 @@ TEST_P(Vp9Formats, are_what_ffprobe_says_once_the_first_key_frame_came) {
   EXPECT_EQ(facts->new_format->codec_string, expected.codec_string);
   EXPECT_EQ(facts->new_format->width, expected.width);
   EXPECT_EQ(facts->new_format->height, expected.height);
-  EXPECT_FALSE(facts->new_format->is_same_as(*format));
+  EXPECT_FALSE(format->is_same_as(*facts->new_format));
   EXPECT_FALSE(inspect(*facts->new_format, from_hex(expected.key_frame))->new_config.has_value());
 }
 
@@ -104,7 +104,15 @@ TEST(Vp9Frame, gives_a_new_format_when_the_size_changes) {
   auto facts = inspect(*format, from_hex(kVp9OtherSizeFirst));
   ASSERT_NE(facts->new_format, nullptr);
   EXPECT_EQ(facts->new_format->width, 80u);
-  EXPECT_FALSE(facts->new_format->is_same_as(*format));
+  EXPECT_FALSE(format->is_same_as(*facts->new_format));
+}
+
+TEST(Vp9Format, stays_the_same_when_its_record_is_repeated_without_a_size) {
+  auto open = format_of(kVp9Config);
+  auto sized = inspect(*open, from_hex(kVp9First))->new_format;
+  EXPECT_TRUE(sized->is_same_as(*open));
+  EXPECT_FALSE(open->is_same_as(*sized));
+  EXPECT_FALSE(sized->is_same_as(*format_of(kVp9HdrConfig)));
 }
 
 TEST(Vp9Frame, is_refused_when_its_header_is_broken) {
