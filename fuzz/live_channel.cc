@@ -16,6 +16,7 @@ class Run {
   explicit Run(Bytes bytes) : input_(bytes), channel_("fuzz", config(), Rng(1)) {}
 
   void go() {
+    checker_.rate_is_kept = false;
     for (int actions = 0; actions < 4'000 && !input_.at_end(); ++actions) {
       std::uint8_t action = input_.u8();
       SourceId source{1 + action / 16 % 4ull};

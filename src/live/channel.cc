@@ -329,14 +329,15 @@ void Channel::bind_tracks(const Source& source, ChannelOutputs& out) {
   for (int i = 0; i < media::kTracksPerPublicationMax; ++i) {
     const auto& track = source.track(static_cast<media::TrackId>(i));
     if (track && track->has_frames && !track->has_ended)
-      bind_track(source, static_cast<media::TrackId>(i), out);
+      bind_track(source, static_cast<media::TrackId>(i), track->format, out);
   }
 }
 
 // The first rendition of its kind that no track feeds, or a new one.
-Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id, ChannelOutputs& out) {
+Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
+                                   const std::shared_ptr<const media::Format>& format, ChannelOutputs& out) {
   const Source::Track& track = *source.track(id);
-  media::Kind kind = track.format->kind();
+  media::Kind kind = format->kind();
   int of_kind = 0;
   for (auto& lane : lanes_) {
     if (lane->packager.kind() != kind) continue;
@@ -352,7 +353,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id, Chan
   }
   std::string name = (kind == media::Kind::kVideo ? "v" : "a") + std::to_string(of_kind);
   lanes_.push_back(std::make_unique<Lane>(
-      Packager(name, track.format, track.name, track.language, playlist_limits_, config_.packager, wall_)));
+      Packager(name, format, track.name, track.language, playlist_limits_, config_.packager, wall_)));
   Lane& lane = *lanes_.back();
   lane.track = id;
   lane.waits_for_keyframe = kind == media::Kind::kVideo;

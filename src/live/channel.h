@@ -168,7 +168,8 @@ class Channel {
                        ChannelOutputs& out);
   void resume(Timestamp now, ChannelOutputs& out);
   void bind_tracks(const Source& source, ChannelOutputs& out);
-  Lane* bind_track(const Source& source, media::TrackId track, ChannelOutputs& out);
+  Lane* bind_track(const Source& source, media::TrackId track,
+                   const std::shared_ptr<const media::Format>& format, ChannelOutputs& out);
   void remove_source(SourceId id);
   void finish(ChannelOutputs& out);
   void update_deadline(Timestamp now);

@@ -46,12 +46,12 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
   Timestamp now = source_frame.arrived;
   Lane* lane = find_lane(source_frame.track);
   if (!lane) {
-    lane = bind_track(*on_air_, source_frame.track, out);
+    lane = bind_track(*on_air_, source_frame.track, source_frame.format, out);
     if (!lane) return;
   }
   if (lane->packager.kind() != source_frame.format->kind()) {
     lane->track.reset();
-    lane = bind_track(*on_air_, source_frame.track, out);
+    lane = bind_track(*on_air_, source_frame.track, source_frame.format, out);
     if (!lane) return;
   }
   arrival_.observe(source_frame.place.dts + offset_, clock_of(now));

@@ -245,7 +245,7 @@ void Packager::finish() {
   finish_part();
   STOA_ASSERT(!has_ended_);
   has_ended_ = true;
-  has_news_ = true;
+  has_news_ = next_part_number_ > 0;
   if (open_.parts.empty()) return;  // Nothing begun: the list ends with the last complete segment.
   complete_segment();
 }

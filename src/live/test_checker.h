@@ -143,6 +143,69 @@ inline ParsedPlaylist parse_playlist(std::string_view text) {
   return list;
 }
 
+// What a chunk (moof, mdat) says of time, read straight from its boxes.
+struct ChunkTimes {
+  bool is_whole = false;
+  std::uint32_t sequence = 0;
+  std::uint64_t start = 0;     // tfdt.
+  std::uint64_t duration = 0;  // Sum of the samples'.
+  std::uint64_t bytes = 0;     // Sum of the samples'; must be mdat's.
+  std::int64_t first_offset = 0;
+  bool starts_with_keyframe = false;
+};
+
+inline ChunkTimes parse_chunk(Bytes chunk) {
+  ChunkTimes times;
+  ByteReader top(chunk);
+  std::uint64_t media = 0;
+  std::uint32_t usual_duration = 0, usual_size = 0, usual_flags = 0;
+  auto read = [&](auto& self, ByteReader& boxes) -> void {
+    while (boxes.ok() && boxes.remaining() >= 8) {
+      std::uint32_t size = boxes.u32();
+      std::string type(as_text(boxes.take(4)));
+      ByteReader body(boxes.take(size - 8));
+      if (type == "moof" || type == "traf") {
+        self(self, body);
+      } else if (type == "mfhd") {
+        body.skip(4);
+        times.sequence = body.u32();
+      } else if (type == "tfhd") {
+        std::uint32_t flags = body.u32() & 0xffffff;
+        body.skip(4);
+        if (flags & 0x08) usual_duration = body.u32();
+        if (flags & 0x10) usual_size = body.u32();
+        if (flags & 0x20) usual_flags = body.u32();
+        times.starts_with_keyframe = (usual_flags & 0x10000) == 0;
+      } else if (type == "tfdt") {
+        bool is_long = body.u32() >> 24 == 1;
+        times.start = is_long ? body.u64() : body.u32();
+      } else if (type == "trun") {
+        std::uint32_t flags = body.u32() & 0xffffff, count = body.u32();
+        if (flags & 1) body.skip(4);
+        if (flags & 4) times.starts_with_keyframe = (body.u32() & 0x10000) == 0;
+        for (std::uint32_t i = 0; i < count && body.ok(); ++i) {
+          times.duration += flags & 0x100 ? body.u32() : usual_duration;
+          times.bytes += flags & 0x200 ? body.u32() : usual_size;
+          if (flags & 0x400) {
+            std::uint32_t sample_flags = body.u32();
+            if (i == 0) times.starts_with_keyframe = (sample_flags & 0x10000) == 0;
+          }
+          if (flags & 0x800) {
+            auto offset = static_cast<std::int32_t>(body.u32());
+            if (i == 0) times.first_offset = offset;
+          }
+        }
+        times.is_whole = body.ok() && body.at_end();
+      } else if (type == "mdat") {
+        media = size - 8;
+      }
+    }
+  };
+  read(read, top);
+  times.is_whole = times.is_whole && top.ok() && top.at_end() && media == times.bytes;
+  return times;
+}
+
 class Checker {
  public:
   // Rules about real-time behaviour are only asserted when `is_steady`.
@@ -181,6 +244,8 @@ class Checker {
     SharedBytes text;
     ParsedPlaylist list;
     bool has_list = false;
+    std::uint64_t media_end = 0;
+    std::uint32_t chunk = 0;
     std::map<std::uint64_t, ListedSegment> known;  // As last seen, by MSN.
     std::set<std::uint64_t> judged;                // Completed ones whose parts were judged.
   };
@@ -206,7 +271,10 @@ class Checker {
     if (attribute(control, "CAN-BLOCK-RELOAD") != "YES") fail(rendition, "L2 CAN-BLOCK-RELOAD");
     if (list.has_ended ? !list.part_hint.empty() : list.part_hint.empty())
       fail(rendition, "L9/G15 preload hint");
-    if (list.segments.empty()) fail(rendition, "empty playlist");
+    if (list.segments.empty()) {
+      fail(rendition, "empty playlist");
+      return;
+    }
     for (const auto& segment : list.segments)
       check_segment(rendition, followed, segment, target, part_target);
     check_delta(rendition, list, target);
@@ -259,10 +327,42 @@ class Checker {
       if (followed.judged.insert(segment.msn).second) {
         parts += segment.parts.size();
         for (const auto& part : segment.parts) gap_parts += part.is_gap;
+        check_media(rendition, followed, segment);
       }
     }
     const Segment* body = rendition.find_segment(segment.msn);
     if (!body || !body->is_complete) fail(rendition, "segment is not there" + where);
+  }
+
+  // Parts' media lasts as long as their tags say, and one begins where the one before ended.
+  void check_media(const Rendition& rendition, Followed& followed, const ListedSegment& segment) {
+    const Segment* body = rendition.find_segment(segment.msn);
+    if (!body || rendition.format->codec > media::Codec::kAac) return;
+    double rate = rendition.format->kind() == media::Kind::kVideo ? 90'000 : rendition.format->sample_rate;
+    if (segment.has_discontinuity) followed.media_end = 0;
+    double date = 0;
+    for (const Part& part : body->parts) {
+      date += part.duration.as_seconds();
+      if (part.is_gap) {
+        followed.media_end = 0;
+        continue;
+      }
+      ChunkTimes times = parse_chunk(part.body.bytes());
+      std::string where = " in part " + std::to_string(part.number);
+      if (!times.is_whole) fail(rendition, "chunk is not whole" + where);
+      if (times.sequence <= followed.chunk) fail(rendition, "mfhd does not rise" + where);
+      followed.chunk = times.sequence;
+      if (std::abs(static_cast<double>(times.duration) / rate - part.duration.as_seconds()) > 2e-5 &&
+          rate_is_kept)
+        fail(rendition, "L6 media lasts " + std::to_string(times.duration) + where);
+      if (followed.media_end != 0 && times.start != followed.media_end && rate_is_kept)
+        fail(rendition, "media starts at " + std::to_string(times.start) + " not " +
+                            std::to_string(followed.media_end) + where);
+      if (times.starts_with_keyframe && !part.is_independent)
+        fail(rendition, "L4 INDEPENDENT missing" + where);
+      followed.media_end = times.start + times.duration;
+    }
+    if (std::abs(date - body->duration.as_seconds()) > 1e-4) fail(rendition, "segment's parts do not add up");
   }
 
   void check_delta(const Rendition& rendition, const ParsedPlaylist& list, double target) {
@@ -391,6 +491,9 @@ class Checker {
   }
 
   std::map<std::string, Followed> followed_;
+
+ public:
+  bool rate_is_kept = true;  // False where sample rates change: a segment's own is not known here.
 };
 
 }  // namespace stoa::live::testing
