@@ -1,0 +1,265 @@
+#include "api/openapi.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <map>
+
+#include "api/rest.h"
+#include "api/rest_json.h"
+#include "base/assert.h"
+
+namespace stoa::api {
+namespace {
+
+namespace json = boost::json;
+
+// JSON Schema 2020-12. Limits are those of control/channels.h, control/stream_keys.h and control/text.h; a
+// test compares them.
+constexpr std::string_view kSchemas = R"json({
+"ChannelName": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$", "maxLength": 64},
+"Time": {"type": "string", "format": "date-time", "description": "UTC with milliseconds (RFC 3339)."},
+"Error": {"type": "object", "required": ["error"], "additionalProperties": false, "properties": {
+  "error": {"type": "object", "required": ["code", "message"], "additionalProperties": false, "properties": {
+    "code": {"type": "string", "description": "For programs; never changes its meaning."},
+    "message": {"type": "string", "description": "A sentence for people."},
+    "field": {"type": "string", "description": "The field or query key that is wrong, when it is one."}}}}},
+"Channel": {"type": "object", "additionalProperties": false,
+  "required": ["name", "title", "description", "enabled", "state", "created_at", "updated_at"], "properties": {
+    "name": {"$ref": "#/components/schemas/ChannelName"},
+    "title": {"type": "string", "maxLength": 200},
+    "description": {"type": "string", "maxLength": 4000},
+    "enabled": {"type": "boolean", "description": "Nobody may publish to a channel that is not."},
+    "state": {"type": "string", "enum": ["offline", "live", "interrupted"]},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "updated_at": {"$ref": "#/components/schemas/Time"}}},
+"ChannelPage": {"type": "object", "additionalProperties": false, "required": ["channels", "next"], "properties": {
+    "channels": {"type": "array", "items": {"$ref": "#/components/schemas/Channel"}},
+    "next": {"type": ["string", "null"], "description": "To be given as `after`; null on the last page."}}},
+"NewChannel": {"type": "object", "additionalProperties": false, "required": ["name"], "properties": {
+    "name": {"$ref": "#/components/schemas/ChannelName"},
+    "title": {"type": "string", "maxLength": 200},
+    "description": {"type": "string", "maxLength": 4000}}},
+"ChannelChange": {"type": "object", "additionalProperties": false, "properties": {
+    "title": {"type": "string", "maxLength": 200},
+    "description": {"type": "string", "maxLength": 4000},
+    "enabled": {"type": "boolean", "description": "false also ends the broadcast."}}},
+"KeyWish": {"type": "object", "additionalProperties": false, "properties": {
+    "label": {"type": "string", "maxLength": 100}}},
+"NewKey": {"type": "object", "additionalProperties": false, "required": ["id", "key", "label", "created_at"],
+  "properties": {
+    "id": {"type": "string"},
+    "key": {"type": "string", "pattern": "^sk_[0-9A-Za-z]{32}$",
+      "description": "The stream key. It is told only here."},
+    "label": {"type": "string", "maxLength": 100},
+    "created_at": {"$ref": "#/components/schemas/Time"}}},
+"Key": {"type": "object", "additionalProperties": false, "required": ["id", "label", "created_at", "last_used_at"],
+  "properties": {
+    "id": {"type": "string"},
+    "label": {"type": "string", "maxLength": 100},
+    "created_at": {"$ref": "#/components/schemas/Time"},
+    "last_used_at": {"type": ["string", "null"], "format": "date-time",
+      "description": "To the minute; null when it was never used."}}},
+"KeyList": {"type": "object", "additionalProperties": false, "required": ["keys"], "properties": {
+    "keys": {"type": "array", "items": {"$ref": "#/components/schemas/Key"}}}},
+"Ending": {"type": "object", "additionalProperties": false, "required": ["name", "state"], "properties": {
+    "name": {"$ref": "#/components/schemas/ChannelName"},
+    "state": {"type": "string", "enum": ["ending"]}}},
+"VideoTrack": {"type": "object", "additionalProperties": false,
+  "required": ["id", "kind", "codec", "codec_name", "width", "height", "frame_rate", "bitrate", "label", "language"],
+  "properties": {
+    "id": {"type": "string"},
+    "kind": {"type": "string", "enum": ["video"]},
+    "codec": {"type": "string", "description": "RFC 6381, for example avc1.64001f."},
+    "codec_name": {"type": "string", "description": "For people, for example H.264."},
+    "width": {"type": "integer", "minimum": 0},
+    "height": {"type": "integer", "minimum": 0},
+    "frame_rate": {"type": "number", "minimum": 0, "description": "Frames per second; 0 when unknown."},
+    "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
+    "label": {"type": "string"},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+"AudioTrack": {"type": "object", "additionalProperties": false,
+  "required": ["id", "kind", "codec", "codec_name", "sample_rate", "channels", "bitrate", "label", "language"],
+  "properties": {
+    "id": {"type": "string"},
+    "kind": {"type": "string", "enum": ["audio"]},
+    "codec": {"type": "string", "description": "RFC 6381, for example mp4a.40.2."},
+    "codec_name": {"type": "string", "description": "For people, for example AAC."},
+    "sample_rate": {"type": "integer", "minimum": 0, "description": "Hz."},
+    "channels": {"type": "integer", "minimum": 0},
+    "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
+    "label": {"type": "string"},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+"Source": {"type": "object", "additionalProperties": false, "required": ["peer", "protocol", "priority", "is_active"],
+  "properties": {
+    "peer": {"type": "string", "description": "Address and port of the encoder."},
+    "protocol": {"type": "string"},
+    "priority": {"type": "integer"},
+    "is_active": {"type": "boolean", "description": "Its media is what viewers see."}}},
+"LiveChannel": {"type": "object", "additionalProperties": false,
+  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "warnings", "tracks"],
+  "properties": {
+    "name": {"$ref": "#/components/schemas/ChannelName"},
+    "title": {"type": "string", "description": "The channel's name when it has no title."},
+    "state": {"type": "string", "enum": ["live", "interrupted"],
+      "description": "interrupted: the encoder is away and may come back."},
+    "started_at": {"$ref": "#/components/schemas/Time"},
+    "uptime_s": {"type": "integer", "minimum": 0},
+    "viewers": {"type": "integer", "minimum": 0},
+    "hls_url": {"type": "string", "description": "The multivariant playlist."},
+    "warnings": {"type": "array", "items": {"type": "string"}},
+    "tracks": {"type": "array", "items": {"oneOf": [
+      {"$ref": "#/components/schemas/VideoTrack"}, {"$ref": "#/components/schemas/AudioTrack"}]}},
+    "sources": {"type": "array", "items": {"$ref": "#/components/schemas/Source"},
+      "description": "Only for who shows a token with channels:read."}}},
+"LiveList": {"type": "object", "additionalProperties": false, "required": ["channels"], "properties": {
+    "channels": {"type": "array", "items": {"$ref": "#/components/schemas/LiveChannel"}}}},
+"Server": {"type": "object", "additionalProperties": false, "required": ["version", "started_at", "uptime_s"],
+  "properties": {
+    "version": {"type": "string"},
+    "started_at": {"$ref": "#/components/schemas/Time"},
+    "uptime_s": {"type": "integer", "minimum": 0}}},
+"OpenApi": {"type": "object", "required": ["openapi", "info", "paths"]}
+})json";
+
+constexpr std::string_view kAbout =
+    "Channels, their stream keys, and what is live.\n\n"
+    "Whoever needs more than what is public sends `Authorization: Bearer <token>`: a JSON Web Token signed "
+    "with "
+    "HS256 by the secret of an API key, with `iss` (the key's id), `exp` (at most 24 hours ahead unless the "
+    "server "
+    "is set otherwise) and `scope` (a list of scopes, or `*` for all that the key has). `stoa token create` "
+    "makes "
+    "one.\n\n"
+    "Errors are JSON with a stable code. Every path answers OPTIONS with Allow, HEAD as GET without its "
+    "body, "
+    "unknown paths with 404 (`not_found`) and other methods with 405 (`method_not_allowed`) and Allow.";
+
+const char* word_for(int status) {
+  switch (status) {
+    case 200: return "As asked.";
+    case 201: return "Made.";
+    case 202: return "It will be done in a moment.";
+    case 204: return "Done; there is nothing to tell.";
+    default: return http::reason_of(status);
+  }
+}
+
+std::string lower(std::string_view text) {
+  std::string lowered(text);
+  for (char& c : lowered)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return lowered;
+}
+
+json::object reference(std::string_view schema) {
+  return {{"$ref", "#/components/schemas/" + std::string(schema)}};
+}
+json::object content_of(json::object schema) {
+  return {{"application/json", json::object{{"schema", std::move(schema)}}}};
+}
+json::object header(std::string_view about) {
+  return {{"description", about}, {"schema", json::object{{"type", "string"}}}};
+}
+
+json::array parameters_of(const Route& route) {
+  json::array parameters;
+  std::string_view rest = route.path;
+  for (std::size_t open; (open = rest.find('{')) != std::string_view::npos;) {
+    std::size_t close = rest.find('}', open);
+    std::string_view name = rest.substr(open + 1, close - open - 1);
+    json::object schema = name == "channel" ? reference("ChannelName") : json::object{{"type", "string"}};
+    parameters.push_back(
+        json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", std::move(schema)}});
+    rest.remove_prefix(close + 1);
+  }
+  for (const QueryKey& key : route.query) {
+    bool is_text = std::string_view(key.type) == "string";
+    json::object schema = {{"type", key.type},
+                           {is_text ? "minLength" : "minimum", key.minimum},
+                           {is_text ? "maxLength" : "maximum", key.maximum}};
+    parameters.push_back(json::object{
+        {"name", key.name}, {"in", "query"}, {"description", key.about}, {"schema", std::move(schema)}});
+  }
+  return parameters;
+}
+
+// The shape of Error, with the codes that this status may have here.
+json::object error_response(int status, const std::vector<const ErrorFacts*>& errors) {
+  json::array codes;
+  std::string about;
+  for (const ErrorFacts* facts : errors) {
+    codes.push_back(facts->name);
+    about += (about.empty() ? "`" : "\n\n`") + std::string(facts->name) + "`: " + facts->meaning;
+  }
+  json::object code = {{"properties", json::object{{"code", json::object{{"enum", std::move(codes)}}}}}};
+  json::object narrowed = {{"properties", json::object{{"error", std::move(code)}}}};
+  json::object response = {
+      {"description", about},
+      {"content", content_of({{"allOf", json::array{reference("Error"), std::move(narrowed)}}})}};
+  if (status == 401 || status == 403)
+    response["headers"] =
+        json::object{{"WWW-Authenticate", header("Bearer, with what is wrong (RFC 6750 §3).")}};
+  return response;
+}
+
+json::object responses_of(const Route& route) {
+  json::object success = {{"description", word_for(route.status)}};
+  if (route.answer) success["content"] = content_of(reference(route.answer));
+  if (route.status == 201 && std::string_view(route.answer) == "Channel")
+    success["headers"] = json::object{{"Location", header("The channel's path.")}};
+  json::object responses = {{std::to_string(route.status), std::move(success)}};
+  std::map<int, std::vector<const ErrorFacts*>> by_status;
+  for (ErrorCode code : errors_of(route)) by_status[facts_of(code).status].push_back(&facts_of(code));
+  for (const auto& [status, errors] : by_status)
+    responses[std::to_string(status)] = error_response(status, errors);
+  return responses;
+}
+
+json::array security_of(const Route& route) {
+  if (route.access == Access::kPublic) return {};
+  json::object bearer = {{"bearer", json::array{scope_of(route.access)}}};
+  if (route.access == Access::kPublicOrRead) return json::array{json::object(), std::move(bearer)};
+  json::array only;
+  only.push_back(std::move(bearer));
+  return only;
+}
+
+json::object operation_of(const Route& route) {
+  json::object operation = {{"operationId", route.operation}, {"summary", route.summary}};
+  json::array parameters = parameters_of(route);
+  if (!parameters.empty()) operation["parameters"] = std::move(parameters);
+  if (route.body) {
+    operation["requestBody"] =
+        json::object{{"required", !route.may_omit_body}, {"content", content_of(reference(route.body))}};
+  }
+  operation["responses"] = responses_of(route);
+  operation["security"] = security_of(route);
+  return operation;
+}
+
+}  // namespace
+
+std::string write_openapi(std::span<const Route> routes, const std::string& version) {
+  boost::system::error_code error;
+  json::value schemas = json::parse(kSchemas, error);
+  STOA_ASSERT(!error);
+  json::object paths;
+  for (const Route& route : routes) {
+    json::value& path = paths[route.path];
+    if (!path.is_object()) path = json::object();
+    path.get_object()[lower(http::name_of(route.method))] = operation_of(route);
+  }
+  json::object scheme = {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}};
+  json::object license = {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}};
+  json::object document = {
+      {"openapi", "3.1.0"},
+      {"info",
+       json::object{{"title", "Stoa"}, {"version", version}, {"description", kAbout}, {"license", license}}},
+      {"servers", json::array{json::object{{"url", "/"}}}},
+      {"paths", std::move(paths)},
+      {"components", json::object{{"schemas", std::move(schemas)},
+                                  {"securitySchemes", json::object{{"bearer", std::move(scheme)}}}}}};
+  return write_json(document);
+}
+
+}  // namespace stoa::api
