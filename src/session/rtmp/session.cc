@@ -77,7 +77,9 @@ void RtmpSession::handle_deadline(Timestamp now, RtmpOutputs& out) {
   deliver(CloseReason::kRefused, out);
 }
 
-void RtmpSession::handle_disconnect(RtmpOutputs& out) { close(has_ended_ ? CloseReason::kUnpublished : CloseReason::kPeerGone, std::nullopt, out); }
+void RtmpSession::handle_disconnect(RtmpOutputs& out) {
+  close(has_ended_ ? CloseReason::kUnpublished : CloseReason::kPeerGone, std::nullopt, out);
+}
 
 void RtmpSession::accept(Timestamp now, RtmpOutputs& out) {
   if (!connection_.is_waiting_for_decision()) return;

@@ -71,7 +71,9 @@ class RtmpSession {
   void handle_deadline(Timestamp now, RtmpOutputs& out);
   // The socket is closed or broken.
   void handle_disconnect(RtmpOutputs& out);
-  Timestamp next_deadline() const { return is_closed_ ? Timestamp::never() : connection_.next_deadline(); }
+  Timestamp next_deadline() const {
+    return is_closed_ ? Timestamp::never() : std::min(connection_.next_deadline(), linger_until_);
+  }
 
   // Do nothing unless a PublishRequested waits for its answer.
   void accept(Timestamp now, RtmpOutputs& out);
