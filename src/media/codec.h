@@ -20,7 +20,8 @@ const char* name_of(CodecRefusal refusal);
 
 // Reads a decoder configuration record (see Format::config) and the parameter sets in it. Two records leave
 // the size of the pictures open (width and height are 0): any of VP9, and one of AV1 without a sequence
-// header. The first key frame tells it: inspect() then gives a new format.
+// header. The first key frame tells it: inspect() then gives a new format. Whoever makes tracks holds such a
+// format back until then.
 Result<std::shared_ptr<const Format>, CodecRefusal> make_format(Codec codec, SharedBytes config);
 
 // The `dOps` payload out of an Ogg Opus identification header ("OpusHead", RFC 7845 §5.1), as E-RTMP sends

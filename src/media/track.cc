@@ -17,10 +17,9 @@ const char* name_of(Codec codec) {
 }
 
 bool Format::is_same_as(const Format& other) const {
-  // A VP9 record without a frame leaves the size open, which changes nothing.
-  bool same_size =
-      (other.width == 0 && other.height == 0) || (width == other.width && height == other.height);
-  return codec == other.codec && same_size && std::ranges::equal(config.bytes(), other.config.bytes());
+  // The size by itself: a VP9 record does not say it.
+  return codec == other.codec && width == other.width && height == other.height &&
+         std::ranges::equal(config.bytes(), other.config.bytes());
 }
 
 }  // namespace stoa::media

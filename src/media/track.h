@@ -48,7 +48,7 @@ struct Format {
     return frame_rate_numerator == 0 ? 0.0
                                      : static_cast<double>(frame_rate_numerator) / frame_rate_denominator;
   }
-  // True when a decoder may go on to `other` without a new initialization segment.
+  // True when a decoder may go on from one to the other without a new initialization segment.
   bool is_same_as(const Format& other) const;
 };
 

@@ -107,14 +107,6 @@ TEST(Vp9Frame, gives_a_new_format_when_the_size_changes) {
   EXPECT_FALSE(format->is_same_as(*facts->new_format));
 }
 
-TEST(Vp9Format, stays_the_same_when_its_record_is_repeated_without_a_size) {
-  auto open = format_of(kVp9Config);
-  auto sized = inspect(*open, from_hex(kVp9First))->new_format;
-  EXPECT_TRUE(sized->is_same_as(*open));
-  EXPECT_FALSE(open->is_same_as(*sized));
-  EXPECT_FALSE(sized->is_same_as(*format_of(kVp9HdrConfig)));
-}
-
 TEST(Vp9Frame, is_refused_when_its_header_is_broken) {
   auto format = format_of(kVp9Config);
   auto refusal = [&](const Buffer& frame) { return inspect(*format, frame).error(); };
