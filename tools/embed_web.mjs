@@ -68,7 +68,8 @@ function write(files, out) {
     return `slice(${size - bytes.length}, ${bytes.length})`;
   };
   const rows = files.map(
-    (file) => `    {${JSON.stringify(file.path)}, ${JSON.stringify(file.contentType)}, ${JSON.stringify(file.etag)}, ` +
+    (file) =>
+      `    {${JSON.stringify(file.path)}, ${JSON.stringify(file.contentType)}, ${JSON.stringify(file.etag)}, ` +
       `${file.isImmutable},\n     ${place(file.identity)}, ${place(file.gzip)}, ${place(file.brotli)}},\n`,
   );
   const blobPath = join(out, 'web_files.bin');

@@ -13,10 +13,14 @@ const stats = (page) => page.evaluate(() => window.stoa.stats());
 const until = (page, what, timeout) => page.waitForFunction(what, null, { timeout, polling: 100 });
 const playing = (page) => until(page, () => (window.stoa?.stats().framesDecoded ?? 0) > 20, 20_000);
 const near = (page, timeout) =>
-  until(page, () => {
-    const { latency, targetLatency, status } = window.stoa.stats();
-    return status === 'playing' && latency - targetLatency < 0.3;
-  }, timeout);
+  until(
+    page,
+    () => {
+      const { latency, targetLatency, status } = window.stoa.stats();
+      return status === 'playing' && latency - targetLatency < 0.3;
+    },
+    timeout,
+  );
 
 async function check(fact, run, path = '/watch/demo') {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
@@ -30,10 +34,14 @@ async function check(fact, run, path = '/watch/demo') {
     const note = await run(page);
     if (errors.length > 0) throw new Error(errors.join('; '));
     passed += 1;
-    console.log(`ok      ${fact} (${((Date.now() - begin) / 1000).toFixed(1)} s)${note === undefined ? '' : `: ${note}`}`);
+    console.log(
+      `ok      ${fact} (${((Date.now() - begin) / 1000).toFixed(1)} s)${note === undefined ? '' : `: ${note}`}`,
+    );
   } catch (error) {
     failed += 1;
-    const state = await page.evaluate(() => JSON.stringify(window.stoa?.stats() ?? document.body.innerText)).catch(() => '');
+    const state = await page
+      .evaluate(() => JSON.stringify(window.stoa?.stats() ?? document.body.innerText))
+      .catch(() => '');
     console.log(`FAILED  ${fact}: ${error.message.split('\n')[0]}\n        ${state}`);
   }
   await say('demo', 'live');
@@ -145,24 +153,37 @@ await check('keeps the volume and the look for the next visit', async (page) => 
   const volume = await page.evaluate(() => window.stoa.video.volume);
   await page.reload();
   await playing(page);
-  if (Math.abs((await page.evaluate(() => window.stoa.video.volume)) - volume) > 0.001) throw new Error('another volume');
+  if (Math.abs((await page.evaluate(() => window.stoa.video.volume)) - volume) > 0.001)
+    throw new Error('another volume');
   if (!(await page.isVisible('.watch.theatre'))) throw new Error('another look');
 });
 
-await check('plays a channel that has sound alone', async (page) => {
-  await until(page, () => window.stoa?.video.currentTime > 0 && window.stoa.stats().status === 'playing', 10_000);
-  await page.waitForSelector('.cover_title');
-}, '/watch/radio');
+await check(
+  'plays a channel that has sound alone',
+  async (page) => {
+    await until(
+      page,
+      () => window.stoa?.video.currentTime > 0 && window.stoa.stats().status === 'playing',
+      10_000,
+    );
+    await page.waitForSelector('.cover_title');
+  },
+  '/watch/radio',
+);
 
-await check('goes from the list to a channel without loading the page anew', async (page) => {
-  await page.evaluate(() => (window.stayed = true));
-  await page.click('a.card >> nth=0');
-  await playing(page);
-  if (!(await page.evaluate(() => window.stayed))) throw new Error('it was loaded anew');
-  await page.goBack();
-  await page.waitForSelector('a.card');
-  if (await page.evaluate(() => window.stoa !== undefined)) throw new Error('the player is still there');
-}, '/');
+await check(
+  'goes from the list to a channel without loading the page anew',
+  async (page) => {
+    await page.evaluate(() => (window.stayed = true));
+    await page.click('a.card >> nth=0');
+    await playing(page);
+    if (!(await page.evaluate(() => window.stayed))) throw new Error('it was loaded anew');
+    await page.goBack();
+    await page.waitForSelector('a.card');
+    if (await page.evaluate(() => window.stoa !== undefined)) throw new Error('the player is still there');
+  },
+  '/',
+);
 
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);

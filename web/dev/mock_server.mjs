@@ -17,7 +17,12 @@ const kPort = Number(process.argv[2] ?? 8080);
 const kDist = fileURLToPath(new URL('../dist', import.meta.url));
 const kPartsPerSegment = 6;
 const kSegmentsListed = 15;
-const kTypes = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
+const kTypes = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
 const kPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
   "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; frame-ancestors 'self'";
@@ -26,7 +31,16 @@ const kPolicy =
 
 class Rendition {
   constructor(name, partSeconds) {
-    Object.assign(this, { name, partSeconds, init: null, parts: [], startMs: 0, waiters: [], listed: 0, isFrozen: false });
+    Object.assign(this, {
+      name,
+      partSeconds,
+      init: null,
+      parts: [],
+      startMs: 0,
+      waiters: [],
+      listed: 0,
+      isFrozen: false,
+    });
     this.pending = Buffer.alloc(0);
     this.head = [];
   }
@@ -56,7 +70,10 @@ class Rendition {
     const total = this.listed;
     const first = Math.max(0, this.lastMsn - kSegmentsListed + 1);
     const lines = [
-      '#EXTM3U', '#EXT-X-VERSION:6', '#EXT-X-TARGETDURATION:2', `#EXT-X-MEDIA-SEQUENCE:${first}`,
+      '#EXTM3U',
+      '#EXT-X-VERSION:6',
+      '#EXT-X-TARGETDURATION:2',
+      `#EXT-X-MEDIA-SEQUENCE:${first}`,
       `#EXT-X-PART-INF:PART-TARGET=${this.partSeconds.toFixed(5)}`,
       `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${(this.partSeconds * 3).toFixed(3)},HOLD-BACK=6`,
       `#EXT-X-MAP:URI="${this.name}/init.mp4"`,
@@ -64,14 +81,19 @@ class Rendition {
     for (let msn = first; msn <= this.lastMsn; msn++) {
       const from = msn * kPartsPerSegment;
       const to = Math.min(total, from + kPartsPerSegment);
-      lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(this.startMs + from * this.partSeconds * 1000).toISOString()}`);
+      lines.push(
+        `#EXT-X-PROGRAM-DATE-TIME:${new Date(this.startMs + from * this.partSeconds * 1000).toISOString()}`,
+      );
       for (let part = from; part < to && msn > this.lastMsn - 3; part++) {
         lines.push(
           `#EXT-X-PART:DURATION=${this.partSeconds.toFixed(5)},URI="${this.name}/p${part}.m4s"${part === from ? ',INDEPENDENT=YES' : ''}`,
         );
       }
       if (to - from === kPartsPerSegment) {
-        lines.push(`#EXTINF:${(this.partSeconds * kPartsPerSegment).toFixed(5)},`, `${this.name}/s${msn}.m4s`);
+        lines.push(
+          `#EXTINF:${(this.partSeconds * kPartsPerSegment).toFixed(5)},`,
+          `${this.name}/s${msn}.m4s`,
+        );
       }
     }
     lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${this.name}/p${total}.m4s"`);
@@ -104,21 +126,80 @@ v1.m3u8
 const radio = '#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-STREAM-INF:BANDWIDTH=140000,CODECS="mp4a.40.2"\na0.m3u8\n';
 
 function startStream() {
-  const fragments = ['-movflags', '+empty_moov+default_base_moof+frag_keyframe', '-frag_duration', '330000', '-flush_packets', '1', '-f', 'mp4'];
+  const fragments = [
+    '-movflags',
+    '+empty_moov+default_base_moof+frag_keyframe',
+    '-frag_duration',
+    '330000',
+    '-flush_packets',
+    '1',
+    '-f',
+    'mp4',
+  ];
   const video = (map, profile, rate) => [
-    '-map', map, '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-profile:v', 'baseline',
-    '-level', profile, '-g', '60', '-keyint_min', '60', '-sc_threshold', '0', '-b:v', rate, '-pix_fmt', 'yuv420p', ...fragments,
+    '-map',
+    map,
+    '-c:v',
+    'libx264',
+    '-preset',
+    'ultrafast',
+    '-tune',
+    'zerolatency',
+    '-profile:v',
+    'baseline',
+    '-level',
+    profile,
+    '-g',
+    '60',
+    '-keyint_min',
+    '60',
+    '-sc_threshold',
+    '0',
+    '-b:v',
+    rate,
+    '-pix_fmt',
+    'yuv420p',
+    ...fragments,
   ];
   const audio = (map) => ['-map', map, '-c:a', 'aac', '-b:a', '96k', '-ar', '48000', ...fragments];
   const encoder = spawn(
     'ffmpeg',
-    ['-hide_banner', '-loglevel', 'error', '-nostdin', '-re', '-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=30',
-      '-re', '-f', 'lavfi', '-i', 'sine=frequency=330:sample_rate=48000', '-re', '-f', 'lavfi', '-i', 'sine=frequency=550:sample_rate=48000',
-      '-filter_complex', '[0:v]split[big][small];[small]scale=640:360[low]',
-      ...video('[big]', '3.1', '1200k'), 'pipe:1', ...video('[low]', '3.0', '400k'), 'pipe:3', ...audio('1:a'), 'pipe:4', ...audio('2:a'), 'pipe:5'],
+    [
+      '-hide_banner',
+      '-loglevel',
+      'error',
+      '-nostdin',
+      '-re',
+      '-f',
+      'lavfi',
+      '-i',
+      'testsrc2=size=1280x720:rate=30',
+      '-re',
+      '-f',
+      'lavfi',
+      '-i',
+      'sine=frequency=330:sample_rate=48000',
+      '-re',
+      '-f',
+      'lavfi',
+      '-i',
+      'sine=frequency=550:sample_rate=48000',
+      '-filter_complex',
+      '[0:v]split[big][small];[small]scale=640:360[low]',
+      ...video('[big]', '3.1', '1200k'),
+      'pipe:1',
+      ...video('[low]', '3.0', '400k'),
+      'pipe:3',
+      ...audio('1:a'),
+      'pipe:4',
+      ...audio('2:a'),
+      'pipe:5',
+    ],
     { stdio: ['ignore', 'pipe', 'inherit', 'pipe', 'pipe', 'pipe'] },
   );
-  [1, 3, 4, 5].forEach((fd, i) => encoder.stdio[fd].on('data', (bytes) => Object.values(renditions)[i].handleBytes(bytes)));
+  [1, 3, 4, 5].forEach((fd, i) =>
+    encoder.stdio[fd].on('data', (bytes) => Object.values(renditions)[i].handleBytes(bytes)),
+  );
   process.on('exit', () => encoder.kill('SIGKILL'));
 }
 
@@ -127,28 +208,70 @@ function startStream() {
 const startedMs = Date.now();
 let broadcast = startedMs;
 const states = { demo: 'live', radio: 'live' };
-const track = (id, kind, more) => ({ id, kind, codec: '', codec_name: '', bitrate: 0, label: '', language: '', ...more });
+const track = (id, kind, more) => ({
+  id,
+  kind,
+  codec: '',
+  codec_name: '',
+  bitrate: 0,
+  label: '',
+  language: '',
+  ...more,
+});
 const avc = (id, width, height, bitrate, rate = 30) =>
   track(id, 'video', { codec: 'avc1.42c01f', codec_name: 'H.264', width, height, frame_rate: rate, bitrate });
 const aac = (id, label = '', language = '') =>
-  track(id, 'audio', { codec: 'mp4a.40.2', codec_name: 'AAC', sample_rate: 48000, channels: 2, bitrate: 128000, label, language });
+  track(id, 'audio', {
+    codec: 'mp4a.40.2',
+    codec_name: 'AAC',
+    sample_rate: 48000,
+    channels: 2,
+    bitrate: 128000,
+    label,
+    language,
+  });
 
 function channel(name, title, viewers, uptime, tracks, more = {}) {
   return {
-    name, title, state: 'live', viewers, tracks, warnings: [], hls_url: `/live/${name}/index.m3u8`,
+    name,
+    title,
+    state: 'live',
+    viewers,
+    tracks,
+    warnings: [],
+    hls_url: `/live/${name}/index.m3u8`,
     started_at: new Date(broadcast - uptime * 1000).toISOString(),
-    uptime_s: uptime + Math.floor((Date.now() - broadcast) / 1000), ...more,
+    uptime_s: uptime + Math.floor((Date.now() - broadcast) / 1000),
+    ...more,
   };
 }
 
 function channels() {
-  const demoTracks = [avc('v0', 1280, 720, 1200000), avc('v1', 640, 360, 400000), aac('a0', 'Hall', 'en'), aac('a1', 'Commentary', 'de')];
+  const demoTracks = [
+    avc('v0', 1280, 720, 1200000),
+    avc('v1', 640, 360, 400000),
+    aac('a0', 'Hall', 'en'),
+    aac('a1', 'Commentary', 'de'),
+  ];
   const all = [
     channel('demo', 'Demo channel', 1284, 740, demoTracks, { warnings: ['keyframe_interval_too_long'] }),
-    channel('city-council', 'City council, regular session', 83, 5400, [avc('v0', 1920, 1080, 4500000, 50), aac('a0')]),
+    channel('city-council', 'City council, regular session', 83, 5400, [
+      avc('v0', 1920, 1080, 4500000, 50),
+      aac('a0'),
+    ]),
     channel('radio', 'Night radio', 12, 86400 * 2, [aac('a0')]),
-    channel('workshop', 'Workshop: bookbinding by hand', 1, 65, [{ ...avc('v0', 2560, 1440, 6000000), codec_name: 'HEVC' }, aac('a0')]),
-    channel('harbour', 'Harbour camera', 431, 86400 * 9, [{ ...avc('v0', 1280, 720, 900000, 25), codec_name: 'AV1' }], { state: 'interrupted' }),
+    channel('workshop', 'Workshop: bookbinding by hand', 1, 65, [
+      { ...avc('v0', 2560, 1440, 6000000), codec_name: 'HEVC' },
+      aac('a0'),
+    ]),
+    channel(
+      'harbour',
+      'Harbour camera',
+      431,
+      86400 * 9,
+      [{ ...avc('v0', 1280, 720, 900000, 25), codec_name: 'AV1' }],
+      { state: 'interrupted' },
+    ),
   ];
   return all
     .filter(({ name }) => !['offline', 'not_found', 'ended'].includes(states[name]))
@@ -161,10 +284,12 @@ const send = (response, status, body, headers = {}) => {
   response.writeHead(status, { 'cache-control': 'no-store', ...headers });
   response.end(body);
 };
-const sendJson = (response, status, value) => send(response, status, JSON.stringify(value), { 'content-type': 'application/json' });
+const sendJson = (response, status, value) =>
+  send(response, status, JSON.stringify(value), { 'content-type': 'application/json' });
 
 function answerApi(path, response) {
-  if (path === '/api/v1/live') return sendJson(response, 200, { channels: states.all === 'empty' ? [] : channels() });
+  if (path === '/api/v1/live')
+    return sendJson(response, 200, { channels: states.all === 'empty' ? [] : channels() });
   const name = decodeURIComponent(path.slice('/api/v1/live/'.length));
   const found = channels().find((one) => one.name === name);
   if (found) return sendJson(response, 200, found);
@@ -177,13 +302,17 @@ async function answerMedia(path, query, response) {
   if (states[name] === 'offline') return send(response, 404, '');
   if (file === 'index.m3u8') {
     await renditions.v0.until(() => renditions.v0.listed >= 3);
-    return send(response, 200, name === 'radio' ? radio : demo, { 'content-type': 'application/vnd.apple.mpegurl' });
+    return send(response, 200, name === 'radio' ? radio : demo, {
+      'content-type': 'application/vnd.apple.mpegurl',
+    });
   }
   const rendition = renditions[file.replace('.m3u8', '')];
   if (!rendition) return send(response, 404, '');
   if (part === undefined) {
     if (query.has('_HLS_msn')) {
-      const wanted = Number(query.get('_HLS_msn')) * kPartsPerSegment + Number(query.get('_HLS_part') ?? kPartsPerSegment - 1);
+      const wanted =
+        Number(query.get('_HLS_msn')) * kPartsPerSegment +
+        Number(query.get('_HLS_part') ?? kPartsPerSegment - 1);
       await rendition.until(() => rendition.listed > wanted);
     }
     return send(response, 200, rendition.playlist(), { 'content-type': 'application/vnd.apple.mpegurl' });
@@ -195,7 +324,9 @@ async function answerMedia(path, query, response) {
     return send(response, 200, rendition.parts[number], { 'content-type': 'video/mp4' });
   }
   const parts = rendition.parts.slice(number * kPartsPerSegment, (number + 1) * kPartsPerSegment);
-  return send(response, parts.length === 0 ? 404 : 200, Buffer.concat(parts), { 'content-type': 'video/mp4' });
+  return send(response, parts.length === 0 ? 404 : 200, Buffer.concat(parts), {
+    'content-type': 'video/mp4',
+  });
 }
 
 function answerPage(path, response) {
@@ -203,13 +334,17 @@ function answerPage(path, response) {
   const isThere = existsSync(join(kDist, file)) && !file.includes('..');
   if (!isThere) file = '/index.html';
   const type = kTypes[extname(file)] ?? 'application/octet-stream';
-  send(response, isThere ? 200 : 404, readFileSync(join(kDist, file)), { 'content-type': type, 'content-security-policy': kPolicy });
+  send(response, isThere ? 200 : 404, readFileSync(join(kDist, file)), {
+    'content-type': type,
+    'content-security-policy': kPolicy,
+  });
 }
 
 function setState(name, state) {
   if (state === 'live' && states[name] === 'offline') broadcast = Date.now();
   states[name] = state;
-  for (const rendition of Object.values(renditions)) rendition.isFrozen = state === 'freeze' || state === 'interrupted';
+  for (const rendition of Object.values(renditions))
+    rendition.isFrozen = state === 'freeze' || state === 'interrupted';
 }
 
 startStream();

@@ -18,7 +18,8 @@ async function open(path, size, colorScheme) {
   const page = await context.newPage();
   page.on('console', (message) => {
     const isExpected = /status of 404|No style sheet found/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !isExpected) problems.push(`${path}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !isExpected)
+      problems.push(`${path}: ${message.text()}`);
   });
   page.on('pageerror', (error) => problems.push(`${path}: ${error.message}`));
   await page.goto(url + path);
@@ -76,7 +77,15 @@ await shoot('watch_theatre', '/watch/demo', desktop, 'light', async (page) => {
   await playing(page);
   await page.keyboard.press('t');
 });
-await shoot('watch_phone', '/watch/demo', phone, 'light', playing);
+await shoot('watch_phone_statistics', '/watch/demo', phone, 'dark', async (page) => {
+  await playing(page);
+  await page.keyboard.press('s');
+  await page.waitForTimeout(1500);
+});
+await shoot('watch_phone', '/watch/demo', phone, 'light', async (page) => {
+  await playing(page);
+  await page.touchscreen.tap(200, 120);
+});
 await shoot('watch_radio', '/watch/radio', desktop, 'dark', (page) => page.waitForTimeout(4000));
 await shoot('watch_interrupted', '/watch/demo', desktop, 'light', async (page) => {
   await playing(page);

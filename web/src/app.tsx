@@ -21,7 +21,8 @@ function useRoute(): Route {
       'click',
       (event) => {
         const link = event.target instanceof Element ? event.target.closest('a') : null;
-        const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+        const isPlain =
+          event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
         if (link === null || !isPlain || event.defaultPrevented || link.target !== '') return;
         const url = new URL(link.href, location.href);
         if (url.origin !== location.origin || routeOf(url.pathname).page === 'not_found') return;
@@ -57,7 +58,13 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {route.page === 'home' && <HomePage />}
         {route.page === 'watch' && (
-          <Suspense fallback={<div className="watch"><div className="stage" /></div>}>
+          <Suspense
+            fallback={
+              <div className="watch">
+                <div className="stage" />
+              </div>
+            }
+          >
             <WatchPage key={route.channel} name={route.channel} />
           </Suspense>
         )}

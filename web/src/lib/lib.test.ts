@@ -26,8 +26,25 @@ const demo = {
   hls_url: '/live/demo/index.m3u8',
   warnings: ['keyframe_interval_too_long'],
   tracks: [
-    { id: 'v0', kind: 'video', codec: 'avc1.64001f', codec_name: 'H.264', width: 1280, height: 720, frame_rate: 30, bitrate: 2e6 },
-    { id: 'a0', kind: 'audio', codec: 'mp4a.40.2', codec_name: 'AAC', sample_rate: 48000, channels: 2, bitrate: 128000 },
+    {
+      id: 'v0',
+      kind: 'video',
+      codec: 'avc1.64001f',
+      codec_name: 'H.264',
+      width: 1280,
+      height: 720,
+      frame_rate: 30,
+      bitrate: 2e6,
+    },
+    {
+      id: 'a0',
+      kind: 'audio',
+      codec: 'mp4a.40.2',
+      codec_name: 'AAC',
+      sample_rate: 48000,
+      channels: 2,
+      bitrate: 128000,
+    },
   ],
 };
 
@@ -42,12 +59,33 @@ describe('parseChannel', () => {
   });
 
   test('gets along with fields that are missing or of another kind', () => {
-    const channel = parseChannel({ name: 'a b', state: 'live', viewers: 'many', tracks: [null, { id: 'x' }, 7], warnings: [1, 'w'] });
-    expect(channel).toMatchObject({ title: 'a b', viewers: 0, tracks: [], warnings: ['w'], hlsUrl: '/live/a%20b/index.m3u8' });
+    const channel = parseChannel({
+      name: 'a b',
+      state: 'live',
+      viewers: 'many',
+      tracks: [null, { id: 'x' }, 7],
+      warnings: [1, 'w'],
+    });
+    expect(channel).toMatchObject({
+      title: 'a b',
+      viewers: 0,
+      tracks: [],
+      warnings: ['w'],
+      hlsUrl: '/live/a%20b/index.m3u8',
+    });
   });
 
   test('refuses what is not a live channel', () => {
-    for (const value of [null, 7, 'x', [], {}, { name: 'x' }, { name: '', state: 'live' }, { name: 'x', state: 'offline' }]) {
+    for (const value of [
+      null,
+      7,
+      'x',
+      [],
+      {},
+      { name: 'x' },
+      { name: '', state: 'live' },
+      { name: 'x', state: 'offline' },
+    ]) {
       expect(parseChannel(value)).toBeNull();
     }
   });
@@ -111,20 +149,49 @@ describe('ServerClock', () => {
 
 describe('formats', () => {
   test('bitrates', () => {
-    expect([0, NaN, 128_000, 999_400, 999_600, 2_540_000, 12_300_000].map(formatBitrate)).toEqual(
-      ['–', '–', '128 kb/s', '999 kb/s', '1.0 Mb/s', '2.5 Mb/s', '12 Mb/s']);
+    expect([0, NaN, 128_000, 999_400, 999_600, 2_540_000, 12_300_000].map(formatBitrate)).toEqual([
+      '–',
+      '–',
+      '128 kb/s',
+      '999 kb/s',
+      '1.0 Mb/s',
+      '2.5 Mb/s',
+      '12 Mb/s',
+    ]);
   });
   test('delays', () => {
-    expect([null, NaN, -0.2, 1.44, 9.96, 59.4, 59.6, 125].map(formatDelay)).toEqual(
-      ['–', '–', '0.0 s', '1.4 s', '10 s', '59 s', '1:00', '2:05']);
+    expect([null, NaN, -0.2, 1.44, 9.96, 59.4, 59.6, 125].map(formatDelay)).toEqual([
+      '–',
+      '–',
+      '0.0 s',
+      '1.4 s',
+      '10 s',
+      '59 s',
+      '1:00',
+      '2:05',
+    ]);
   });
   test('uptimes', () => {
-    expect([-1, 42, 60, 3599, 3600, 11_100, 90_000].map(formatUptime)).toEqual(
-      ['0 s', '42 s', '1 min', '59 min', '1 h 00 min', '3 h 05 min', '1 d 1 h']);
+    expect([-1, 42, 60, 3599, 3600, 11_100, 90_000].map(formatUptime)).toEqual([
+      '0 s',
+      '42 s',
+      '1 min',
+      '59 min',
+      '1 h 00 min',
+      '3 h 05 min',
+      '1 d 1 h',
+    ]);
   });
   test('counts', () => {
-    expect([0, 999, 1000, 1290, 10_900, 999_499, 1_250_000].map(formatCount)).toEqual(
-      ['0', '999', '1k', '1.2k', '10k', '999k', '1.2M']);
+    expect([0, 999, 1000, 1290, 10_900, 999_499, 1_250_000].map(formatCount)).toEqual([
+      '0',
+      '999',
+      '1k',
+      '1.2k',
+      '10k',
+      '999k',
+      '1.2M',
+    ]);
     expect([0, 1, 2].map(formatViewers)).toEqual(['0 viewers', '1 viewer', '2 viewers']);
   });
   test('pictures', () => {
@@ -136,7 +203,14 @@ describe('formats', () => {
     expect([0, 30, 29.97, 59.999].map(formatFrameRate)).toEqual(['', '30', '29.97', '60']);
   });
   test('sound', () => {
-    expect([0, 1, 2, 6, 8, 4].map(formatChannels)).toEqual(['', 'mono', 'stereo', '5.1', '7.1', '4 channels']);
+    expect([0, 1, 2, 6, 8, 4].map(formatChannels)).toEqual([
+      '',
+      'mono',
+      'stereo',
+      '5.1',
+      '7.1',
+      '4 channels',
+    ]);
     expect(formatLanguage('')).toBe('');
     expect(formatLanguage('not a language!')).toBe('not a language!');
   });
@@ -151,7 +225,14 @@ describe('routeOf', () => {
     expect(routeOf(watchPath('ä/ö?'))).toEqual({ page: 'watch', channel: 'ä/ö?' });
   });
   test('takes nothing else for a page', () => {
-    for (const path of ['/watch', '/watch/', '/watch/a/b', '/watch/%E0%A4%A', '/nothing', `/watch/${'x'.repeat(300)}`]) {
+    for (const path of [
+      '/watch',
+      '/watch/',
+      '/watch/a/b',
+      '/watch/%E0%A4%A',
+      '/nothing',
+      `/watch/${'x'.repeat(300)}`,
+    ]) {
       expect(routeOf(path)).toEqual({ page: 'not_found' });
     }
   });
@@ -166,7 +247,12 @@ describe('preferences', () => {
     const store = storeOf(null);
     writePreferences(store, { volume: 0.4 });
     writePreferences(store, { theme: 'dark', isTheatre: true });
-    expect(readPreferences(store)).toEqual({ ...defaultPreferences, volume: 0.4, theme: 'dark', isTheatre: true });
+    expect(readPreferences(store)).toEqual({
+      ...defaultPreferences,
+      volume: 0.4,
+      theme: 'dark',
+      isTheatre: true,
+    });
   });
   test('are the defaults where what was kept makes no sense', () => {
     for (const text of ['', '{', '7', '[]', '{"volume":9,"theme":"pink","bandwidth":-1}']) {
@@ -175,7 +261,12 @@ describe('preferences', () => {
     expect(readPreferences(null)).toEqual(defaultPreferences);
   });
   test('cost nothing but themselves when the store refuses', () => {
-    const full = { getItem: () => null, setItem: () => { throw new Error('full'); } };
+    const full = {
+      getItem: () => null,
+      setItem: () => {
+        throw new Error('full');
+      },
+    };
     expect(() => writePreferences(full, { volume: 0.1 })).not.toThrow();
   });
 });
@@ -193,6 +284,12 @@ describe('posters', () => {
     }
   });
   test('take initials from words in any script', () => {
-    expect(['Demo channel', 'demo', 'город света', '', '東京 ライブ'].map(initialsOf)).toEqual(['DC', 'D', 'ГС', '?', '東ラ']);
+    expect(['Demo channel', 'demo', 'город света', '', '東京 ライブ'].map(initialsOf)).toEqual([
+      'DC',
+      'D',
+      'ГС',
+      '?',
+      '東ラ',
+    ]);
   });
 });

@@ -34,7 +34,9 @@ class World implements PollerWorld {
     const untilMs = this.nowMs + ms;
     for (;;) {
       await settle();
-      const due = [...this.timers].filter(([, timer]) => timer.atMs <= untilMs).sort((a, b) => a[1].atMs - b[1].atMs)[0];
+      const due = [...this.timers]
+        .filter(([, timer]) => timer.atMs <= untilMs)
+        .sort((a, b) => a[1].atMs - b[1].atMs)[0];
       if (due === undefined) break;
       this.timers.delete(due[0]);
       this.nowMs = due[1].atMs;

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { parseChannel, type LiveChannel } from './api';
-import { hasPlayer, initialWatchState, pollWaitMs, reduceWatch, type WatchEvent, type WatchState } from './watch_state';
+import {
+  hasPlayer,
+  initialWatchState,
+  pollWaitMs,
+  reduceWatch,
+  type WatchEvent,
+  type WatchState,
+} from './watch_state';
 
 function channelOf(state: 'live' | 'interrupted' = 'live', startedAt = '2026-01-01T10:00:00Z'): LiveChannel {
   const channel = parseChannel({ name: 'demo', state, started_at: startedAt });

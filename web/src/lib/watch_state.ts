@@ -1,8 +1,9 @@
 // What the watch page knows of its channel. A pure machine: the page feeds it the server's answers and the
 // player's end, and draws what it says.
 //
-//   loading ──► live ◄──► interrupted        live, interrupted ──► ending ──► ended ──► live (a new broadcast)
+//   loading ──► live ◄──► interrupted
 //      └──────► offline, unknown, unreachable ──► live
+//   live, interrupted ──► ending ──► ended ──► live (a new broadcast)
 //
 // A server that stops answering does not take a running picture away: the player knows better whether
 // media still arrives. `ending` leaves the player a moment to show what it has already buffered.
@@ -38,7 +39,8 @@ export const initialWatchState: WatchState = {
 export const isOnAir = (phase: Phase): boolean => phase === 'live' || phase === 'interrupted';
 // Phases in which the player is on the page. It does not wait for the server's answer about the channel:
 // most who come find it on air, and see it sooner so.
-export const hasPlayer = (phase: Phase): boolean => isOnAir(phase) || phase === 'ending' || phase === 'loading';
+export const hasPlayer = (phase: Phase): boolean =>
+  isOnAir(phase) || phase === 'ending' || phase === 'loading';
 
 function isNewBroadcast(state: WatchState, channel: LiveChannel): boolean {
   if (state.phase === 'ending' || state.phase === 'ended') return true;

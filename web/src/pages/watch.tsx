@@ -31,7 +31,9 @@ function useChannel(name: string) {
   useEffect(() => {
     const backoff = new Backoff(kWaiting);
     const made = new Poller(async (signal) => {
-      const answer = await fetchChannel(name, signal, (date, sent, received) => clock.observe(date, sent, received));
+      const answer = await fetchChannel(name, signal, (date, sent, received) =>
+        clock.observe(date, sent, received),
+      );
       const next = reduceWatch(latest.current, answer);
       if (isOnAir(next.phase)) backoff.reset();
       dispatch(answer);
@@ -127,8 +129,14 @@ function About({ name, state }: { name: string; state: WatchState }) {
 }
 
 const waitingTexts: Partial<Record<Phase, { title: string; text: string }>> = {
-  offline: { title: 'is offline', text: 'Leave this page open: it starts by itself when the channel goes live.' },
-  ended: { title: 'has ended', text: 'Thank you for watching. Should it go live again, it starts here by itself.' },
+  offline: {
+    title: 'is offline',
+    text: 'Leave this page open: it starts by itself when the channel goes live.',
+  },
+  ended: {
+    title: 'has ended',
+    text: 'Thank you for watching. Should it go live again, it starts here by itself.',
+  },
   unknown: {
     title: 'is not a channel here',
     text: 'Perhaps the address has a slip. If the channel is made meanwhile, it starts here by itself.',

@@ -6,7 +6,13 @@ const press = (key: string, focus: KeyPress['focus'] = 'page', hasModifier = fal
 
 describe('commandOf', () => {
   test('knows every key that the overview names', () => {
-    const names: Record<string, string> = { Space: ' ', '←': 'ArrowLeft', '→': 'ArrowRight', '↑': 'ArrowUp', '↓': 'ArrowDown' };
+    const names: Record<string, string> = {
+      Space: ' ',
+      '←': 'ArrowLeft',
+      '→': 'ArrowRight',
+      '↑': 'ArrowUp',
+      '↓': 'ArrowDown',
+    };
     for (const { keys } of keyHelp) {
       for (const key of keys) expect(press(names[key] ?? key), key).not.toBeNull();
     }

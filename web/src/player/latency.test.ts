@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { kCushionMaxS, kJumpExcessS, kRateMax, kRateMin, LatencyKeeper, shouldSkipAtStart, type LatencySample } from './latency';
+import {
+  kCushionMaxS,
+  kJumpExcessS,
+  kRateMax,
+  kRateMin,
+  LatencyKeeper,
+  shouldSkipAtStart,
+  type LatencySample,
+} from './latency';
 
 const kPart = 1 / 3;
 const sample = (change: Partial<LatencySample>): LatencySample => ({

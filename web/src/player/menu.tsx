@@ -63,7 +63,12 @@ export function SettingsMenu({
   const handleKey = (event: KeyboardEvent) => {
     const items = [...(menu.current?.querySelectorAll<HTMLElement>('.menu_item') ?? [])];
     const at = items.indexOf(document.activeElement as HTMLElement);
-    const moves: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 };
+    const moves: Record<string, number> = {
+      ArrowDown: at + 1,
+      ArrowUp: at - 1,
+      Home: 0,
+      End: items.length - 1,
+    };
     if (event.key === 'Escape' || event.key === 'Tab') onClose();
     const to = moves[event.key];
     if (to === undefined) return;

@@ -57,13 +57,16 @@ function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): Liv
   return player;
 }
 
+const kMediaButtons = ['play', 'mute', 'captions', 'pip', 'fullscreen'].map((name) => `media-${name}-button`);
+const kButtons = ['button', 'a', 'summary', ...kMediaButtons].join(', ');
+
 function focusOf(target: EventTarget | null): KeyPress['focus'] {
   const path = target instanceof Element ? target : null;
   if (path === null) return 'page';
   if (path.closest('input, textarea, select, [contenteditable]')) return 'text';
   if (path.closest('[role="menu"]')) return 'menu';
   if (path.closest('media-volume-range, media-time-range')) return 'range';
-  if (path.closest('button, a, summary, media-play-button, media-mute-button, media-captions-button, media-pip-button, media-fullscreen-button')) {
+  if (path.closest(kButtons)) {
     return 'button';
   }
   return 'page';
@@ -90,13 +93,15 @@ function useKeys(run: (command: Command) => void): void {
 }
 
 function LiveButton({ player, view }: { player: LivePlayer; view: PlayerView }) {
-  const isLive = view.isFollowing && view.status !== 'paused' && view.hasFrame;
+  const isLive = view.isFollowing && view.status === 'playing' && view.hasFrame;
   return (
     <button
       type="button"
       className={isLive ? 'live_button is_live' : 'live_button'}
       onClick={() => player.goLive()}
-      aria-label={isLive ? `Live, ${formatDelay(view.delayS)} behind` : `Go to live, ${formatDelay(view.delayS)} behind`}
+      aria-label={
+        isLive ? `Live, ${formatDelay(view.delayS)} behind` : `Go to live, ${formatDelay(view.delayS)} behind`
+      }
       title={isLive ? 'Playing live' : 'Go to live'}
     >
       <span className="dot" aria-hidden="true" />
@@ -110,7 +115,8 @@ function Banner({ view, props }: { view: PlayerView; props: Props }) {
   let text = '';
   if (view.status === 'failed') text = '';
   else if (props.isInterrupted) text = 'The broadcast is interrupted. It goes on here as soon as it is back.';
-  else if (!props.isServerReachable && view.status === 'stalled') text = 'The server cannot be reached. Trying again…';
+  else if (!props.isServerReachable && view.status === 'stalled')
+    text = 'The server cannot be reached. Trying again…';
   else if (view.status === 'stalled') text = 'Waiting for the stream…';
   return (
     <div className={text === '' ? 'banner is_empty' : 'banner'} role="status">
@@ -124,7 +130,15 @@ function Banner({ view, props }: { view: PlayerView; props: Props }) {
   );
 }
 
-function Overlay({ player, view, props }: { player: LivePlayer | null; view: PlayerView | null; props: Props }) {
+function Overlay({
+  player,
+  view,
+  props,
+}: {
+  player: LivePlayer | null;
+  view: PlayerView | null;
+  props: Props;
+}) {
   const isCovered = view === null || !view.hasFrame || view.isAudioOnly;
   return (
     <>
@@ -135,7 +149,10 @@ function Overlay({ player, view, props }: { player: LivePlayer | null; view: Pla
       {view?.status === 'failed' && (
         <div className="failure" role="alert">
           <p>This browser cannot play the stream’s format.</p>
-          <p>Another browser may: {[...new Set((props.channel?.tracks ?? []).map((t) => t.codecName))].join(', ')}</p>
+          <p>
+            Another browser may:{' '}
+            {[...new Set((props.channel?.tracks ?? []).map((t) => t.codecName))].join(', ')}
+          </p>
         </div>
       )}
       {view?.needsPlay === true && (
@@ -208,6 +225,8 @@ export function Player(props: Props) {
     }
   });
 
+  // Sound alone leaves nothing to look at that controls could cover.
+  const stay = view?.isAudioOnly === true ? '' : undefined;
   const hasChoices = view !== null && (view.levels.length > 0 || view.audioTracks.length > 0);
   return (
     <div className="stage" id="stage" ref={stage}>
@@ -216,16 +235,16 @@ export function Player(props: Props) {
         noautoseektolive=""
         defaultstreamtype="live"
         fullscreenelement="stage"
-        autohide={hasMenu || view?.isAudioOnly === true ? '-1' : '3'}
+        autohide={hasMenu ? '-1' : '3'}
         aria-label={`Player: ${props.title}`}
       >
         <video ref={video} slot="media" playsInline crossOrigin="anonymous" aria-label={props.title} />
         {view?.needsPlay !== true && view?.status !== 'failed' && (
           <media-loading-indicator slot="centered-chrome" noautohide="" loadingdelay="300" />
         )}
-        <div className="shade" aria-hidden="true" />
-        <media-time-range aria-label="Position in the live window" />
-        <media-control-bar>
+        <div className="shade" aria-hidden="true" {...{ noautohide: stay }} />
+        <media-time-range noautohide={stay} aria-label="Position in the live window" />
+        <media-control-bar noautohide={stay}>
           <media-play-button notooltip="" />
           <media-mute-button notooltip="" />
           <media-volume-range aria-label="Volume" />
@@ -234,7 +253,7 @@ export function Player(props: Props) {
           <media-captions-button notooltip="" />
           <button
             type="button"
-            className="control wide_only"
+            className="control"
             aria-pressed={hasStatistics}
             aria-label="Statistics"
             title="Statistics (s)"

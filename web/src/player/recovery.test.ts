@@ -34,7 +34,8 @@ describe('Recovery', () => {
 
   test('tries the media again, then the other audio codec, then starts anew', () => {
     const recovery = new Recovery();
-    const media = (nowS: number) => recovery.handleError(error({ nowS, kind: 'media', details: 'bufferAppendError' })).kind;
+    const media = (nowS: number) =>
+      recovery.handleError(error({ nowS, kind: 'media', details: 'bufferAppendError' })).kind;
     expect([media(0), media(1), media(2), media(3)]).toEqual([
       'recover_media',
       'swap_audio_codec',
@@ -45,13 +46,18 @@ describe('Recovery', () => {
 
   test('forgets media errors that are long past', () => {
     const recovery = new Recovery();
-    const media = (nowS: number) => recovery.handleError(error({ nowS, kind: 'media', details: 'bufferAppendError' })).kind;
+    const media = (nowS: number) =>
+      recovery.handleError(error({ nowS, kind: 'media', details: 'bufferAppendError' })).kind;
     expect([media(0), media(100), media(200)]).toEqual(['recover_media', 'recover_media', 'recover_media']);
   });
 
   test('gives up only when the browser lacks the codec', () => {
     const give = { kind: 'give_up', reason: 'unsupported' };
-    expect(new Recovery().handleError(error({ kind: 'media', details: 'manifestIncompatibleCodecsError' }))).toEqual(give);
-    expect(new Recovery().handleError(error({ kind: 'other', details: 'internalException' })).kind).toBe('restart');
+    expect(
+      new Recovery().handleError(error({ kind: 'media', details: 'manifestIncompatibleCodecsError' })),
+    ).toEqual(give);
+    expect(new Recovery().handleError(error({ kind: 'other', details: 'internalException' })).kind).toBe(
+      'restart',
+    );
   });
 });

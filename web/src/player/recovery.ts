@@ -20,7 +20,11 @@ export type RecoveryAction =
   | { kind: 'restart'; afterMs: number } // A new player from the multivariant playlist on.
   | { kind: 'give_up'; reason: 'unsupported' };
 
-const kUnsupported = new Set(['manifestIncompatibleCodecsError', 'bufferIncompatibleCodecsError', 'bufferAddCodecError']);
+const kUnsupported = new Set([
+  'manifestIncompatibleCodecsError',
+  'bufferIncompatibleCodecsError',
+  'bufferAddCodecError',
+]);
 const kMediaTriesWindowS = 20;
 const kRestartFirstMs = 300;
 const kRestartFactor = 1.7;

@@ -5,7 +5,8 @@ import { Icon } from '../ui/icons';
 import type { LivePlayer } from './live_player';
 import type { PlayerStats } from './stats';
 
-const seconds = (value: number | null, digits = 2): string => (value === null ? '–' : `${value.toFixed(digits)} s`);
+const seconds = (value: number | null, digits = 2): string =>
+  value === null ? '–' : `${value.toFixed(digits)} s`;
 const milliseconds = (value: number | null): string => (value === null ? '–' : `${Math.round(value)} ms`);
 
 function Spark({ values, floor, label }: { values: readonly number[]; floor: number; label: string }) {
@@ -20,7 +21,13 @@ function Spark({ values, floor, label }: { values: readonly number[]; floor: num
     })
     .join(' ');
   return (
-    <svg className="spark" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label} preserveAspectRatio="none">
+    <svg
+      className="spark"
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={label}
+      preserveAspectRatio="none"
+    >
       <polyline points={points} />
     </svg>
   );
@@ -36,20 +43,35 @@ function rowsOf(stats: PlayerStats, channel: LiveChannel | null): [string, strin
     ['Picture', `${size}${fps === '' ? '' : ` at ${fps} frames/s`}`],
     ['Codecs', codecs || [...new Set(fromTracks)].join(', ') || '–'],
     ['Frames', `${stats.framesDecoded} shown, ${stats.framesDropped} dropped`],
-    ['Bitrate', `${formatBitrate(stats.levelBitrate ?? 0)} listed, ${formatBitrate(stats.receivedBitrate ?? 0)} received`],
+    [
+      'Bitrate',
+      `${formatBitrate(stats.levelBitrate ?? 0)} listed, ${formatBitrate(stats.receivedBitrate ?? 0)} received`,
+    ],
     ['Bandwidth', formatBitrate(stats.bandwidthEstimate ?? 0)],
     ['Behind live', `${seconds(stats.latency)} of ${seconds(stats.targetLatency)} wanted`],
     ['Speed', `${stats.playbackRate.toFixed(2)}×${stats.isFollowing ? '' : ', not following live'}`],
-    ['Stalls', `${stats.stalls} (${seconds(stats.stalledFor, 1)}), ${stats.jumps} jumps, ${stats.restarts} restarts`],
+    [
+      'Stalls',
+      `${stats.stalls} (${seconds(stats.stalledFor, 1)}), ${stats.jumps} jumps, ${stats.restarts} restarts`,
+    ],
     [
       'Loading',
       stats.loadingUnit === ''
         ? '–'
-        : `${stats.loadingUnit} of ${seconds(stats.partTarget ?? stats.targetDuration)}, latest ${stats.lastSequence} in ${milliseconds(stats.lastLoadMs)}`,
+        : `${stats.loadingUnit} of ${seconds(stats.partTarget ?? stats.targetDuration)}, ` +
+          `latest ${stats.lastSequence} in ${milliseconds(stats.lastLoadMs)}`,
     ],
-    ['Loaded', `${stats.partsLoaded} parts, ${stats.segmentsLoaded} segments, ${stats.playlistsLoaded} playlists`],
+    [
+      'Loaded',
+      `${stats.partsLoaded} parts, ${stats.segmentsLoaded} segments, ${stats.playlistsLoaded} playlists`,
+    ],
     ['Start', `first frame after ${milliseconds(stats.firstFrameMs)}`],
-    ['Clock', stats.clockOffsetMs === 0 ? 'as the server’s' : `${Math.round(stats.clockOffsetMs)} ms from the server’s`],
+    [
+      'Clock',
+      stats.clockOffsetMs === 0
+        ? 'as the server’s'
+        : `${Math.round(stats.clockOffsetMs)} ms from the server’s`,
+    ],
   ];
 }
 

@@ -42,7 +42,11 @@ export function PosterArt({ name, title }: { name: string; title: string }) {
       </defs>
       <rect width={kWidth} height={kHeight} fill={`url(#${id}sky)`} />
       <circle cx={sunX * kWidth} cy={84 + sunY * 60} r="19" fill={tone(70, 85, 84)} opacity="0.9" />
-      <path d={`M0 ${kGround - 12}q80 -22 160 -8t160 -6V${kHeight}H0z`} fill={tone(16, 34, 34)} opacity="0.75" />
+      <path
+        d={`M0 ${kGround - 12}q80 -22 160 -8t160 -6V${kHeight}H0z`}
+        fill={tone(16, 34, 34)}
+        opacity="0.75"
+      />
       <path
         fillRule="evenodd"
         d={`M0 66H${kWidth}V${kHeight}H0zM0 ${kHeight}${openings}`}

@@ -1,3 +1,4 @@
+import { Fragment } from 'react';
 import { CopyButton } from './copy_button';
 
 function Line({ label, text }: { label: string; text: string }) {
@@ -5,7 +6,10 @@ function Line({ label, text }: { label: string; text: string }) {
     <div className="copy_line">
       <code>
         {text.split(' ').map((word, i) => (
-          <span key={i}>{i === 0 ? word : ` ${word}`}</span>
+          <Fragment key={i}>
+            {i > 0 && ' '}
+            <span>{word}</span>
+          </Fragment>
         ))}
       </code>
       <CopyButton text={text} label={`Copy ${label}`} />
@@ -23,7 +27,9 @@ export function PublishHelp({ channel = 'my-channel' }: { channel?: string }) {
     <div className="publish">
       <section>
         <h3>OBS Studio</h3>
-        <p>Settings, Stream: choose the service “Custom…”. For little delay set the keyframe interval to 2 s.</p>
+        <p>
+          Settings, Stream: choose the service “Custom…”. For little delay set the keyframe interval to 2 s.
+        </p>
         <dl className="fields">
           <dt>Server</dt>
           <dd>
