@@ -5,10 +5,14 @@
 #include <time.h>
 
 #include <array>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
+#include <thread>
 
 #include "base/assert.h"
-#include "runtime/loop_impl.h"
 
 namespace stoa::runtime {
 namespace {
@@ -22,6 +26,24 @@ std::int64_t read_clock(clockid_t clock) {
 }
 
 }  // namespace
+
+struct Loop::Impl {
+  struct Watch {
+    int fd;
+    WatchHandler* handler;
+    std::uint64_t token;
+  };
+
+  Impl();
+  void await_readiness();
+  void dispatch_ready();
+
+  boost::asio::io_context io{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard{io.get_executor()};
+  SlotTable<Watch, WatchTag> watches{kWatchLimit};
+  boost::asio::posix::stream_descriptor epoll{io};
+  std::atomic<std::thread::id> thread;
+};
 
 Loop::Impl::Impl() {
   int fd = epoll_create1(EPOLL_CLOEXEC);

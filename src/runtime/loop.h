@@ -60,10 +60,8 @@ class Loop {
   WatchId watch(int fd, WatchHandler& handler, std::uint64_t token);
   void unwatch(WatchId id);
 
-  struct Impl;  // Holds the io_context; for the .cc files of runtime/ only.
-  Impl& impl() { return *impl_; }
-
  private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,35 +1,53 @@
 #include "runtime/timer.h"
 
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#include "runtime/loop_impl.h"
+#include <algorithm>
+
+#include "base/assert.h"
+#include "runtime/loop.h"
 
 namespace stoa::runtime {
 
-struct DeadlineTimer::Impl : std::enable_shared_from_this<Impl> {
-  Impl(Loop& loop, std::move_only_function<void()> handler)
-      : timer(loop.impl().io), on_due(std::move(handler)) {}
+struct DeadlineTimer::Impl : WatchHandler, std::enable_shared_from_this<Impl> {
+  Impl(Loop& owner, std::move_only_function<void()> handler)
+      : loop(owner),
+        on_due(std::move(handler)),
+        fd(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+    STOA_ASSERT(fd >= 0);
+    watch = loop.watch(fd, *this, 0);
+    STOA_ASSERT(watch.is_set());
+  }
+  ~Impl() override {
+    loop.unwatch(watch);
+    ::close(fd);
+  }
 
-  // The Asio timer is moved only to an earlier time; when it comes early, it is set to what is left.
+  // The kernel's timer is moved only to an earlier time; when it comes early, it is set to what is left.
   void arm() {
     armed_at = at;
-    timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(at.ns())));
-    timer.async_wait([weak = weak_from_this()](boost::system::error_code error) {
-      if (error) return;
-      if (auto self = weak.lock()) self->handle_expiry();
-    });
+    // Zero would disarm it.
+    std::int64_t ns = std::max<std::int64_t>(at.ns(), 1);
+    itimerspec setting{};
+    setting.it_value = {ns / 1'000'000'000, ns % 1'000'000'000};
+    timerfd_settime(fd, TFD_TIMER_ABSTIME, &setting, nullptr);
   }
-  void handle_expiry() {
+  void on_ready(std::uint64_t, Readiness) override {
+    std::uint64_t expirations;
+    if (::read(fd, &expirations, sizeof expirations) != sizeof expirations) return;
     armed_at = Timestamp::never();
     if (at == Timestamp::never()) return;
     if (at > Loop::now()) return arm();
     at = Timestamp::never();
+    auto self = shared_from_this();  // `on_due` may destroy the timer.
     on_due();
   }
 
-  boost::asio::steady_timer timer;
+  Loop& loop;
   std::move_only_function<void()> on_due;
+  int fd;
+  WatchId watch;
   Timestamp at = Timestamp::never();
   Timestamp armed_at = Timestamp::never();
 };
@@ -37,7 +55,7 @@ struct DeadlineTimer::Impl : std::enable_shared_from_this<Impl> {
 DeadlineTimer::DeadlineTimer(Loop& loop, std::move_only_function<void()> on_due)
     : impl_(std::make_shared<Impl>(loop, std::move(on_due))) {}
 
-DeadlineTimer::~DeadlineTimer() { impl_->timer.cancel(); }
+DeadlineTimer::~DeadlineTimer() = default;
 
 void DeadlineTimer::set(Timestamp at) {
   impl_->at = at;

@@ -2,6 +2,7 @@
 // of thousands of connections.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
