@@ -14,6 +14,9 @@ if(STOA_LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-maybe-uninitialized)  # GCC 12 is wrong about moved std::variant members.
+endif()
 if(STOA_WERROR)
   add_compile_options(-Werror)
 endif()

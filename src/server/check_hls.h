@@ -1,0 +1,21 @@
+// `stoa check-hls URL`: drives the judge of check/ over the network and prints its report.
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+
+namespace stoa::server {
+
+struct CheckHlsOptions {
+  std::string url;
+  Duration watch = Duration::seconds(30);
+  bool is_insecure = false;  // Takes any certificate.
+  bool writes_json = false;
+};
+
+// Blocks for about `watch`, or until interrupted (the report then covers what was seen). Prints to stdout.
+// The exit code: 0 no M rule broken, 1 at least one broken, 2 nothing could be fetched.
+int run_check_hls(const CheckHlsOptions& options);
+
+}  // namespace stoa::server

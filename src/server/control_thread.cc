@@ -1,0 +1,220 @@
+#include "server/control_thread.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "runtime/sqlite_store.h"
+#include "server/prometheus_text.h"
+
+namespace stoa::server {
+namespace {
+
+constexpr std::size_t kMailboxMessages = 8192;
+constexpr Duration kRetry = Duration::milliseconds(2);
+constexpr Duration kTick = Duration::seconds(1);
+constexpr Duration kMetricsPatience = Duration::seconds(2);
+// The aggregate of all shards is told to the directory under one number.
+constexpr std::uint32_t kAllShards = 0xffff'ffff;
+
+// The public key of --dev, which is no secret.
+control::ApiKeys::Options api_key_options(const Config& config) {
+  control::ApiKeys::Options options;
+  if (config.dev) {
+    control::ApiKey key;
+    key.id = "devkey";
+    key.secret = "secret-for-development-only-0123456789";
+    key.label = "development";
+    key.scopes = {control::kScopeAll};
+    options.fixed.push_back(std::move(key));
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Config& config, shard::ShardIndex shards,
+                                                                        runtime::Log& log) {
+  STOA_TRY(auto store, runtime::SqliteStore::open(config.data + "/stoa.db", runtime::Loop::wall()));
+  return std::unique_ptr<ControlThread>(new ControlThread(config, shards, log, std::move(store)));
+}
+
+ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, runtime::Log& log,
+                             std::unique_ptr<control::Store> store)
+    : config_(config),
+      shards_count_(shards),
+      log_(log),
+      store_(std::move(store)),
+      publishing_(*store_, {.is_dev = config.dev}),
+      channels_(*store_),
+      stream_keys_(*store_),
+      api_keys_(*store_, api_key_options(config)),
+      rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
+            {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
+      tick_(loop_, [this] { handle_tick(); }),
+      postbox_timer_(loop_, [this] { retry_postboxes(); }) {}
+
+ControlThread::~ControlThread() { stop(); }
+
+runtime::Mailbox<ToControl>& ControlThread::make_mailbox() {
+  mailboxes_.push_back(std::make_unique<runtime::Mailbox<ToControl>>(
+      loop_, kMailboxMessages, [this](ToControl&& message) { handle_message(std::move(message)); }));
+  return *mailboxes_.back();
+}
+
+void ControlThread::connect_shard(runtime::Mailbox<ToShard>& mailbox) {
+  shards_.push_back(std::make_unique<Postbox<ToShard>>(mailbox));
+}
+
+std::vector<std::string> demo_command(std::uint16_t rtmp_port) {
+  std::string filter =
+      "drawtext=text='%{gmtime\\:%H\\\\\\:%M\\\\\\:%S}':fontsize=64:fontcolor=white:box=1:boxcolor=black@0.6:"
+      "boxborderw=16:x=(w-text_w)/2:y=h*0.72,"
+      "drawtext=text='Stoa demo channel':fontsize=36:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=10:"
+      "x=(w-text_w)/2:y=h*0.88";
+  return {"ffmpeg", "-nostdin", "-loglevel", "quiet", "-re", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
+          "-f", "lavfi", "-i", "sine=frequency=330:beep_factor=4:sample_rate=48000", "-vf", filter, "-c:v", "libx264",
+          "-preset", "veryfast", "-tune", "zerolatency", "-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "1500k", "-g",
+          "60", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-filter:a", "volume=0.2", "-f", "flv",
+          "rtmp://127.0.0.1:" + std::to_string(rtmp_port) + "/live/demo"};
+}
+
+void ControlThread::add_demo(std::uint16_t rtmp_port) {
+  demo_ = std::make_unique<runtime::ChildProcess>(loop_, log_, "demo channel", demo_command(rtmp_port));
+}
+
+void ControlThread::start() {
+  thread_ = std::thread([this] {
+    tick_.set(loop_.now() + kTick);
+    if (demo_) demo_->start();
+    loop_.run();
+  });
+}
+
+void ControlThread::stop() {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    demo_.reset();
+    loop_.stop();
+  });
+  thread_.join();
+}
+
+void ControlThread::send(shard::ShardIndex to, ToShard&& message) {
+  shards_[to]->send(std::move(message));
+  if (shards_[to]->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+}
+
+void ControlThread::retry_postboxes() {
+  bool is_waiting = false;
+  for (auto& postbox : shards_) {
+    postbox->flush();
+    is_waiting |= postbox->is_waiting();
+  }
+  if (is_waiting) postbox_timer_.set(loop_.now() + kRetry);
+}
+
+void ControlThread::handle_message(ToControl&& message) {
+  if (auto* asked = std::get_if<HttpAsked>(&message)) return handle_http(std::move(*asked));
+  std::visit(Overloaded{
+                 [&](shard::PublishAsked& asked) { handle_publish(asked); },
+                 [&](shard::ChannelReported& reported) {
+                   if (reported.status.state == control::LiveState::kEnded) audiences_.erase(reported.status.channel);
+                   directory_.handle_status(loop_.now(), std::move(reported.status));
+                 },
+                 [&](shard::AudienceReported& reported) { handle_audience(std::move(reported)); },
+                 [&](shard::MetricsGiven& given) { handle_metrics(std::move(given)); },
+             },
+             std::get<shard::ControlMail>(message));
+}
+
+void ControlThread::handle_publish(const shard::PublishAsked& asked) {
+  auto decision = publishing_.authorize_publish(loop_.wall(), asked.app, asked.stream_name);
+  send(asked.shard, shard::Mail(shard::PublishDecided{asked.source, std::move(decision)}));
+}
+
+void ControlThread::handle_audience(shard::AudienceReported&& reported) {
+  for (auto& [channel, shards] : audiences_) shards[reported.shard] = {};
+  for (auto& audience : reported.audiences) {
+    if (!directory_.find(audience.channel)) continue;
+    auto& shards = audiences_[audience.channel];
+    shards.resize(shards_count_);
+    shards[reported.shard] = std::move(audience);
+  }
+  for (auto& [channel, shards] : audiences_) {
+    std::set<std::uint32_t> distinct;
+    std::size_t uncounted = 0;  // Viewers beyond the ones that were told apart.
+    for (const auto& audience : shards) {
+      distinct.insert(audience.hashes.begin(), audience.hashes.end());
+      uncounted += audience.count - audience.hashes.size();
+    }
+    directory_.handle_viewers(loop_.now(), kAllShards, channel, static_cast<std::uint32_t>(distinct.size() + uncounted));
+  }
+}
+
+void ControlThread::handle_http(HttpAsked&& asked) {
+  if (asked.message.path == "/metrics") return ask_metrics(std::move(asked));
+  control::Effects effects;
+  http::Response response = rest_.handle(loop_.wall(), asked.message, effects);
+  send(asked.shard, HttpAnswered{asked.request, std::move(response)});
+  for (auto& effect : effects.take()) {
+    for (shard::ShardIndex to = 0; to < shards_count_; ++to) {
+      std::visit(Overloaded{
+                     [&](control::EndBroadcast& end) { send(to, shard::Mail(shard::BroadcastStopped{end.channel})); },
+                     [&](control::ChannelDeleted& gone) { send(to, shard::Mail(shard::BroadcastStopped{gone.channel})); },
+                     [&](control::KeyRevoked& revoked) {
+                       send(to, shard::Mail(shard::KeyRevoked{revoked.channel, revoked.key_id}));
+                     },
+                 },
+                 effect);
+    }
+  }
+}
+
+void ControlThread::ask_metrics(HttpAsked&& asked) {
+  if (questions_.size() >= kQuestionsMax) {
+    send(asked.shard, HttpAnswered{asked.request, http::make_error_response(503, "busy", "Too many ask for metrics at once.")});
+    return;
+  }
+  std::uint64_t number = next_question_++;
+  questions_[number] = Question{std::move(asked), {}, loop_.now() + kMetricsPatience};
+  for (shard::ShardIndex to = 0; to < shards_count_; ++to) send(to, shard::Mail(shard::MetricsWanted{number}));
+}
+
+void ControlThread::handle_metrics(shard::MetricsGiven&& given) {
+  auto found = questions_.find(given.question);
+  if (found == questions_.end()) return;
+  found->second.answers.push_back(std::move(given.samples));
+  if (found->second.answers.size() < shards_count_) return;
+  answer_metrics(found->second);
+  questions_.erase(found);
+}
+
+void ControlThread::answer_metrics(const Question& question) {
+  std::vector<MetricSamples> groups = question.answers;
+  MetricSamples own;
+  publishing_.append_metrics(own);
+  rest_.append_metrics(own);
+  double viewers = 0;
+  for (const auto* status : directory_.list()) viewers += status->viewers;
+  own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
+  own.push_back({"stoa_shards", "Shards of this node.", MetricKind::kGauge, {}, static_cast<double>(shards_count_)});
+  groups.push_back(std::move(own));
+  http::Response response = http::make_text_response(200, prometheus_text(groups));
+  response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+  send(question.asked.shard, HttpAnswered{question.asked.request, std::move(response)});
+}
+
+void ControlThread::handle_tick() {
+  directory_.handle_tick(loop_.now());
+  std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
+  // A shard that does not answer is left out rather than waited for.
+  for (auto question = questions_.begin(); question != questions_.end();) {
+    bool is_due = question->second.deadline <= loop_.now();
+    if (is_due) answer_metrics(question->second);
+    question = is_due ? questions_.erase(question) : std::next(question);
+  }
+  tick_.set(loop_.now() + kTick);
+}
+
+}  // namespace stoa::server

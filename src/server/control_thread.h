@@ -1,0 +1,96 @@
+// Control on its thread: the database, REST, who may publish, what is live, metrics. It may wait for the
+// disk; no packet and no viewer waits for it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/rest.h"
+#include "base/result.h"
+#include "control/api_keys.h"
+#include "control/channels.h"
+#include "control/live_directory.h"
+#include "control/publishing.h"
+#include "control/store.h"
+#include "control/stream_keys.h"
+#include "runtime/child_process.h"
+#include "runtime/log.h"
+#include "runtime/loop.h"
+#include "runtime/mailbox.h"
+#include "runtime/timer.h"
+#include "server/config.h"
+#include "server/postbox.h"
+
+namespace stoa::server {
+
+class ControlThread {
+ public:
+  static Result<std::unique_ptr<ControlThread>, std::string> make(const Config& config, shard::ShardIndex shards,
+                                                                  runtime::Log& log);
+  ~ControlThread();
+  ControlThread(const ControlThread&) = delete;
+  ControlThread& operator=(const ControlThread&) = delete;
+
+  // Before start().
+  runtime::Mailbox<ToControl>& make_mailbox();
+  void connect_shard(runtime::Mailbox<ToShard>& mailbox);
+  // Keeps the generated channel running, which publishes to this RTMP port.
+  void add_demo(std::uint16_t rtmp_port);
+
+  void start();
+  void stop();  // Any other thread; returns when the thread has ended.
+
+ private:
+  // A /metrics request that waits for the shards' samples.
+  struct Question {
+    HttpAsked asked;
+    std::vector<MetricSamples> answers;
+    Timestamp deadline;
+  };
+  static constexpr std::size_t kQuestionsMax = 64;
+
+  ControlThread(const Config& config, shard::ShardIndex shards, runtime::Log& log,
+                std::unique_ptr<control::Store> store);
+  void handle_message(ToControl&& message);
+  void handle_http(HttpAsked&& asked);
+  void handle_publish(const shard::PublishAsked& asked);
+  void handle_audience(shard::AudienceReported&& reported);
+  void handle_metrics(shard::MetricsGiven&& given);
+  void ask_metrics(HttpAsked&& asked);
+  void answer_metrics(const Question& question);
+  void handle_tick();
+  void send(shard::ShardIndex to, ToShard&& message);
+  void retry_postboxes();
+
+  const Config& config_;
+  shard::ShardIndex shards_count_;
+  runtime::Log& log_;
+  std::unique_ptr<control::Store> store_;
+  control::Publishing publishing_;
+  control::Channels channels_;
+  control::StreamKeys stream_keys_;
+  control::ApiKeys api_keys_;
+  control::LiveDirectory directory_;
+  api::Rest rest_;
+  // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
+  std::map<std::string, std::vector<api::HlsOrigin::Audience>> audiences_;
+  std::map<std::uint64_t, Question> questions_;
+  std::uint64_t next_question_ = 1;
+  runtime::Loop loop_;
+  runtime::DeadlineTimer tick_;
+  runtime::DeadlineTimer postbox_timer_;
+  std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
+  std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
+  std::unique_ptr<runtime::ChildProcess> demo_;
+  std::thread thread_;
+};
+
+// What `--demo` runs: ffmpeg, a moving test picture with a clock and a tone, 720p30, to rtmp://127.0.0.1:port/live/demo.
+std::vector<std::string> demo_command(std::uint16_t rtmp_port);
+
+}  // namespace stoa::server

@@ -1,0 +1,155 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "server/check_hls.h"
+#include "server/config.h"
+#include "server/node.h"
+#include "server/token.h"
+
+extern char** environ;  // NOLINT: POSIX's name.
+
+namespace stoa::server {
+namespace {
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "stoa: %s\n", why.c_str());
+  return 1;
+}
+
+struct ServeOptions {
+  std::string config_file;
+  std::map<std::string, std::string> flags;  // By key.
+};
+
+// One flag for every key of the table.
+void add_config_flags(CLI::App& command, ServeOptions& options) {
+  command.add_option("--config", options.config_file, "Settings file (YAML)")->check(CLI::ExistingFile);
+  for (const auto& key : config_keys()) {
+    std::string name = key.name;
+    std::string help = std::string(key.help) + " [" + describe_allowed(key) + "; default " +
+                       (*key.default_value ? key.default_value : "none") + "]";
+    if (key.type == ConfigType::kBool) {
+      command.add_flag_callback(flag_of(name), [&options, name] { options.flags[name] = "true"; }, help);
+    } else {
+      command.add_option_function<std::string>(
+          flag_of(name), [&options, name](const std::string& value) { options.flags[name] = value; }, help);
+    }
+  }
+}
+
+Result<Config, std::string> read_config(const ServeOptions& options) {
+  ConfigValues values;
+  if (!options.config_file.empty()) {
+    std::ifstream file(options.config_file);
+    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    STOA_TRY(values, parse_config_file(text, options.config_file));
+  }
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable; ++variable) environment.emplace_back(*variable);
+  STOA_TRY(ConfigValues from_environment, parse_config_environment(environment));
+  for (auto& [key, value] : from_environment) values.insert_or_assign(key, value);
+  for (const auto& [key, text] : options.flags) values.insert_or_assign(key, ConfigValue{text, flag_of(key)});
+  return make_config(values);
+}
+
+void print_addresses(const Config& config, const NodePorts& ports) {
+  std::string http = "http://localhost:" + std::to_string(ports.http);
+  std::printf("\nStoa is running (development keys: for trying out only).\n\n");
+  if (config.demo) std::printf("  watch the demo   %s/watch/demo\n", http.c_str());
+  std::printf("  all channels     %s/\n", http.c_str());
+  std::printf("  publish          rtmp://localhost:%u/live with any channel name as the stream key\n", ports.rtmp);
+  if (ports.https) std::printf("  over TLS         https://localhost:%u/ (self-signed certificate)\n", ports.https);
+  std::printf("  API              %s/api/openapi.json, metrics: %s/metrics\n\n  Stop with Ctrl-C.\n\n", http.c_str(),
+              http.c_str());
+  std::fflush(stdout);
+}
+
+int serve(const ServeOptions& options) {
+  auto config = read_config(options);
+  if (!config) return fail(config.error());
+  static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                         {"info", LogLevel::kInfo},
+                                                         {"warning", LogLevel::kWarning},
+                                                         {"error", LogLevel::kError}};
+  runtime::Log log(levels.at(config->log_level),
+                   config->log_format == "json" ? runtime::LogFormat::kJson : runtime::LogFormat::kText);
+  // Signals are waited for here; the threads made below inherit the mask and never see them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  auto node = Node::start(*config, log);
+  if (!node) return fail(node.error());
+  if (config->dev) print_addresses(*config, (*node)->ports());
+  for (int signal = 0; sigwait(&signals, &signal) == 0;) {
+    if (signal != SIGHUP) break;
+    auto reloaded = (*node)->reload_certificates();
+    if (reloaded) {
+      log.info("server", "certificates read again");
+    } else {
+      log.error("server", "certificates not read again: " + reloaded.error());
+    }
+  }
+  log.info("server", "stopping");
+  (*node)->stop();
+  log.info("server", "stopped");
+  return 0;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app("Stoa: rooms and channels of real-time video");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", STOA_VERSION);
+
+  ServeOptions serve_options;
+  CLI::App* serve_command = app.add_subcommand("serve", "Run a node");
+  add_config_flags(*serve_command, serve_options);
+
+  app.add_subcommand("config", "Print every setting as Markdown")->callback([] {
+    std::fputs(config_markdown().c_str(), stdout);
+  });
+
+  TokenOptions token_options;
+  CLI::App* token = app.add_subcommand("token", "Make access tokens and the API keys that sign them");
+  token->require_subcommand(1);
+  CLI::App* token_create = token->add_subcommand("create", "Make an access token (a JSON Web Token)");
+  token_create->add_option("--key", token_options.key, "API key id (devkey in development)")->required();
+  token_create->add_option("--secret", token_options.secret, "Its secret")->envname("STOA_TOKEN_SECRET");
+  token_create->add_option("--data", token_options.data, "Data folder to read the secret from when none is given");
+  token_create->add_option("--scope", token_options.scopes, "What it may do: channels:read, channels:write, *")
+      ->delimiter(',');
+  token_create->add_option("--seconds", token_options.seconds, "How long it is good");
+  CLI::App* token_key = token->add_subcommand("key", "Make an API key; its secret is printed once");
+  token_key->add_option("--data", token_options.data, "Data folder of the node")->required();
+  token_key->add_option("--label", token_options.label, "What it is for");
+  token_key->add_option("--scope", token_options.scopes, "What its tokens may do")->delimiter(',');
+
+  CheckHlsOptions check_options;
+  CLI::App* check = app.add_subcommand("check-hls", "Follow a live HLS stream and judge it by the LL-HLS rules");
+  check->add_option("url", check_options.url, "Multivariant playlist")->required();
+  int check_seconds = 30;
+  check->add_option("--seconds", check_seconds, "How long to follow it")->check(CLI::Range(1, 86'400));
+  check->add_flag("--insecure", check_options.is_insecure, "Accept any certificate");
+  check->add_flag("--json", check_options.writes_json, "Print the verdicts as JSON");
+
+  CLI11_PARSE(app, argc, argv);
+  if (*serve_command) return serve(serve_options);
+  if (*token_create) return create_token(token_options);
+  if (*token_key) return create_api_key(token_options);
+  check_options.watch = Duration::seconds(check_seconds);
+  if (*check) return run_check_hls(check_options);
+  return 0;
+}
+
+}  // namespace stoa::server
+
+int main(int argc, char** argv) { return stoa::server::run(argc, argv); }

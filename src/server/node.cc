@@ -1,0 +1,151 @@
+#include "server/node.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "crypto/certificate.h"
+#include "runtime/tls.h"
+#include "server/control_thread.h"
+#include "server/shard_thread.h"
+
+namespace stoa::server {
+namespace {
+
+constexpr Duration kSelfSignedLifetime = Duration::seconds(90 * 24 * 3600);
+
+// Every connection is a descriptor; the usual soft limit of 1,024 is for programs that use select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<void, std::string> make_data_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return refuse("data: cannot make the folder '" + path + "': " + std::strerror(errno));
+}
+
+using TlsPair = std::pair<std::shared_ptr<runtime::TlsContext>, std::shared_ptr<runtime::TlsContext>>;
+
+// The contexts for HTTPS (with ALPN) and RTMPS (without); null when there is no certificate.
+Result<TlsPair, std::string> make_tls(const Config& config) {
+  runtime::TlsIdentity identity{.certificate_file = config.tls_certificate, .key_file = config.tls_key};
+  if (config.tls_certificate.empty()) {
+    if (!config.dev) return TlsPair();
+    auto made = crypto::make_self_signed_certificate(runtime::Loop::wall(), kSelfSignedLifetime, config.tls_names);
+    if (!made) return refuse(std::string("tls.names: ") + crypto::name_of(made.error()));
+    identity.certificate_pem = made->certificate;
+    identity.key_pem = made->private_key;
+  }
+  STOA_TRY(auto https, runtime::TlsContext::make(identity));
+  STOA_TRY(auto rtmps, runtime::TlsContext::make(identity, {}));
+  return TlsPair(std::move(https), std::move(rtmps));
+}
+
+}  // namespace
+
+struct Node::Impl {
+  Impl(const Config& c, runtime::Log& l) : config(c), log(l) {}
+
+  Config config;
+  runtime::Log& log;
+  std::atomic<bool> is_ready{false};
+  NodePorts ports;
+  std::shared_ptr<runtime::TlsContext> https, rtmps;
+  std::unique_ptr<ControlThread> control;
+  std::vector<std::unique_ptr<ShardThread>> shards;
+  bool is_stopped = false;
+
+  void connect();
+  using Listen = Result<std::uint16_t, std::string> (ShardThread::*)(const runtime::ListenOptions&);
+  Result<void, std::string> open(const char* name, const OptionalAddress& address,
+                                 const std::shared_ptr<runtime::TlsContext>& tls, Listen listen, std::uint16_t& port);
+};
+
+// A mailbox each way between every two threads.
+void Node::Impl::connect() {
+  for (std::size_t from = 0; from < shards.size(); ++from) {
+    for (std::size_t to = 0; to < shards.size(); ++to)
+      if (from != to) shards[from]->connect_shard(static_cast<shard::ShardIndex>(to), shards[to]->make_mailbox());
+    shards[from]->connect_control(control->make_mailbox());
+    control->connect_shard(shards[from]->make_mailbox());
+  }
+}
+
+Result<void, std::string> Node::Impl::open(const char* name, const OptionalAddress& address,
+                                           const std::shared_ptr<runtime::TlsContext>& tls, Listen listen,
+                                           std::uint16_t& port) {
+  if (!address) return {};
+  runtime::ListenOptions options{.address = address->address, .port = address->port, .tls = tls};
+  for (auto& shard : shards) {
+    auto opened = ((*shard).*listen)(options);
+    if (!opened)
+      return refuse(std::string(name) + ": cannot listen on " + address->address + ' ' + std::to_string(options.port) +
+                    ": " + opened.error());
+    options.port = port = *opened;  // The first chooses when it was 0, the others join it.
+  }
+  log.info("server", std::string("listening ") + name + '=' +
+                         (address->address.find(':') == std::string::npos ? address->address
+                                                                          : '[' + address->address + ']') +
+                         ':' + std::to_string(port));
+  return {};
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() { stop(); }
+
+const NodePorts& Node::ports() const { return impl_->ports; }
+
+Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, runtime::Log& log) {
+  raise_descriptor_limit();
+  if (auto made = make_data_folder(config.data); !made) return refuse(made.error());
+  auto impl = std::make_unique<Impl>(config, log);
+  Impl& i = *impl;
+  STOA_TRY(TlsPair tls, make_tls(i.config));
+  std::tie(i.https, i.rtmps) = std::move(tls);
+  shard::ShardIndex count = config.shards ? config.shards : std::max(1u, std::thread::hardware_concurrency());
+  STOA_TRY(i.control, ControlThread::make(i.config, count, log));
+  for (shard::ShardIndex index = 0; index < count; ++index)
+    i.shards.push_back(std::make_unique<ShardThread>(i.config, index, count, log, i.is_ready));
+  i.connect();
+  auto opened = i.open("http", config.http, nullptr, &ShardThread::listen_http, i.ports.http);
+  if (opened && i.https) opened = i.open("https", config.https, i.https, &ShardThread::listen_http, i.ports.https);
+  if (opened) opened = i.open("rtmp", config.rtmp, nullptr, &ShardThread::listen_rtmp, i.ports.rtmp);
+  if (opened && i.rtmps) opened = i.open("rtmps", config.rtmps, i.rtmps, &ShardThread::listen_rtmp, i.ports.rtmps);
+  if (!opened) return refuse(opened.error());
+  if (config.demo) {
+    if (i.ports.rtmp == 0) return refuse(std::string("demo: needs rtmp, which is off"));
+    i.control->add_demo(i.ports.rtmp);
+  }
+  i.control->start();
+  for (auto& shard : i.shards) shard->start();
+  i.is_ready = true;
+  return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+Result<void, std::string> Node::reload_certificates() {
+  for (const auto& context : {impl_->https, impl_->rtmps}) {
+    if (!context) continue;
+    if (auto reloaded = context->reload(); !reloaded) return reloaded;
+  }
+  return {};
+}
+
+void Node::stop() {
+  if (!impl_ || std::exchange(impl_->is_stopped, true)) return;
+  impl_->is_ready = false;
+  Timestamp deadline = runtime::Loop::now() + impl_->config.shutdown_grace;
+  for (auto& shard : impl_->shards) shard->drain(deadline);
+  for (auto& shard : impl_->shards) shard->join();
+  impl_->control->stop();
+}
+
+}  // namespace stoa::server

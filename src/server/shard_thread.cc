@@ -1,0 +1,198 @@
+#include "server/shard_thread.h"
+
+#include <utility>
+
+#include "crypto/random.h"
+#include "server/pages.h"
+
+namespace stoa::server {
+namespace {
+
+// How soon mail that found a full mailbox is tried again.
+constexpr Duration kRetry = Duration::milliseconds(2);
+
+shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, shard::ShardIndex shards) {
+  shard::ShardConfig made{.index = index, .shards = shards};
+  made.channel.part_target = config.part_target;
+  made.channel.segment_target = config.segment_target;
+  made.channel.target_duration_s = config.target_duration_s;
+  made.channel.grace = config.grace;
+  made.channel.packager.window = config.window;
+  return made;
+}
+
+runtime::HttpLimits http_limits(const Config& config) {
+  runtime::HttpLimits limits;
+  limits.connections = config.connections_max;
+  limits.connections_per_address = config.connections_per_address_max;
+  return limits;
+}
+
+runtime::TcpLimits rtmp_limits(const Config& config) {
+  runtime::TcpLimits limits;
+  limits.connections = config.rtmp_connections_max;
+  limits.connections_per_address = config.rtmp_connections_per_address_max;
+  limits.send_queue_bytes = 64u << 10;  // An encoder is told little; one that does not read is let go.
+  return limits;
+}
+
+bool is_read(const http::Request& request) {
+  return request.method == http::Method::kGet || request.method == http::Method::kHead;
+}
+
+}  // namespace
+
+ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::ShardIndex shards, runtime::Log& log,
+                         const std::atomic<bool>& is_ready)
+    : config_(config),
+      index_(index),
+      log_(log),
+      is_ready_(is_ready),
+      rtmp_handler_(*this),
+      http_(loop_, http_limits(config), *this),
+      rtmp_(loop_, rtmp_limits(config), rtmp_handler_),
+      shard_(shard_config(config, index, shards), Rng(crypto::random_seed())),
+      timer_(loop_, [this] { handle_deadline(); }),
+      postbox_timer_(loop_, [this] { retry_postboxes(); }),
+      shards_(shards) {}
+
+ShardThread::~ShardThread() { join(); }
+
+runtime::Mailbox<ToShard>& ShardThread::make_mailbox() {
+  mailboxes_.push_back(std::make_unique<runtime::Mailbox<ToShard>>(
+      loop_, kMailboxMessages, [this](ToShard&& message) { handle_message(std::move(message)); }));
+  return *mailboxes_.back();
+}
+
+void ShardThread::connect_shard(shard::ShardIndex to, runtime::Mailbox<ToShard>& mailbox) {
+  shards_[to] = std::make_unique<Postbox<ToShard>>(mailbox);
+}
+
+void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
+  control_ = std::make_unique<Postbox<ToControl>>(mailbox);
+}
+
+void ShardThread::start() {
+  thread_ = std::thread([this] {
+    timer_.set(shard_.next_deadline());
+    loop_.run();
+  });
+}
+
+void ShardThread::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void ShardThread::drain(Timestamp deadline) {
+  loop_.post([this, deadline] {
+    rtmp_.stop_listening();
+    shard_.drain(loop_.now(), loop_.wall(), outputs_);
+    run_outputs();
+    http_.drain(deadline, [this] { loop_.stop(); });
+  });
+}
+
+void ShardThread::RtmpHandler::on_open(runtime::ConnectionId id, const runtime::Peer& peer) {
+  owner.shard_.handle_connection_opened(owner.loop_.now(), id.value(), peer.address + ':' + std::to_string(peer.port),
+                                        peer.is_secure, owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::RtmpHandler::on_bytes(runtime::ConnectionId id, Bytes bytes) {
+  owner.shard_.handle_bytes(owner.loop_.now(), owner.loop_.wall(), id.value(), bytes, owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::RtmpHandler::on_closed(runtime::ConnectionId id, runtime::CloseReason) {
+  owner.shard_.handle_connection_closed(owner.loop_.now(), owner.loop_.wall(), id.value(), owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::handle_request(runtime::RequestId id, http::Request&& request) {
+  const std::string& path = request.path;
+  if (path.starts_with("/live/") && is_read(request)) {
+    shard_.handle_request(loop_.now(), id.value(), request, outputs_);
+    run_outputs();
+  } else if (path.starts_with("/api/") || path == "/metrics") {
+    control_->send(HttpAsked{index_, id, std::move(request)});
+    if (control_->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+  } else if (!is_read(request)) {
+    http::Response response = http::make_error_response(405, "method_not_allowed", "Only GET and HEAD work here.");
+    response.headers.add("allow", "GET, HEAD, OPTIONS");
+    http_.respond(id, std::move(response));
+  } else if (path == "/healthz") {
+    http_.respond(id, http::make_text_response(200, "ok\n"));
+  } else if (path == "/readyz") {
+    http_.respond(id, is_ready_ ? http::make_text_response(200, "ready\n")
+                                : http::make_text_response(503, "starting or stopping\n"));
+  } else {
+    http_.respond(id, answer_page(request));
+  }
+}
+
+void ShardThread::handle_message(ToShard&& message) {
+  if (auto* answered = std::get_if<HttpAnswered>(&message)) {
+    http_.respond(answered->request, std::move(answered->response));
+    return;
+  }
+  auto& mail = std::get<shard::Mail>(message);
+  if (auto* wanted = std::get_if<shard::MetricsWanted>(&mail)) {
+    // The pure shard does not know its sockets; both speak here.
+    shard::MetricsGiven given{wanted->question, shard_.metrics()};
+    http_.append_metrics(given.samples);
+    rtmp_.append_metrics("rtmp", given.samples);
+    double dropped = 0;
+    for (const auto& postbox : shards_) dropped += postbox ? static_cast<double>(postbox->dropped()) : 0;
+    given.samples.push_back({"stoa_mail_dropped_total", "Media frames dropped between shards because a mailbox was full.",
+                             MetricKind::kCounter, {}, dropped});
+    control_->send(shard::ControlMail(std::move(given)));
+    return;
+  }
+  shard_.handle_mail(loop_.now(), loop_.wall(), std::move(mail), outputs_);
+  run_outputs();
+}
+
+void ShardThread::handle_deadline() {
+  shard_.handle_deadline(loop_.now(), loop_.wall(), outputs_);
+  run_outputs();
+}
+
+void ShardThread::run_outputs() {
+  bool is_waiting = false;
+  for (auto& output : outputs_.take()) {
+    std::visit(Overloaded{
+                   [&](shard::SendBytes& send) {
+                     rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
+                   },
+                   [&](shard::CloseConnection& close) { rtmp_.close(runtime::ConnectionId::from_value(close.connection)); },
+                   [&](api::HlsOrigin::Answer& answer) {
+                     http_.respond(runtime::RequestId::from_value(answer.request), std::move(answer.response));
+                   },
+                   [&](shard::SendMail& send) {
+                     shards_[send.to]->send(std::move(send.mail));
+                     is_waiting |= shards_[send.to]->is_waiting();
+                   },
+                   [&](shard::SendControlMail& send) {
+                     control_->send(std::move(send.mail));
+                     is_waiting |= control_->is_waiting();
+                   },
+                   [&](LogLine& line) { log_.write(line); },
+               },
+               output);
+  }
+  timer_.set(shard_.next_deadline());
+  if (is_waiting) postbox_timer_.set(loop_.now() + kRetry);
+}
+
+void ShardThread::retry_postboxes() {
+  bool is_waiting = false;
+  for (auto& postbox : shards_) {
+    if (!postbox) continue;
+    postbox->flush();
+    is_waiting |= postbox->is_waiting();
+  }
+  control_->flush();
+  if (is_waiting || control_->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+}
+
+}  // namespace stoa::server

@@ -1,0 +1,54 @@
+#include "server/token.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "control/api_keys.h"
+#include "runtime/loop.h"
+#include "runtime/sqlite_store.h"
+
+namespace stoa::server {
+namespace {
+
+int fail(const std::string& why) {
+  std::fprintf(stderr, "stoa token: %s\n", why.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int create_token(const TokenOptions& options) {
+  control::ApiKey key;
+  if (!options.secret.empty()) {
+    key.id = options.key;
+    key.secret = options.secret;
+    key.scopes = {control::kScopeAll};
+  } else {
+    if (options.data.empty()) return fail("give --secret (or STOA_TOKEN_SECRET), or --data to read it from");
+    auto store = runtime::SqliteStore::open(options.data + "/stoa.db", runtime::Loop::wall());
+    if (!store) return fail(store.error());
+    control::ApiKeys keys(**store, {});
+    auto found = keys.find(options.key);
+    if (!found) return fail(control::name_of(found.error()));
+    if (!*found) return fail("there is no API key '" + options.key + "' in " + options.data);
+    key = **found;
+  }
+  auto token = control::make_token(runtime::Loop::wall(), key,
+                                   {.scopes = options.scopes, .lifetime = Duration::seconds(options.seconds)});
+  if (!token) return fail(control::name_of(token.error()));
+  std::printf("%s\n", token->c_str());
+  return 0;
+}
+
+int create_api_key(const TokenOptions& options) {
+  auto store = runtime::SqliteStore::open(options.data + "/stoa.db", runtime::Loop::wall());
+  if (!store) return fail(store.error());
+  control::ApiKeys keys(**store, {});
+  std::vector<std::string> scopes = options.scopes.empty() ? std::vector<std::string>{control::kScopeAll} : options.scopes;
+  auto key = keys.create(runtime::Loop::wall(), options.label, scopes);
+  if (!key) return fail(control::name_of(key.error()));
+  std::printf("key %s\nsecret %s\n", key->id.c_str(), key->secret.c_str());
+  return 0;
+}
+
+}  // namespace stoa::server

@@ -1,0 +1,93 @@
+// What shards say to each other and to control. Plain values: the same messages will one day travel between
+// nodes. A channel has one owner (`owner_of`), where its timeline and packager live; its encoders and its
+// viewers may sit on any shard.
+//
+// Mailboxes are bounded. When one is full: media is dropped until the source's next keyframe and counted,
+// a snapshot is replaced by the next one, everything else waits at the sender (it is bounded by the
+// number of sessions).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "api/hls.h"
+#include "base/metric.h"
+#include "control/live_directory.h"
+#include "control/publishing.h"
+#include "live/channel.h"
+#include "live/snapshot.h"
+#include "media/track.h"
+
+namespace stoa::shard {
+
+using ShardIndex = std::uint32_t;
+
+// The shard that owns a channel: FNV-1a of its name, modulo the number of shards.
+ShardIndex owner_of(std::string_view channel, ShardIndex shards);
+
+// From the shard of an encoder's session to the channel's owner. SourceStarted comes first, SourceEnded last.
+struct SourceStarted {
+  std::string channel;
+  live::SourceId source;
+  live::SourceOffer offer;
+  control::SourceStatus status;
+};
+struct SourceMedia {
+  live::SourceId source;
+  media::TrackEvent event;
+};
+struct SourceEnded {
+  live::SourceId source;
+};
+// The other way: the session is to be closed.
+struct SourceDropped {
+  live::SourceId source;
+  live::SourceDropReason reason;
+};
+// From the owner to every shard.
+struct SnapshotChanged {
+  std::shared_ptr<const live::ChannelSnapshot> snapshot;
+};
+// From control to every shard.
+struct BroadcastStopped {  // The operator ended it.
+  std::string channel;
+};
+struct KeyRevoked {
+  std::string channel;
+  std::string key_id;
+};
+struct PublishDecided {
+  live::SourceId source;
+  Result<control::PublishGrant, control::PublishRefusal> decision;
+};
+struct MetricsWanted {
+  std::uint64_t question;
+};
+using Mail = std::variant<SourceStarted, SourceMedia, SourceEnded, SourceDropped, SnapshotChanged, BroadcastStopped,
+                          KeyRevoked, PublishDecided, MetricsWanted>;
+
+// To control.
+struct PublishAsked {
+  ShardIndex shard;
+  live::SourceId source;
+  std::string app;
+  std::string stream_name;
+};
+struct ChannelReported {
+  control::ChannelStatus status;
+};
+struct AudienceReported {
+  ShardIndex shard;
+  std::vector<api::HlsOrigin::Audience> audiences;
+};
+struct MetricsGiven {
+  std::uint64_t question;
+  MetricSamples samples;
+};
+using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven>;
+
+}  // namespace stoa::shard

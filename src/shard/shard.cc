@@ -1,0 +1,409 @@
+#include "shard/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace stoa::shard {
+namespace {
+
+// The shard in a SourceId's upper bits: where its session sits.
+constexpr int kSourceShardShift = 48;
+
+ShardIndex shard_of(live::SourceId source) { return static_cast<ShardIndex>(source.value >> kSourceShardShift); }
+
+control::LiveState to_live_state(live::ChannelState state) {
+  switch (state) {
+    case live::ChannelState::kInterrupted: return control::LiveState::kInterrupted;
+    case live::ChannelState::kEnded: return control::LiveState::kEnded;
+    default: return control::LiveState::kLive;
+  }
+}
+
+// 0 is the primary, 1 to 9 are backups; anything else is taken for the primary.
+int parse_priority(std::string_view text) {
+  return text.size() == 1 && text[0] >= '0' && text[0] <= '9' ? text[0] - '0' : 0;
+}
+
+control::TrackStatus to_status(const live::Rendition& rendition) {
+  const media::Format& format = *rendition.format;
+  return {.id = rendition.name,
+          .codec = format.codec,
+          .codec_string = format.codec_string,
+          .bitrate = rendition.bitrate_mean,
+          .width = format.width,
+          .height = format.height,
+          .frame_rate = format.frame_rate(),
+          .sample_rate = format.sample_rate,
+          .channels = format.channels,
+          .label = rendition.label,
+          .language = rendition.language};
+}
+
+}  // namespace
+
+ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
+  std::uint64_t hash = 14'695'981'039'346'656'037ull;
+  for (char c : channel) hash = (hash ^ static_cast<std::uint8_t>(c)) * 1'099'511'628'211ull;
+  return static_cast<ShardIndex>(hash % shards);
+}
+
+// One encoder's connection and, once it publishes, its source.
+struct Shard::Encoder {
+  Encoder(ConnectionKey k, std::string p, bool secure, session::RtmpSession s)
+      : key(k), peer(std::move(p)), is_secure(secure), session(std::move(s)) {}
+  ConnectionKey key;
+  std::string peer;
+  bool is_secure;
+  session::RtmpSession session;
+  session::RtmpOutputs outputs;
+  std::optional<live::SourceId> source;  // From the publish request on.
+  bool is_publishing = false;            // The owner knows of the source.
+  int priority = 0;
+  ShardIndex owner = 0;
+  std::string channel, key_id;
+  bool is_closing = false;
+};
+
+struct Shard::OwnedChannel {
+  OwnedChannel(std::uint64_t n, std::string name, const live::ChannelConfig& config, Rng rng)
+      : number(n), channel(std::move(name), config, rng) {}
+  std::uint64_t number;
+  live::Channel channel;
+  live::ChannelOutputs outputs;
+};
+
+Shard::Shard(const ShardConfig& config, Rng rng) : config_(config), rng_(rng), origin_(config.hls) {
+  timers_.set(timer_key(TimerKind::kReport, 0), Timestamp() + config.report_interval);
+}
+Shard::~Shard() = default;
+
+void Shard::log(LogLevel level, const char* component, std::string text, Outputs& out) {
+  out.push(LogLine{level, component, std::move(text)});
+}
+
+void Shard::handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure, Outputs& out) {
+  auto encoder = std::make_unique<Encoder>(key, std::move(peer), is_secure,
+                                           session::RtmpSession({}, Rng(rng_.next()), now));
+  log(LogLevel::kDebug, "rtmp", encoder->peer + ": connected", out);
+  timers_.set(timer_key(TimerKind::kEncoder, key), encoder->session.next_deadline());
+  encoders_[key] = std::move(encoder);
+}
+
+void Shard::handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out) {
+  auto found = encoders_.find(key);
+  if (found == encoders_.end() || found->second->is_closing) return;
+  found->second->session.handle_bytes(now, bytes, found->second->outputs);
+  handle_session_outputs(now, wall, *found->second, out);
+}
+
+void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out) {
+  auto found = encoders_.find(key);
+  if (found == encoders_.end()) return;
+  Encoder& encoder = *found->second;
+  if (!encoder.channel.empty())
+    log(LogLevel::kInfo, "rtmp", encoder.peer + ": disconnected from channel " + encoder.channel, out);
+  end_source(now, wall, encoder, out);
+  encoder.session.handle_disconnect(encoder.outputs);
+  encoder.outputs.clear();  // Nobody is left to tell.
+  ended_sessions_.add(encoder.session);
+  timers_.set(timer_key(TimerKind::kEncoder, key), Timestamp::never());
+  encoders_.erase(found);
+}
+
+void Shard::handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out) {
+  for (auto& output : encoder.outputs.take()) {
+    std::visit(Overloaded{
+                   [&](rtmp::SendBytes& send) { out.push(SendBytes{encoder.key, SharedBytes(std::move(send.bytes))}); },
+                   [&](session::PublishRequested& request) { handle_publish_request(encoder, request, out); },
+                   [&](media::TrackEvent& event) {
+                     if (encoder.is_publishing)
+                       tell_owner(now, wall, encoder.owner, SourceMedia{*encoder.source, std::move(event)}, out);
+                   },
+                   [&](session::TrackRefused& refused) {
+                     log(LogLevel::kWarning, "rtmp",
+                         encoder.peer + ": a track of channel " + encoder.channel + " is not taken: " +
+                             (refused.codec ? refused.codec : "?") + ", " + refused.reason,
+                         out);
+                   },
+                   [&](session::Ended&) { end_source(now, wall, encoder, out); },
+                   [&](session::Closed& closed) {
+                     log(closed.refusal ? LogLevel::kWarning : LogLevel::kDebug, "rtmp",
+                         encoder.peer + ": closed: " + session::name_of(closed.reason) +
+                             (closed.refusal ? std::string(" (") + rtmp::name_of(*closed.refusal) + ')' : ""),
+                         out);
+                     end_source(now, wall, encoder, out);
+                     encoder.is_closing = true;
+                     out.push(CloseConnection{encoder.key});
+                   },
+               },
+               output);
+  }
+  timers_.set(timer_key(TimerKind::kEncoder, encoder.key),
+              encoder.is_closing ? Timestamp::never() : encoder.session.next_deadline());
+}
+
+void Shard::handle_publish_request(Encoder& encoder, const session::PublishRequested& request, Outputs& out) {
+  live::SourceId source{static_cast<std::uint64_t>(config_.index) << kSourceShardShift | next_source_++};
+  encoder.source = source;
+  encoder.priority = parse_priority(request.find_parameter("priority").value_or("0"));
+  connection_of_source_[source.value] = encoder.key;
+  out.push(SendControlMail{PublishAsked{config_.index, source, request.app, request.stream_name}});
+}
+
+void Shard::handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, Outputs& out) {
+  auto connection = connection_of_source_.find(decided.source.value);
+  if (connection == connection_of_source_.end()) return;  // It went away meanwhile.
+  Encoder& encoder = *encoders_.at(connection->second);
+  if (!decided.decision) {
+    ++publishes_refused_;
+    std::string why = control::name_of(decided.decision.error());
+    log(LogLevel::kWarning, "rtmp", encoder.peer + ": publish refused: " + why, out);
+    connection_of_source_.erase(connection);
+    encoder.source.reset();
+    encoder.session.reject(why, encoder.outputs);
+  } else {
+    encoder.channel = decided.decision->channel;
+    encoder.key_id = decided.decision->key_id;
+    encoder.owner = owner_of(encoder.channel, config_.shards);
+    encoder.is_publishing = true;
+    log(LogLevel::kInfo, "rtmp",
+        encoder.peer + ": publishes channel " + encoder.channel + ", priority " + std::to_string(encoder.priority), out);
+    tell_owner(now, wall, encoder.owner,
+               SourceStarted{.channel = encoder.channel,
+                             .source = decided.source,
+                             .offer = {.priority = encoder.priority, .description = encoder.peer},
+                             .status = {.peer = encoder.peer,
+                                        .protocol = encoder.is_secure ? "rtmps" : "rtmp",
+                                        .priority = encoder.priority}},
+               out);
+    encoder.session.accept(now, encoder.outputs);
+  }
+  handle_session_outputs(now, wall, encoder, out);
+}
+
+void Shard::end_source(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out) {
+  if (!encoder.source) return;
+  live::SourceId source = *encoder.source;
+  connection_of_source_.erase(source.value);
+  encoder.source.reset();
+  if (std::exchange(encoder.is_publishing, false)) tell_owner(now, wall, encoder.owner, SourceEnded{source}, out);
+}
+
+void Shard::stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session::StopReason why, Outputs& out) {
+  encoder.session.stop(why, encoder.outputs);
+  handle_session_outputs(now, wall, encoder, out);
+}
+
+void Shard::tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out) {
+  if (owner == config_.index) {
+    handle_mail(now, wall, std::move(mail), out);
+  } else {
+    out.push(SendMail{owner, std::move(mail)});
+  }
+}
+
+void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
+  std::visit(
+      Overloaded{
+          [&](SourceStarted& started) { handle_source_started(now, wall, std::move(started), out); },
+          [&](SourceMedia& media) {
+            auto found = sources_.find(media.source.value);
+            if (found == sources_.end()) return;
+            OwnedChannel& owned = *found->second.channel;
+            owned.channel.handle_event(now, wall, media.source, media.event, owned.outputs);
+            handle_channel_outputs(now, wall, owned, out);
+          },
+          [&](SourceEnded& ended) {
+            auto found = sources_.find(ended.source.value);
+            if (found == sources_.end()) return;
+            OwnedChannel& owned = *found->second.channel;
+            sources_.erase(found);
+            owned.channel.handle_source_ended(now, wall, ended.source, owned.outputs);
+            handle_channel_outputs(now, wall, owned, out);
+          },
+          [&](SourceDropped& dropped) {
+            auto connection = connection_of_source_.find(dropped.source.value);
+            if (connection == connection_of_source_.end()) return;
+            Encoder& encoder = *encoders_.at(connection->second);
+            encoder.is_publishing = false;  // The owner has let go of it already.
+            log(LogLevel::kInfo, "rtmp",
+                encoder.peer + ": dropped from channel " + encoder.channel + ": " + live::name_of(dropped.reason), out);
+            stop_encoder(now, wall, encoder,
+                         dropped.reason == live::SourceDropReason::kTakenOver ? session::StopReason::kTakenOver
+                                                                              : session::StopReason::kEnded,
+                         out);
+          },
+          [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
+          [&](BroadcastStopped& stopped) {
+            auto found = channels_.find(stopped.channel);
+            if (found == channels_.end()) return;
+            OwnedChannel& owned = *found->second;
+            owned.channel.end(now, wall, owned.outputs);
+            handle_channel_outputs(now, wall, owned, out);
+          },
+          [&](KeyRevoked& revoked) {
+            std::vector<ConnectionKey> hit;
+            for (auto& [key, encoder] : encoders_)
+              if (encoder->is_publishing && encoder->channel == revoked.channel && encoder->key_id == revoked.key_id)
+                hit.push_back(key);
+            for (ConnectionKey key : hit) stop_encoder(now, wall, *encoders_.at(key), session::StopReason::kEnded, out);
+          },
+          [&](PublishDecided& decided) { handle_decision(now, wall, decided, out); },
+          [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
+      },
+      mail);
+}
+
+void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out) {
+  auto found = channels_.find(started.channel);
+  if (found == channels_.end()) {
+    if (channels_.size() >= config_.channels_max) {
+      tell_owner(now, wall, shard_of(started.source),
+                 SourceDropped{started.source, live::SourceDropReason::kTooManySources}, out);
+      return;
+    }
+    auto owned = std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    channel_of_number_[owned->number] = owned.get();
+    ++broadcasts_started_;
+    found = channels_.emplace(started.channel, std::move(owned)).first;
+  }
+  OwnedChannel& owned = *found->second;
+  sources_[started.source.value] = OwnedSource{&owned, std::move(started.status)};
+  owned.channel.handle_source_started(now, wall, started.source, started.offer, owned.outputs);
+  handle_channel_outputs(now, wall, owned, out);
+}
+
+void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& owned, Outputs& out) {
+  bool has_ended = false;
+  for (auto& output : owned.outputs.take()) {
+    std::visit(Overloaded{
+                   [&](live::SnapshotReady& ready) {
+                     for (ShardIndex to = 0; to < config_.shards; ++to)
+                       if (to != config_.index) out.push(SendMail{to, SnapshotChanged{ready.snapshot}});
+                     handle_snapshot(now, std::move(ready.snapshot), out);
+                   },
+                   [&](live::SourceDropped& dropped) {
+                     sources_.erase(dropped.source.value);
+                     tell_owner(now, wall, shard_of(dropped.source), SourceDropped{dropped.source, dropped.reason}, out);
+                   },
+                   [&](live::ChannelEvent& event) {
+                     bool is_trouble = event.kind == live::ChannelEventKind::kKeyframeIntervalTooLong ||
+                                       event.kind == live::ChannelEventKind::kRenditionMisaligned ||
+                                       event.kind == live::ChannelEventKind::kTrackRefused;
+                     log(is_trouble ? LogLevel::kWarning : LogLevel::kInfo, "live",
+                         "channel " + owned.channel.name() + ": " + live::name_of(event.kind) +
+                             (event.text.empty() ? "" : ": " + event.text),
+                         out);
+                   },
+                   [&](live::BroadcastEnded&) { has_ended = true; },
+               },
+               output);
+  }
+  if (!has_ended) {
+    timers_.set(timer_key(TimerKind::kChannel, owned.number), owned.channel.next_deadline());
+    return;
+  }
+  control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
+  out.push(SendControlMail{ChannelReported{std::move(status)}});
+  std::erase_if(sources_, [&](const auto& entry) { return entry.second.channel == &owned; });
+  timers_.set(timer_key(TimerKind::kChannel, owned.number), Timestamp::never());
+  channel_of_number_.erase(owned.number);
+  channels_.erase(std::string(owned.channel.name()));
+}
+
+void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out) {
+  origin_.handle_snapshot(now, std::move(snapshot), answers_);
+  flush_answers(out);
+}
+
+void Shard::flush_answers(Outputs& out) {
+  for (auto& answer : answers_) out.push(std::move(answer));
+  answers_.clear();
+  timers_.set(timer_key(TimerKind::kOrigin, 0), origin_.next_deadline());
+}
+
+void Shard::handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out) {
+  origin_.handle_request(now, key, request, answers_);
+  flush_answers(out);
+}
+
+void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
+  std::uint64_t key;
+  while (timers_.take_due(now, key)) {
+    std::uint64_t id = key & ((1ull << 60) - 1);
+    switch (static_cast<TimerKind>(key >> 60)) {
+      case TimerKind::kEncoder:
+        if (auto found = encoders_.find(id); found != encoders_.end()) {
+          found->second->session.handle_deadline(now, found->second->outputs);
+          handle_session_outputs(now, wall, *found->second, out);
+        }
+        break;
+      case TimerKind::kChannel:
+        if (auto found = channel_of_number_.find(id); found != channel_of_number_.end()) {
+          OwnedChannel& owned = *found->second;
+          owned.channel.handle_deadline(now, wall, owned.outputs);
+          handle_channel_outputs(now, wall, owned, out);
+        }
+        break;
+      case TimerKind::kOrigin:
+        origin_.handle_deadline(now, answers_);
+        flush_answers(out);
+        break;
+      case TimerKind::kReport:
+        report(now, out);
+        timers_.set(key, now + config_.report_interval);
+        break;
+    }
+  }
+}
+
+void Shard::report(Timestamp now, Outputs& out) {
+  for (auto& [name, owned] : channels_) {
+    const auto& snapshot = owned->channel.snapshot();
+    if (!snapshot || snapshot->multivariant.empty()) continue;
+    control::ChannelStatus status{.channel = name,
+                                  .state = to_live_state(snapshot->state),
+                                  .started_at = snapshot->started_at,
+                                  .warnings = snapshot->warnings};
+    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
+    auto on_air = owned->channel.source_on_air();
+    for (const auto& [id, source] : sources_) {
+      if (source.channel != owned.get()) continue;
+      status.sources.push_back(source.status);
+      status.sources.back().is_active = on_air && on_air->value == id;
+    }
+    out.push(SendControlMail{ChannelReported{std::move(status)}});
+  }
+  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now)}});
+}
+
+void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
+  std::vector<OwnedChannel*> all;
+  for (auto& [name, owned] : channels_) all.push_back(owned.get());
+  for (OwnedChannel* owned : all) {
+    owned->channel.end(now, wall, owned->outputs);
+    handle_channel_outputs(now, wall, *owned, out);
+  }
+  origin_.drain(answers_);
+  flush_answers(out);
+}
+
+MetricSamples Shard::metrics() const {
+  MetricSamples samples;
+  origin_.append_metrics(samples);
+  session::RtmpStats sessions = ended_sessions_;
+  for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
+  sessions.append_samples(samples);
+  for (const auto& [name, owned] : channels_) owned->channel.append_metrics(samples);
+  samples.push_back({"stoa_rtmp_encoders", "Encoders connected.", MetricKind::kGauge, {},
+                     static_cast<double>(encoders_.size())});
+  samples.push_back({"stoa_channels_live", "Channels with a broadcast.", MetricKind::kGauge, {},
+                     static_cast<double>(channels_.size())});
+  samples.push_back({"stoa_broadcasts_started_total", "Broadcasts begun.", MetricKind::kCounter, {},
+                     static_cast<double>(broadcasts_started_)});
+  samples.push_back({"stoa_publishes_refused_total", "Publish requests refused by key, app or channel.",
+                     MetricKind::kCounter, {}, static_cast<double>(publishes_refused_)});
+  return samples;
+}
+
+}  // namespace stoa::shard

@@ -1,0 +1,122 @@
+// One core's worth of Stoa, pure: the encoders connected to this core, the channels it owns, the viewers it
+// serves, their deadlines, and the mail to other shards and to control. server/ runs one on each thread;
+// a simulation runs many in one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "api/hls.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "live/channel.h"
+#include "session/rtmp/session.h"
+#include "shard/mail.h"
+#include "shard/timer_queue.h"
+
+namespace stoa::shard {
+
+// Names a TCP connection of an encoder; the caller's, opaque here.
+using ConnectionKey = std::uint64_t;
+
+struct SendBytes {
+  ConnectionKey connection;
+  SharedBytes bytes;
+};
+struct CloseConnection {  // After what was sent before has gone out.
+  ConnectionKey connection;
+};
+struct SendMail {
+  ShardIndex to;
+  Mail mail;
+};
+struct SendControlMail {
+  ControlMail mail;
+};
+using Output = std::variant<SendBytes, CloseConnection, api::HlsOrigin::Answer, SendMail, SendControlMail, LogLine>;
+using Outputs = Outbox<Output>;
+
+struct ShardConfig {
+  ShardIndex index = 0;
+  ShardIndex shards = 1;
+  live::ChannelConfig channel;
+  api::HlsOrigin::Config hls;
+  std::size_t channels_max = 10'000;  // Owned by this shard at once; one more encoder is refused.
+  Duration report_interval = Duration::seconds(1);
+};
+
+class Shard {
+ public:
+  Shard(const ShardConfig& config, Rng rng);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // An RTMP connection of this shard.
+  void handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure, Outputs& out);
+  void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
+  void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
+
+  // A GET under /live/. Answered now or later; a cancelled one may still be answered, to nobody.
+  void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out);
+
+  void handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out);
+  void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
+  Timestamp next_deadline() const { return timers_.next(); }
+
+  // The node stops: waiting requests are answered, channels end.
+  void drain(Timestamp now, WallTime wall, Outputs& out);
+
+  MetricSamples metrics() const;
+
+ private:
+  struct Encoder;
+  struct OwnedChannel;
+  struct OwnedSource {
+    OwnedChannel* channel;
+    control::SourceStatus status;
+  };
+  // What a timer is for: an encoder (its connection), a channel (its number), the origin, the report.
+  enum class TimerKind : std::uint64_t { kEncoder, kChannel, kOrigin, kReport };
+  static std::uint64_t timer_key(TimerKind kind, std::uint64_t id) { return static_cast<std::uint64_t>(kind) << 60 | id; }
+
+  void handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out);
+  void handle_publish_request(Encoder& encoder, const session::PublishRequested& request, Outputs& out);
+  void handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, Outputs& out);
+  void end_source(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out);
+  void stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session::StopReason why, Outputs& out);
+  // To the owner of a channel: a call when it is this shard, mail otherwise.
+  void tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out);
+
+  void handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out);
+  void handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& channel, Outputs& out);
+  void handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out);
+  void flush_answers(Outputs& out);
+  void report(Timestamp now, Outputs& out);
+  void log(LogLevel level, const char* component, std::string text, Outputs& out);
+
+  ShardConfig config_;
+  Rng rng_;
+  std::unordered_map<ConnectionKey, std::unique_ptr<Encoder>> encoders_;
+  std::unordered_map<std::uint64_t, ConnectionKey> connection_of_source_;  // Sources of this shard's encoders.
+  std::unordered_map<std::string, std::unique_ptr<OwnedChannel>> channels_;
+  std::unordered_map<std::uint64_t, OwnedChannel*> channel_of_number_;
+  std::unordered_map<std::uint64_t, OwnedSource> sources_;  // Of the channels owned here.
+  api::HlsOrigin origin_;
+  api::HlsOrigin::Outputs answers_;
+  TimerQueue<std::uint64_t> timers_;
+  std::uint64_t next_source_ = 1;
+  std::uint64_t next_channel_ = 1;
+  std::uint64_t publishes_refused_ = 0;
+  std::uint64_t broadcasts_started_ = 0;
+  session::RtmpStats ended_sessions_;  // Sums over sessions that are gone.
+};
+
+}  // namespace stoa::shard
