@@ -105,6 +105,11 @@ class Publishers {
     for (const auto& one : all_) total += one->bytes_sent();
     return total;
   }
+  Samples accepted_ms() const {
+    Samples samples;
+    for (const auto& one : all_) samples.add(static_cast<double>(one->accepted_after_ns()) * 1e-6);
+    return samples;
+  }
   std::string first_failure() const {
     for (const auto& one : all_) {
       if (one->state() == RtmpPublisher::State::kFailed) return one->failure();
@@ -192,6 +197,7 @@ Result<Json, Failure> run_ingest(const IngestOptions& options) {
       .number("seconds", seconds)
       .count("still_publishing", publishing);
   json.number("kbps_each", static_cast<double>(publishers.bytes() - bytes_before) * 8e-3 / seconds / count);
+  json.samples("accepted_ms", publishers.accepted_ms());
   json.samples("generator_lateness_ms", publishers.lateness_ms);
   json.number("generator_cores", (own_cpu_seconds() - own_before) / seconds);
   if (!options.live_url.empty())

@@ -92,6 +92,7 @@ RtmpPublisher::RtmpPublisher(const Url& url, const FlvFile& file) : url_(url), f
 }
 
 Result<void, Failure> RtmpPublisher::start(const Address& address) {
+  connect_ns_ = now_ns();
   STOA_TRY(Fd fd, start_connect(address));
   fd_ = std::move(fd);
   out_.assign(1 + kHandshakeSize, 0);

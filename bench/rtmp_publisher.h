@@ -54,6 +54,8 @@ class RtmpPublisher {
   const std::string& failure() const { return failure_; }
   bool has_unsent() const { return sent_ < out_.size(); }
   std::uint64_t bytes_sent() const { return bytes_sent_; }
+  // From the start of the connection to the server's permission to publish; 0 before it.
+  std::int64_t accepted_after_ns() const { return start_ns_ == 0 ? 0 : start_ns_ - connect_ns_; }
 
   void handle_readable();
   void handle_writable();
@@ -82,7 +84,7 @@ class RtmpPublisher {
   std::uint64_t bytes_sent_ = 0;
   ChunkParser parser_;
   std::uint32_t stream_id_ = 1;
-  std::int64_t start_ns_ = 0;
+  std::int64_t connect_ns_ = 0, start_ns_ = 0;
   std::size_t next_tag_ = 0;
   std::uint64_t round_ = 0;
 };

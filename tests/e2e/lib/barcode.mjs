@@ -1,0 +1,37 @@
+// Reads the strip that bench/barcode.h describes. `luma(x, y)` gives 0 to 255.
+// Self-contained, since its text is also run inside browsers.
+export function readBarcode(width, height, luma) {
+  const columns = 20, rows = 4, rowHeight = Math.floor(height / 15);
+  const means = [];
+  for (let row = 0; row < rows; ++row) {
+    for (let column = 0; column < columns; ++column) {
+      const left = Math.floor((column * width) / columns), right = Math.floor(((column + 1) * width) / columns);
+      const marginX = Math.floor((right - left) / 4), marginY = Math.floor(rowHeight / 4);
+      let sum = 0, count = 0;
+      for (let y = row * rowHeight + marginY; y < (row + 1) * rowHeight - marginY; ++y) {
+        for (let x = left + marginX; x < right - marginX; ++x, ++count) sum += luma(x, y);
+      }
+      means.push(sum / count);
+    }
+  }
+  const darkest = Math.min(...means), brightest = Math.max(...means);
+  if (!(brightest - darkest >= 60)) return null;
+  const code = new Array(10).fill(0);
+  means.forEach((mean, bit) => {
+    if (mean > (darkest + brightest) / 2) code[bit >> 3] |= 0x80 >> (bit & 7);
+  });
+  let crc = 0xffff;
+  for (const byte of code.slice(0, 8)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; ++bit) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  if (crc !== ((code[8] << 8) | code[9])) return null;
+  const clock = ((code[4] << 24) | (code[5] << 16) | (code[6] << 8) | code[7]) >>> 0;
+  return { source: code[0], frame: (code[1] << 16) | (code[2] << 8) | code[3], clock };
+}
+
+// The clock in the picture counts modulo 2^32 ms; this is the time nearest to `now`.
+export function clockToUnixMs(clock, now) {
+  const turn = 2 ** 32;
+  return clock + Math.round((now - clock) / turn) * turn;
+}

@@ -1,0 +1,99 @@
+// A server under test: its own data folder, ports chosen by the kernel, ended with the test.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Program, findProgram, processUse } from './program.mjs';
+import { until } from './until.mjs';
+
+export class Server {
+  // `pin` runs it on that CPU alone; `args` are further flags of `stoa serve`.
+  static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true } = {}) {
+    const data = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
+    const listen = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0'];
+    const secure = tls ? '127.0.0.1:0' : 'off';
+    const command = [
+      ...(pin === null ? [] : ['taskset', '-c', String(pin)]),
+      findProgram('stoa'), 'serve', ...(dev ? ['--dev'] : []), ...listen, '--https', secure, '--rtmps', secure,
+      '--data', data, '--shards', String(shards), ...args,
+    ];
+    const program = new Program(label, command[0], command.slice(1));
+    const server = new Server(program, data);
+    try {
+      await server.learnAddresses(tls ? ['http', 'rtmp', 'https', 'rtmps'] : ['http', 'rtmp']);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  constructor(program, data) {
+    this.program = program;
+    this.data = data;
+    this.pid = program.pid;
+  }
+
+  async learnAddresses(names) {
+    for (const name of names) {
+      this[name] = await until(`the server says where it listens for ${name} (${this.program.logFile})`, () => {
+        if (this.program.status) throw new Error(`it ended: ${this.program.log.slice(-1000)}`);
+        return new RegExp(`listening ${name}=(\\S+)`).exec(this.program.log)?.[1];
+      });
+    }
+    this.origin = `http://${this.http}`;
+    await until('the server is ready', async () => (await fetch(`${this.origin}/readyz`)).ok);
+  }
+
+  publishUrl(key) {
+    return `rtmp://${this.rtmp}/live/${key}`;
+  }
+  playlistUrl(channel) {
+    return `${this.origin}/live/${channel}/index.m3u8`;
+  }
+  watchUrl(channel) {
+    return `${this.origin}/watch/${channel}`;
+  }
+
+  async text(path, { status = 200 } = {}) {
+    const response = await fetch(new URL(path, this.origin));
+    const body = await response.text();
+    if (response.status !== status) throw new Error(`${path} answers ${response.status}: ${body.slice(0, 300)}`);
+    return body;
+  }
+  async json(path, options) {
+    return JSON.parse(await this.text(path, options));
+  }
+
+  // What /api/v1/live says of a channel; undefined when it is not in the list.
+  async live(channel) {
+    const { channels } = await this.json('/api/v1/live');
+    return channels.find((one) => (one.name ?? one.channel) === channel);
+  }
+  // A channel is watchable when its multivariant playlist is there.
+  async untilWatchable(channel, within = 15_000) {
+    return until(`${channel} has a playlist`, () => this.text(`/live/${channel}/index.m3u8`), { within });
+  }
+
+  // The sum of a metric over its labels that match all of `labels`.
+  async metric(name, labels = {}) {
+    let sum = 0;
+    for (const line of (await this.text('/metrics')).split('\n')) {
+      const found = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/.exec(line);
+      if (found?.[1] !== name) continue;
+      if (Object.entries(labels).every(([key, value]) => (found[2] ?? '').includes(`${key}="${value}"`))) sum += Number(found[3]);
+    }
+    return sum;
+  }
+
+  use() {
+    return processUse(this.pid);
+  }
+
+  async stop() {
+    try {
+      return await this.program.stop('SIGTERM', 15_000);
+    } finally {
+      rmSync(this.data, { recursive: true, force: true });
+    }
+  }
+}
