@@ -111,10 +111,15 @@ bool is_json(const http::Request& request) {
 }  // namespace
 
 Rest::Rest(const RestServices& services, const RestOptions& options)
-    : services_(services),
-      options_(options),
-      openapi_(write_openapi(route_table(), options.version)),
-      openapi_etag_("\"" + crypto::write_hex(crypto::sha256(openapi_.bytes())).substr(0, 32) + "\"") {}
+    : services_(services), options_(options) {}
+
+const Rest::Document& Rest::openapi() {
+  if (openapi_.etag.empty()) {
+    openapi_.body = SharedBytes(write_openapi(route_table(), options_.version));
+    openapi_.etag = "\"" + crypto::write_hex(crypto::sha256(openapi_.body.bytes())).substr(0, 32) + "\"";
+  }
+  return openapi_;
+}
 
 http::Response Rest::handle(WallTime now, const http::Request& request, control::Effects& effects) {
   http::Response response = answer(now, request, effects);

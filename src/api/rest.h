@@ -66,12 +66,17 @@ class Rest {
     SharedBytes body;
   };
 
+  struct Document {
+    SharedBytes body;
+    std::string etag;  // Empty until the body is written.
+  };
+
+  const Document& openapi();  // Written when it is first asked for.
   http::Response answer(WallTime now, const http::Request& request, control::Effects& effects);
 
   RestServices services_;
   RestOptions options_;
-  SharedBytes openapi_;
-  std::string openapi_etag_;
+  Document openapi_;
   LiveList live_list_;
   std::array<std::uint64_t, 6> answers_ = {};  // By the first digit of the status.
 };

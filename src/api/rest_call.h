@@ -23,8 +23,7 @@ struct RestCall {
   RestServices& services() const { return rest.services_; }
   const RestOptions& options() const { return rest.options_; }
   Rest::LiveList& live_list() const { return rest.live_list_; }
-  const SharedBytes& openapi() const { return rest.openapi_; }
-  const std::string& openapi_etag() const { return rest.openapi_etag_; }
+  const auto& openapi() const { return rest.openapi(); }
 };
 
 http::Response list_live(RestCall& call);

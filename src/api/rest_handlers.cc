@@ -268,8 +268,8 @@ http::Response read_openapi(RestCall& call) {
   http::Response response;
   response.headers.add("content-type", "application/json");
   response.headers.add("cache-control", "no-cache");
-  response.headers.add("etag", call.openapi_etag());
-  response.body = http::Body(call.openapi());
+  response.headers.add("etag", call.openapi().etag);
+  response.body = http::Body(call.openapi().body);
   return response;
 }
 
