@@ -289,7 +289,9 @@ void Channel::enter_segment(Lane& lane, const Boundary& boundary, Duration until
     Duration from = packager.end();
     packager.fill_gap(std::clamp(boundary.time, from + kLeastGap, from + kHoleLeft));
   }
-  packager.start_segment(until, has_discontinuity);
+  // Samples may be drawn out to `until`, but not past what EXTINF may say.
+  Duration most = packager.segment_start() + playlist_limits_.target_duration() + kExtinfRoom;
+  packager.start_segment(std::min(until, most), has_discontinuity);
 }
 
 void Channel::fill(Lane& lane, Duration until, Duration tolerance) {
@@ -302,7 +304,8 @@ void Channel::fill(Lane& lane, Duration until, Duration tolerance) {
       continue;
     }
     if (next && next->time < until) {
-      Duration to = next->time;
+      Duration to =
+          std::min(next->time, packager.segment_start() + playlist_limits_.target_duration() + kExtinfRoom);
       if (to > from + kExact) packager.fill_gap(to);
       packager.finish_part();
       enter_segment(lane, *next, std::max(from, to));
