@@ -146,12 +146,19 @@ void Tracks::refuse_track(Track& track, const flv::Packet& packet, const char* r
 void Tracks::handle_config(std::size_t at, media::Codec codec, const flv::Packet& packet, TrackOutputs& out) {
   // Some encoders open with an empty configuration and send the real one later.
   if (packet.body.empty()) return count(PacketDrop::kBadConfig);
+  // What is repeated makes nothing, also when the bitstream has said something else since.
+  Track& track = tracks_[at];
+  if (track.format && track.format->codec == codec &&
+      std::ranges::equal(track.sent_config.bytes(), packet.body.bytes())) {
+    return;
+  }
   auto format = make_wire_format(codec, packet.body);
   if (!format) {
     count(PacketDrop::kBadConfig);
-    return refuse_track(tracks_[at], packet, media::name_of(format.error()), out);
+    return refuse_track(track, packet, media::name_of(format.error()), out);
   }
-  tracks_[at].is_refused = false;
+  track.is_refused = false;
+  track.sent_config = SharedBytes::copy_of(packet.body.bytes());
   set_format(at, std::move(*format), out);
 }
 
@@ -178,10 +185,9 @@ void Tracks::handle_frame(std::size_t at, std::uint32_t timestamp_ms, const flv:
   if (payload.empty()) return count(PacketDrop::kBadFrame);
   auto facts = media::inspect(*tracks_[at].format, payload.bytes());
   if (!facts) return count(PacketDrop::kBadFrame);
-  if (facts->new_config) {
-    auto format = media::make_format(*codec, std::move(*facts->new_config));
-    if (!format) return count(PacketDrop::kBadFrame);
-    set_format(at, std::move(*format), out);
+  if (facts->new_format) {
+    tracks_[at].format = std::move(facts->new_format);
+    push_format(at, out);
   }
   ++frames_;
   Duration dts = Duration::milliseconds(timestamp_ms) + Duration::nanoseconds(packet.offset_ns);

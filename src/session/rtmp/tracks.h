@@ -64,6 +64,7 @@ class Tracks {
     media::Kind kind;
     std::uint8_t wire_track;
     std::shared_ptr<const media::Format> format;  // Null before the configuration and after the end.
+    SharedBytes sent_config;                      // The last configuration taken, as it was sent.
     bool is_refused = false;
     std::string name, language;
   };
