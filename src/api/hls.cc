@@ -157,7 +157,7 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
       }
     }
   }
-  std::uint8_t video_urgency = 3;
+  std::uint8_t video_urgency = 4;  // 3 is the default, which is not told.
   for (const auto& rendition : broadcast.snapshot->renditions) {
     auto stand = broadcast.stands.find(rendition->name);
     if (stand == broadcast.stands.end()) stand = broadcast.stands.emplace(rendition->name, Stand()).first;
