@@ -52,7 +52,7 @@ Connection::Outcome Connection::handle_command(const Message& message, Outputs& 
   if (name == "_result" || name == "_error" || name == "onStatus") return {};
   if (name == "FCPublish") wants_on_fc_publish_ = true;
   if (command.transaction == 0) return {};
-  if (name == "releaseStream" || name == "FCPublish" || name == "_checkbw" || name == "getStreamLength") {
+  if (name == "releaseStream" || name == "FCPublish" || name == "_checkbw") {
     send_command("_result", command.transaction, {AmfValue::null(), AmfValue{}}, 0);
   } else {
     send_command(

@@ -173,6 +173,8 @@ void RtmpStats::add(const RtmpSession& session) {
   frames += session.tracks().frames();
   tracks_refused += session.tracks().refused();
   for (int i = 0; i < kPacketDrops; ++i) drops[i] += session.tracks().dropped(static_cast<PacketDrop>(i));
+  for (int i = 0; i < flv::kRefusals; ++i)
+    bad_tags[i] += session.tracks().bad_tags(static_cast<flv::Refusal>(i));
 }
 
 void RtmpStats::append_samples(MetricSamples& samples) const {
@@ -193,6 +195,13 @@ void RtmpStats::append_samples(MetricSamples& samples) const {
                        MetricKind::kCounter,
                        {{"reason", name_of(static_cast<PacketDrop>(i))}},
                        static_cast<double>(drops[i])});
+  }
+  for (int i = 0; i < flv::kRefusals; ++i) {
+    samples.push_back({"stoa_rtmp_bad_tags_total",
+                       "FLV tag bodies that do not parse, by reason.",
+                       MetricKind::kCounter,
+                       {{"reason", flv::name_of(static_cast<flv::Refusal>(i))}},
+                       static_cast<double>(bad_tags[i])});
   }
 }
 

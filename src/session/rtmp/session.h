@@ -109,6 +109,7 @@ struct RtmpStats {
   std::uint64_t frames = 0;
   std::uint64_t tracks_refused = 0;
   std::array<std::uint64_t, kPacketDrops> drops{};
+  std::array<std::uint64_t, flv::kRefusals> bad_tags{};
 
   void add(const RtmpSession& session);
   void append_samples(MetricSamples& samples) const;

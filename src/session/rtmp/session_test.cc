@@ -261,6 +261,7 @@ TEST(RtmpSession, counts_what_comes_to_nothing_by_reason) {
   pair.accepted();
   pair.video(0, Buffer{0x91, 'h'});
   EXPECT_EQ(pair.dropped(PacketDrop::kBadTag), 1u);
+  EXPECT_EQ(pair.session.tracks().bad_tags(flv::Refusal::kTruncated), 1u);
   pair.video(0, PacketKind::kFrames, flv::kAvc, v::kH264HighFirst);
   EXPECT_EQ(pair.dropped(PacketDrop::kBeforeConfig), 1u);
   pair.video(0, PacketKind::kSequenceStart, flv::kAvc, "01");

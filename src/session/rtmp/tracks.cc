@@ -82,14 +82,19 @@ const char* name_of(PacketDrop drop) {
 
 void Tracks::handle_audio(std::uint32_t timestamp_ms, const SharedBytes& body, TrackOutputs& out) {
   auto packets = flv::parse_audio(body);
-  if (!packets) return count(PacketDrop::kBadTag);
+  if (!packets) return count_bad_tag(packets.error());
   for (const flv::Packet& packet : *packets) handle_packet(media::Kind::kAudio, timestamp_ms, packet, out);
 }
 
 void Tracks::handle_video(std::uint32_t timestamp_ms, const SharedBytes& body, TrackOutputs& out) {
   auto packets = flv::parse_video(body);
-  if (!packets) return count(PacketDrop::kBadTag);
+  if (!packets) return count_bad_tag(packets.error());
   for (const flv::Packet& packet : *packets) handle_packet(media::Kind::kVideo, timestamp_ms, packet, out);
+}
+
+void Tracks::count_bad_tag(flv::Refusal why) {
+  count(PacketDrop::kBadTag);
+  ++bad_tags_[static_cast<std::size_t>(why)];
 }
 
 void Tracks::handle_packet(media::Kind kind, std::uint32_t timestamp_ms, const flv::Packet& packet,

@@ -57,6 +57,7 @@ class Tracks {
   std::size_t size() const { return tracks_.size(); }
   std::uint64_t frames() const { return frames_; }
   std::uint64_t dropped(PacketDrop drop) const { return drops_[static_cast<std::size_t>(drop)]; }
+  std::uint64_t bad_tags(flv::Refusal why) const { return bad_tags_[static_cast<std::size_t>(why)]; }
   std::uint64_t refused() const { return refused_; }
 
  private:
@@ -85,6 +86,7 @@ class Tracks {
   void refuse_track(Track& track, const flv::Packet& packet, const char* reason, TrackOutputs& out);
   void set_format(std::size_t at, std::shared_ptr<const media::Format> format, TrackOutputs& out);
   void push_format(std::size_t at, TrackOutputs& out);
+  void count_bad_tag(flv::Refusal why);
   void count(PacketDrop drop) { ++drops_[static_cast<std::size_t>(drop)]; }
 
   std::vector<Track> tracks_;  // The index is the media::TrackId.
@@ -93,6 +95,7 @@ class Tracks {
   std::uint64_t frames_ = 0;
   std::uint64_t refused_ = 0;
   std::array<std::uint64_t, kPacketDrops> drops_{};
+  std::array<std::uint64_t, flv::kRefusals> bad_tags_{};
 };
 
 }  // namespace stoa::session
