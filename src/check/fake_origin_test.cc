@@ -218,6 +218,7 @@ std::string FakeOrigin::write_multivariant() const {
   if (options_.has_i_frames) {
     text += "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=100000,CODECS=\"avc1.64001f\",URI=\"if.m3u8\"\n";
   }
+  if (options_.discontinuity_msn) replace_in(text, "avc1.64001f,", "avc1.64001f,avc1.640028,");
   if (options_.edit_multivariant) options_.edit_multivariant(text);
   return text;
 }

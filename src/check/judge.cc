@@ -406,8 +406,8 @@ void Judge::continue_course(Timestamp now, std::size_t index, bool is_changed, O
     if (course.has_probed_end) return;
     course.has_probed_end = true;
     if (auto probe = make_probe(ProbeKind::kEnded, rendition)) {
-      send({.purpose = Purpose::kProbe, .rendition = index, .probe = probe}, probe->url, out,
-           {.wants_gzip = true});
+      send({.purpose = Purpose::kProbe, .rendition = index, .is_blocking = true, .probe = probe}, probe->url,
+           out, {.wants_gzip = true});
     } else {
       rendition.is_over = true;
     }
@@ -503,14 +503,16 @@ void Judge::judge_end(Timestamp now) {
     }
     if (rendition.list->has_end_list) continue;
     Duration target = target_duration(rendition);
+    const auto& control = rendition.list->server_control;
+    Duration blur = config_.slack + (control && control->can_block_reload ? Duration() : target);
     if (rendition.list->part_target && rendition.last_part_at != Timestamp::never()) {
       Duration silent = now - rendition.last_part_at;
-      ledger_.require(Rule::kG13, silent <= *rendition.list->part_target * 2 + config_.slack, rendition.name,
+      ledger_.require(Rule::kG13, silent <= *rendition.list->part_target * 2 + blur, rendition.name,
                       " got no part for ", silent, " s, and no ENDLIST");
     }
     Timestamp last = rendition.last_segment_at == Timestamp::never() ? started_ : rendition.last_segment_at;
-    ledger_.require(Rule::kG12, now - last <= target * 5 / 2 + config_.slack, rendition.name,
-                    " got no segment for ", now - last, " s, and no ENDLIST");
+    ledger_.require(Rule::kG12, now - last <= target * 5 / 2 + blur, rendition.name, " got no segment for ",
+                    now - last, " s, and no ENDLIST");
   }
   could_fetch_ = could_fetch_ && any_list;
   if (!any_list && problem_ == "nothing was answered") problem_ = "no media playlist could be fetched";

@@ -22,7 +22,7 @@ namespace stoa::check {
 
 inline constexpr std::size_t kInFlightMax = 512;
 inline constexpr std::size_t kMediaBytesMax = 64u << 20;  // One part or segment.
-inline constexpr std::size_t kTimedProbesMax = 8;         // Waiting at once, a rendition.
+inline constexpr std::size_t kTimedProbesMax = 64;        // Waiting at once, a rendition.
 
 struct JudgeConfig {
   std::string url;

@@ -178,23 +178,13 @@ std::optional<Probe> make_resource_probe(Probe probe, const Rendition& rendition
 }  // namespace
 
 const std::vector<ProbeKind>& routine_probes() {
-  static const std::vector<ProbeKind> kOrder = {ProbeKind::kRepeat,
-                                                ProbeKind::kUnknownDirective,
-                                                ProbeKind::kPartWithoutMsn,
-                                                ProbeKind::kFarMsn,
-                                                ProbeKind::kFarPart,
-                                                ProbeKind::kOldMsn,
-                                                ProbeKind::kGoneMsn,
-                                                ProbeKind::kBeyondLast,
-                                                ProbeKind::kNextSegment,
-                                                ProbeKind::kReport,
-                                                ProbeKind::kBadMsn,
-                                                ProbeKind::kUnknownPart,
-                                                ProbeKind::kUnknownPlaylist,
-                                                ProbeKind::kSkipNotOffered,
-                                                ProbeKind::kHead,
-                                                ProbeKind::kIdentity,
-                                                ProbeKind::kRange};
+  static const std::vector<ProbeKind> kOrder = {
+      ProbeKind::kRepeat,         ProbeKind::kRepeat,          ProbeKind::kUnknownDirective,
+      ProbeKind::kPartWithoutMsn, ProbeKind::kFarMsn,          ProbeKind::kFarPart,
+      ProbeKind::kOldMsn,         ProbeKind::kGoneMsn,         ProbeKind::kBeyondLast,
+      ProbeKind::kNextSegment,    ProbeKind::kReport,          ProbeKind::kBadMsn,
+      ProbeKind::kUnknownPart,    ProbeKind::kUnknownPlaylist, ProbeKind::kSkipNotOffered,
+      ProbeKind::kHead,           ProbeKind::kIdentity,        ProbeKind::kRange};
   return kOrder;
 }
 
