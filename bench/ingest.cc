@@ -159,7 +159,7 @@ Result<Json, Failure> run_ingest(const IngestOptions& options) {
       spread * 1e9 / static_cast<double>(std::max<std::size_t>(options.publishers, 1)));
   for (std::size_t i = 0; i < options.publishers && !stop_asked(); ++i) {
     if (auto started = publishers.start_one(); !started) return refuse(started.error());
-    publishers.run_until(now_ns() + interval);
+    if (i + 1 < options.publishers) publishers.run_until(now_ns() + interval);
   }
   using State = RtmpPublisher::State;
   std::int64_t patience = now_ns() + kStartPatience;

@@ -20,7 +20,7 @@ async function clip(name, args) {
   const path = join(logs, name);
   if (!existsSync(path)) {
     const part = join(logs, `${process.pid}-${name}`);
-    await new Program('clip', 'ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, part]).success(120_000);
+    await new Program('clip', 'ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, '-movflags', 'frag_keyframe+empty_moov+default_base_moof', part]).success(120_000);
     renameSync(part, path);
   }
   return path;

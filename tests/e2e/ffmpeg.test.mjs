@@ -20,7 +20,8 @@ after(async () => {
 });
 
 test('ffprobe finds the codecs and the resolution that were published', { timeout: 60_000 }, async () => {
-  await server.untilWatchable('plain');
+  const { video: url } = await renditionsOf(server, 'plain');
+  await wholeSegments(url, 2); // To an ordinary player the playlist is empty before.
   const { streams } = await ffprobe(server.playlistUrl('plain'), ['-show_entries', 'stream=codec_name,width,height,sample_rate,channels']);
   const video = streams.find((one) => one.codec_name === 'h264');
   const audio = streams.find((one) => one.codec_name === 'aac');
@@ -36,7 +37,8 @@ test('ffmpeg plays six seconds as ordinary HLS without a complaint', { timeout: 
   const log = await new Program('ffmpeg-play', 'ffmpeg', [
     '-hide_banner', '-loglevel', 'warning', '-nostdin', '-i', server.playlistUrl('plain'), '-t', '6', '-f', 'null', '-',
   ]).success();
-  const complaints = log.split('\n').filter((line) => line.trim() && !/keepalive|Guessed Channel/.test(line));
+  // ffmpeg reads the init section again with every reload of a live playlist, and says so.
+  const complaints = log.split('\n').filter((line) => line.trim() && !/duplicated MOOV/.test(line));
   assert.deepEqual(complaints, []);
 });
 

@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const words = process.argv.slice(2);
 const env = { ...process.env };
 const build = words.indexOf('--build');
-if (build >= 0) [, env.STOA_BUILD] = words.splice(build, 2);
+if (build >= 0) [, env.E2E_BUILD] = words.splice(build, 2);
 
 const files = readdirSync(here)
   .filter((name) => name.endsWith('.test.mjs') && (words.length === 0 || words.some((word) => name.includes(word))))

@@ -9,9 +9,9 @@ import { until } from './until.mjs';
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const logs = join(root, 'build/e2e');
 
-// A built program: from $STOA_BUILD, else the first of the presets that has it.
+// A built program: from $E2E_BUILD, else the first of the presets that has it.
 export function findProgram(name) {
-  const folders = process.env.STOA_BUILD ? [resolve(process.env.STOA_BUILD)] : ['release', 'dev'].map((p) => join(root, 'build', p));
+  const folders = process.env.E2E_BUILD ? [resolve(process.env.E2E_BUILD)] : ['release', 'dev'].map((p) => join(root, 'build', p));
   const found = folders.map((folder) => join(folder, name)).find(existsSync);
   if (!found) throw new Error(`${name} is not built (looked in ${folders.join(', ')}); run ./dev build`);
   return found;
@@ -20,9 +20,14 @@ export function findProgram(name) {
 const running = new Set();
 let started = 0;
 
+// Settings of the person who runs the tests must not reach the server.
+function cleanEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('STOA_')));
+}
+
 export class Program {
   // `label` names the log file. Output of both kinds goes there.
-  constructor(label, command, args, { cwd = root, env = process.env } = {}) {
+  constructor(label, command, args, { cwd = root, env = cleanEnvironment() } = {}) {
     mkdirSync(logs, { recursive: true });
     this.label = label;
     this.logFile = join(logs, `${process.pid}-${String(++started).padStart(3, '0')}-${label}.log`);

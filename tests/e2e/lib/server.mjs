@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program, findProgram, processUse } from './program.mjs';
-import { until } from './until.mjs';
+import { never, until } from './until.mjs';
 
 export class Server {
   // `pin` runs it on that CPU alone; `args` are further flags of `stoa serve`.
@@ -36,7 +36,7 @@ export class Server {
   async learnAddresses(names) {
     for (const name of names) {
       this[name] = await until(`the server says where it listens for ${name} (${this.program.logFile})`, () => {
-        if (this.program.status) throw new Error(`it ended: ${this.program.log.slice(-1000)}`);
+        if (this.program.status) throw never(`the server ended: ${this.program.log.slice(-1000)}`);
         return new RegExp(`listening ${name}=(\\S+)`).exec(this.program.log)?.[1];
       });
     }
