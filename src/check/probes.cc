@@ -114,7 +114,9 @@ std::optional<Probe> make_reload_probe(Probe probe, const Rendition& rendition,
       std::uint64_t next = last.is_complete ? 0 : last.parts.size();
       return ask(say("_HLS_msn=", msn, "&_HLS_part=", next + advance_part_limit(list) + 20));
     }
-    case ProbeKind::kOldMsn: return ask(say("_HLS_msn=", list.segments.front().media_sequence_number));
+    case ProbeKind::kOldMsn:  // A segment that is still growing is not old: asking for it waits, rightly.
+      if (!list.segments.front().is_complete) return std::nullopt;
+      return ask(say("_HLS_msn=", list.segments.front().media_sequence_number));
     case ProbeKind::kGoneMsn:
       if (list.media_sequence == 0) return std::nullopt;
       return ask(say("_HLS_msn=", list.media_sequence - 1, has_parts ? "&_HLS_part=0" : ""));
