@@ -11,7 +11,6 @@ namespace stoa::check {
 namespace {
 
 constexpr std::uint64_t kUpdatesBeforeProbes = 2;
-constexpr int kProbeRetriesMax = 40;
 constexpr int kFailuresMax = 3;
 constexpr std::size_t kPlaylistBytesMax = m3u8::kPlaylistBytesMax;
 

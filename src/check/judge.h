@@ -66,7 +66,6 @@ class Judge {
   // What drives one rendition besides its record.
   struct Course {
     std::size_t next_probe = 0;
-    int probe_retries = 0;
     bool has_probe_in_flight = false, has_reload_in_flight = false, has_probed_end = false;
     bool needs_full = false;
     bool has_clock =

@@ -25,8 +25,8 @@ Span span_of(const std::vector<Fragment>& fragments, const InitFacts& init, cons
   span.starts_with_sync = fragments.front().starts_with_sync;
   std::uint64_t expected = fragments.front().decode_time;
   auto time = [&](std::uint64_t ticks) {
-    return Duration::from_ticks(static_cast<std::int64_t>(std::min<std::uint64_t>(ticks, INT64_MAX / 2)),
-                                track.timescale);
+    std::uint64_t longest = track.timescale * 1'000'000'000ull;  // 31 years; beyond it sums would not fit.
+    return Duration::from_ticks(static_cast<std::int64_t>(std::min(ticks, longest)), track.timescale);
   };
   span.start = time(expected);
   for (const auto& fragment : fragments) {

@@ -64,7 +64,7 @@ int run_check_hls(const CheckHlsOptions& options) {
                               .http = choose_http(options),
                               .transfers_max = check::kInFlightMax,
                               .user_agent = "stoa-check-hls"});
-  check::Judge judge({.url = options.url, .watch = options.watch});
+  check::Judge judge({.url = options.url, .watch = options.watch, .slack = options.slack});
   check::Outputs out;
   interrupted = 0;
   auto old_handler = std::signal(SIGINT, [](int) { interrupted = 1; });

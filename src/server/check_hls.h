@@ -10,6 +10,8 @@ namespace stoa::server {
 struct CheckHlsOptions {
   std::string url;
   Duration watch = Duration::seconds(30);
+  // What the way and busy machines may add to a deadline of the checklist (G12, G13, G16, L12, L13).
+  Duration slack = Duration::milliseconds(150);
   bool is_insecure = false;  // Takes any certificate.
   bool writes_json = false;
 };

@@ -174,6 +174,7 @@ std::optional<WallTime> parse_date(std::string_view text) {
   if (!minute || !take_character(text, at, ':')) return std::nullopt;
   auto second = take_digits(text, at, 2);
   if (!second) return std::nullopt;
+  if (*year < 1970 || *year > 2199) return std::nullopt;
   if (*month < 1 || *month > 12 || *day < 1 || *day > 31 || *hour > 23 || *minute > 59 || *second > 60) {
     return std::nullopt;
   }

@@ -19,6 +19,8 @@ inline constexpr std::size_t kLinesMax = 200'000;
 inline constexpr std::size_t kAttributesMax = 64;
 inline constexpr std::size_t kProblemsMax = 64;
 inline constexpr std::size_t kVariablesMax = 256;
+// One segment or part, and PART-TARGET. With kLinesMax of them a sum still fits into a Duration.
+inline constexpr Duration kSegmentDurationMax = Duration::seconds(36'000);
 
 enum class Refusal : std::uint8_t {
   kTooLarge,            // More bytes or lines than the limits above.
@@ -69,7 +71,8 @@ std::optional<std::uint64_t> parse_decimal(std::string_view text);
 // "5", "5.005"; never negative, at most 10^9. Exact to a nanosecond.
 std::optional<Duration> parse_seconds(std::string_view text);
 std::optional<Duration> parse_signed_seconds(std::string_view text);
-// ISO 8601 with a time zone: 2026-01-31T12:00:00.250Z, …+01:00, …+0100.
+// ISO 8601 with a time zone: 2026-01-31T12:00:00.250Z, …+01:00, …+0100. Years 1970 to 2199, so that any two
+// have a Duration between them.
 std::optional<WallTime> parse_date(std::string_view text);
 
 struct ByteRange {

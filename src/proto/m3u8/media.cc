@@ -81,6 +81,7 @@ class MediaParser {
     std::size_t comma = item.value.find(',');
     std::string_view number = std::string_view(item.value).substr(0, comma);
     auto duration = parse_seconds(number);
+    if (duration && *duration > kSegmentDurationMax) duration.reset();
     if (!duration) reader_.problem(Refusal::kBadValue, item, "not a duration");
     if (comma == std::string::npos) reader_.problem(Refusal::kBadValue, item, "no comma after the duration");
     if (number.find('.') != std::string_view::npos) {
@@ -99,7 +100,7 @@ class MediaParser {
     Part part;
     part.line = item.line;
     part.uri = reader_.quoted(attributes, "URI", item, true);
-    part.duration = reader_.seconds(attributes, "DURATION", item, true).value_or(Duration());
+    part.duration = bounded(reader_.seconds(attributes, "DURATION", item, true), item).value_or(Duration());
     part.is_independent = reader_.yes(attributes, "INDEPENDENT", item);
     part.is_gap = reader_.yes(attributes, "GAP", item);
     if (attributes.has("BYTERANGE")) {
@@ -108,6 +109,12 @@ class MediaParser {
     }
     if (!pending_.line) pending_.line = item.line;
     pending_.parts.push_back(std::move(part));
+  }
+
+  std::optional<Duration> bounded(std::optional<Duration> duration, const Item& item) {
+    if (!duration || *duration <= kSegmentDurationMax) return duration;
+    reader_.problem(Refusal::kBadValue, item, "longer than 10 hours");
+    return std::nullopt;
   }
 
   void handle_map(const Item& item) {
@@ -195,7 +202,7 @@ class MediaParser {
     } else if (item.tag == "EXT-X-PART-INF") {
       once(item, list().part_target_line);
       AttributeList attributes = reader_.attributes(item);
-      list().part_target = reader_.seconds(attributes, "PART-TARGET", item, true);
+      list().part_target = bounded(reader_.seconds(attributes, "PART-TARGET", item, true), item);
       if (list().part_target == Duration()) reader_.problem(Refusal::kBadValue, item, "PART-TARGET is zero");
     } else if (item.tag == "EXT-X-SERVER-CONTROL") {
       handle_server_control(item);

@@ -116,6 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"inf_alone", kHead + "#EXTINF:2,\n", Refusal::kMissingTag, 3},
         BadCase{"inf_twice", kHead + "#EXTINF:2,\n#EXTINF:2,\ns\n", Refusal::kMissingTag, 4},
         BadCase{"inf_negative", kHead + "#EXTINF:-2,\ns\n", Refusal::kBadValue, 3},
+        BadCase{"inf_endless", kHead + "#EXTINF:999999999,\ns\n", Refusal::kBadValue, 3},
+        BadCase{"part_endless", kHead + "#EXT-X-PART:DURATION=36001,URI=\"p\"\n", Refusal::kBadValue, 3},
         BadCase{"inf_no_comma", kHead + "#EXTINF:2\ns\n", Refusal::kBadValue, 3},
         BadCase{"part_no_uri", kHead + "#EXT-X-PART:DURATION=1\n", Refusal::kMissingAttribute, 3},
         BadCase{"part_no_duration", kHead + "#EXT-X-PART:URI=\"p\"\n", Refusal::kMissingAttribute, 3},
@@ -221,8 +223,8 @@ TEST(Lexer, reads_dates_with_zones) {
   EXPECT_EQ(parse_date("2026-01-31T13:00:00.5+01:00")->us(), parse_date("2026-01-31T12:00:00.500Z")->us());
   EXPECT_EQ(parse_date("2026-01-31T13:00:00+0100")->us(), parse_date("2026-01-31T12:00:00Z")->us());
   EXPECT_EQ(to_iso8601(*parse_date("2024-02-29T23:59:59.999Z")), "2024-02-29T23:59:59.999Z");
-  for (const char* bad :
-       {"", "2026-01-31", "2026-01-31T12:00:00", "2026-13-31T12:00:00Z", "2026-01-31T12:00:00.Z"}) {
+  for (const char* bad : {"", "2026-01-31", "2026-01-31T12:00:00", "2026-13-31T12:00:00Z",
+                          "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "2026-01-31T12:00:00.Z"}) {
     EXPECT_FALSE(parse_date(bad)) << bad;
   }
 }
