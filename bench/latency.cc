@@ -68,8 +68,7 @@ class Probe : public Plot {
   void attach(Crowd& crowd) { crowd_ = &crowd; }
 
   void handle_connected(std::size_t viewer) override { viewer == kReloader ? reload() : ask_hint(); }
-  void handle_lost(std::size_t viewer) override {
-    ++errors;
+  void handle_lost(std::size_t viewer) override {  // Counted by the crowd.
     if (viewer == kPartTaker) asked_part_.clear();
   }
 
@@ -229,7 +228,11 @@ Result<Json, Failure> run_latency(const LatencyOptions& options) {
       .samples("last_sample_to_part_read_ms", probe.part_read_ms);
   json.samples("last_input_to_part_ms", probe.part_after_input_ms);
   json.samples("last_sample_to_playlist_ms", probe.playlist_ms);
-  json.count("errors", probe.errors + crowd.counters().errors()).count("unmatched_parts", probe.unmatched);
+  const auto& counters = crowd.counters();
+  json.count("errors", probe.errors + counters.errors()).count("bad_answers", probe.errors);
+  json.count("lost_connections", counters.lost_connections)
+      .count("broken_responses", counters.broken_responses);
+  json.count("unmatched_parts", probe.unmatched);
   json.number("part_target_seconds", edge->part_target).text("playlist", path);
   return json;
 }

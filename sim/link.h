@@ -7,8 +7,10 @@
 //   VirtualTime time;
 //   Link to_server(time, {.latency = Duration::milliseconds(20), .is_stream = true}, Rng(seed));
 //   to_server.send(bytes);
-//   while (auto next = earliest(to_server.next_arrival(), server.next_deadline()); next != Timestamp::never())
-//     { time.advance_to(next); for (auto& b : to_server.take_arrived()) server.handle_bytes(time.now(), b, out); }
+//   while (auto next = earliest(to_server.next_arrival(), server.next_deadline()); next !=
+//   Timestamp::never())
+//     { time.advance_to(next); for (auto& b : to_server.take_arrived()) server.handle_bytes(time.now(), b,
+//     out); }
 #pragma once
 
 #include <algorithm>
@@ -46,13 +48,13 @@ class Link {
  public:
   struct Config {
     Duration latency = Duration::milliseconds(10);
-    Duration jitter;             // Added to the latency, uniform in [0, jitter].
-    double loss = 0;             // Probability that a datagram vanishes.
-    double duplication = 0;      // Probability that it arrives twice.
-    double reordering = 0;       // Probability that it is held back by `reordering_delay`.
+    Duration jitter;         // Added to the latency, uniform in [0, jitter].
+    double loss = 0;         // Probability that a datagram vanishes.
+    double duplication = 0;  // Probability that it arrives twice.
+    double reordering = 0;   // Probability that it is held back by `reordering_delay`.
     Duration reordering_delay = Duration::milliseconds(20);
-    bool is_stream = false;      // Cut and merge instead of lose and reorder.
-    std::size_t cut_bytes_max = 4096;  // Longest run of bytes that one read returns (stream only).
+    bool is_stream = false;                    // Cut and merge instead of lose and reorder.
+    std::size_t cut_bytes_max = 4096;          // Longest run of bytes that one read returns (stream only).
     std::size_t queue_messages_max = 100'000;  // More in flight than this are dropped (datagrams only).
   };
   struct Stats {
@@ -73,7 +75,9 @@ class Link {
     Timestamp at;
     std::size_t order;
     Buffer bytes;
-    bool operator<(const Message& other) const { return at != other.at ? at < other.at : order < other.order; }
+    bool operator<(const Message& other) const {
+      return at != other.at ? at < other.at : order < other.order;
+    }
   };
   void enqueue(Timestamp at, Bytes bytes);
 

@@ -204,15 +204,16 @@ void HlsOrigin::handle_request(Timestamp now, RequestKey key, const http::Reques
   handle_media(now, key, stand->second, broadcast_name, rest, out);
 }
 
-void HlsOrigin::handle_multivariant(Timestamp now, RequestKey key, Channel* channel, bool gzip, Outputs& out) {
+void HlsOrigin::handle_multivariant(Timestamp now, RequestKey key, Channel* channel, bool gzip,
+                                    Outputs& out) {
   Broadcast* broadcast = channel && !channel->broadcasts.empty() ? &channel->broadcasts.back() : nullptr;
-  if (!broadcast || (broadcast->snapshot->multivariant.empty() &&
-                     broadcast->snapshot->state == live::ChannelState::kEnded))
+  if (!broadcast ||
+      (broadcast->snapshot->multivariant.empty() && broadcast->snapshot->state == live::ChannelState::kEnded))
     return answer_error(key, 404, "channel_offline", "The channel is not live.", 1, out);
   if (broadcast->snapshot->multivariant.empty()) {
     // Starting: three parts are on their way, so waiting is quicker than asking again.
-    hold(now, broadcast->multivariant_waiters, {.is_delta = false, .is_gzip = gzip}, Duration::seconds(10), key,
-         out);
+    hold(now, broadcast->multivariant_waiters, {.is_delta = false, .is_gzip = gzip}, Duration::seconds(10),
+         key, out);
     return;
   }
   answer_multivariant(*broadcast, key, gzip, out);
@@ -235,11 +236,10 @@ void HlsOrigin::handle_playlist(Timestamp now, RequestKey key, Stand& stand, con
   const live::Rendition& rendition = *stand.rendition;
   auto directives = parse_directives(request.query);
   if (!directives) {
-    std::string_view what = directives.error() == DirectiveRefusal::kPartWithoutMsn
-                                ? "_HLS_part needs _HLS_msn."
-                                : directives.error() == DirectiveRefusal::kBadSkip
-                                      ? "_HLS_skip takes YES or v2."
-                                      : "_HLS_msn and _HLS_part take decimal integers.";
+    std::string_view what =
+        directives.error() == DirectiveRefusal::kPartWithoutMsn ? "_HLS_part needs _HLS_msn."
+        : directives.error() == DirectiveRefusal::kBadSkip      ? "_HLS_skip takes YES or v2."
+                                                           : "_HLS_msn and _HLS_part take decimal integers.";
     return answer_error(key, 400, "bad_directive", what, 1, out);
   }
   Waiter waiter{.is_delta = directives->skip != Directives::Skip::kNo && !rendition.has_ended,
@@ -257,8 +257,8 @@ void HlsOrigin::handle_playlist(Timestamp now, RequestKey key, Stand& stand, con
   if (directives->part && !is_too_far && msn == rendition.last_msn && !rendition.last_is_complete) {
     double target = rendition.part_target.as_seconds();
     std::uint64_t advance = target < 1 ? static_cast<std::uint64_t>(3 / target) : 3;
-    is_too_far = *directives->part > static_cast<std::uint64_t>(std::max<std::int64_t>(rendition.last_part, 0)) +
-                                         advance;
+    is_too_far = *directives->part >
+                 static_cast<std::uint64_t>(std::max<std::int64_t>(rendition.last_part, 0)) + advance;
   }
   if (is_too_far || (directives->part && *directives->part >= (1u << kPartBits)))
     return answer_error(key, 400, "too_far_ahead", "That is too far ahead of the live edge.", 1, out);
@@ -338,7 +338,8 @@ void HlsOrigin::handle_media(Timestamp now, RequestKey key, Stand& stand, std::s
     if (const live::Part* part = rendition.find_part(*number); part && !part->is_gap)
       return answer_part(stand, key, *part, out);
     if (*number == rendition.next_part_number && !rendition.has_ended) {  // L10: the hinted part.
-      hold(now, stand.media_waiters[*number], {}, Duration::seconds(3) * rendition.target_duration_s, key, out);
+      hold(now, stand.media_waiters[*number], {}, Duration::seconds(3) * rendition.target_duration_s, key,
+           out);
       return;
     }
     // A part of the future must be fetchable as soon as it is there, whatever a cache remembers.
@@ -451,12 +452,15 @@ std::vector<HlsOrigin::Audience> HlsOrigin::audiences(Timestamp now) {
 void HlsOrigin::append_metrics(MetricSamples& samples) const {
   static constexpr const char* kResponses = "stoa_hls_responses_total";
   static constexpr const char* kHelp = "LL-HLS responses by kind.";
-  static constexpr const char* kKinds[] = {"playlist", "playlist_delta", "multivariant", "media", "held",
-                                           "bad_request", "not_found", "timed_out", "too_many"};
+  static constexpr const char* kKinds[] = {"playlist",    "playlist_delta", "multivariant", "media",   "held",
+                                           "bad_request", "not_found",      "timed_out",    "too_many"};
   for (std::size_t i = 0; i < kCountedEnd; ++i)
-    samples.push_back({kResponses, kHelp, MetricKind::kCounter, {{"kind", kKinds[i]}},
-                       static_cast<double>(counted_[i])});
-  samples.push_back({"stoa_hls_waiting", "Requests held until what they ask for exists.", MetricKind::kGauge, {},
+    samples.push_back(
+        {kResponses, kHelp, MetricKind::kCounter, {{"kind", kKinds[i]}}, static_cast<double>(counted_[i])});
+  samples.push_back({"stoa_hls_waiting",
+                     "Requests held until what they ask for exists.",
+                     MetricKind::kGauge,
+                     {},
                      static_cast<double>(waiters_)});
 }
 

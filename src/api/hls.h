@@ -48,9 +48,9 @@ using RequestKey = std::uint64_t;
 class HlsOrigin {
  public:
   struct Config {
-    std::size_t waiters_max = 200'000;      // Requests held at once; one more is answered 503.
+    std::size_t waiters_max = 200'000;  // Requests held at once; one more is answered 503.
     std::size_t channels_max = 20'000;
-    std::size_t viewers_counted_max = 1024;  // Distinct viewers remembered per channel and shard.
+    std::size_t viewers_counted_max = 1024;        // Distinct viewers remembered per channel and shard.
     Duration ended_kept = Duration::seconds(300);  // An ended broadcast stays fetchable this long.
   };
   struct Answer {
@@ -95,7 +95,7 @@ class HlsOrigin {
   // One rendition as this shard serves it.
   struct Stand {
     std::shared_ptr<const live::Rendition> rendition;
-    SharedBytes playlist_gzip, playlist_delta_gzip;  // Empty until somebody asks.
+    SharedBytes playlist_gzip, playlist_delta_gzip;       // Empty until somebody asks.
     std::map<std::uint64_t, WaiterList> part_waiters;     // msn << 16 | part.
     std::map<std::uint64_t, WaiterList> segment_waiters;  // msn.
     std::map<std::uint64_t, WaiterList> media_waiters;    // Part number; hinted parts.
@@ -114,14 +114,24 @@ class HlsOrigin {
     std::vector<Broadcast> broadcasts;  // Newest last; at most two.
     std::unordered_map<std::uint32_t, Timestamp> viewers;
   };
-  enum Counted : std::uint8_t { kPlaylist, kPlaylistDelta, kMultivariant, kMedia, kHeld, kBadRequest, kNotFound,
-                                kTimedOut, kTooMany, kCountedEnd };
+  enum Counted : std::uint8_t {
+    kPlaylist,
+    kPlaylistDelta,
+    kMultivariant,
+    kMedia,
+    kHeld,
+    kBadRequest,
+    kNotFound,
+    kTimedOut,
+    kTooMany,
+    kCountedEnd
+  };
 
   void handle_multivariant(Timestamp now, RequestKey key, Channel* channel, bool gzip, Outputs& out);
   void handle_playlist(Timestamp now, RequestKey key, Stand& stand, const http::Request& request,
                        Outputs& out);
-  void handle_media(Timestamp now, RequestKey key, Stand& stand, std::string_view broadcast, std::string_view file,
-                    Outputs& out);
+  void handle_media(Timestamp now, RequestKey key, Stand& stand, std::string_view broadcast,
+                    std::string_view file, Outputs& out);
   bool hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, RequestKey key, Outputs& out);
   void wake(Stand& stand, Outputs& out);
   void answer_playlist(Stand& stand, const Waiter& waiter, bool is_blocking, Outputs& out);

@@ -79,7 +79,8 @@ class Stage {
 class HlsOriginTest : public ::testing::Test {
  protected:
   void show(const Stage& stage) { origin_.handle_snapshot(now_, stage.snapshot(), out_); }
-  RequestKey get(std::string_view target, std::string_view accept_encoding = "", std::string_view user_agent = "x") {
+  RequestKey get(std::string_view target, std::string_view accept_encoding = "",
+                 std::string_view user_agent = "x") {
     http::Request request;
     auto parsed = http::parse_target(target);
     request.path = parsed->path;
@@ -131,8 +132,8 @@ TEST(Directives, are_parsed_in_any_order_and_others_ignored) {
 
 TEST(Directives, are_refused_when_malformed) {
   EXPECT_EQ(parse_directives("_HLS_part=1").error(), DirectiveRefusal::kPartWithoutMsn);
-  for (const char* bad : {"_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1x", "_HLS_msn=99999999999999999999", "_HLS_msn",
-                          "_HLS_msn=1&_HLS_part=0x1"})
+  for (const char* bad : {"_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=1x", "_HLS_msn=99999999999999999999",
+                          "_HLS_msn", "_HLS_msn=1&_HLS_part=0x1"})
     EXPECT_EQ(parse_directives(bad).error(), DirectiveRefusal::kNotDecimal) << bad;
   EXPECT_EQ(parse_directives("_HLS_skip=NO").error(), DirectiveRefusal::kBadSkip);
 }
@@ -327,7 +328,8 @@ TEST_F(HlsOriginTest, waiters_are_bounded) {
 TEST_F(HlsOriginTest, drain_answers_everything_that_waits) {
   Stage stage;
   show(stage.part().part().part());
-  RequestKey a = playlist("?_HLS_msn=0&_HLS_part=3"), b = get("/live/news/b1/v0/p3.m4s"), c = playlist("?_HLS_msn=0");
+  RequestKey a = playlist("?_HLS_msn=0&_HLS_part=3"), b = get("/live/news/b1/v0/p3.m4s"),
+             c = playlist("?_HLS_msn=0");
   origin_.drain(out_);
   EXPECT_EQ(status(a), 503);
   EXPECT_EQ(status(b), 503);
@@ -353,9 +355,10 @@ TEST_F(HlsOriginTest, counts_viewers_by_who_asks_and_by_who_waits) {
 TEST_F(HlsOriginTest, unknown_paths_are_404) {
   Stage stage;
   show(stage.part().part().part());
-  for (const char* path : {"/live/", "/live/news", "/live/news/", "/live/news/b1", "/live/news/b1/", "/live/news/b1/v9.m3u8",
-                           "/live/news/b1/v0", "/live/news/b1/v0/", "/live/news/b1/v0/x.m4s", "/live/news/b1/v0/p.m4s",
-                           "/live/news/b1/v0.m3u8/p0.m4s", "/live/news/b2/v0.m3u8", "/live/news/b1/v0/p0.m4s/x"})
+  for (const char* path :
+       {"/live/", "/live/news", "/live/news/", "/live/news/b1", "/live/news/b1/", "/live/news/b1/v9.m3u8",
+        "/live/news/b1/v0", "/live/news/b1/v0/", "/live/news/b1/v0/x.m4s", "/live/news/b1/v0/p.m4s",
+        "/live/news/b1/v0.m3u8/p0.m4s", "/live/news/b2/v0.m3u8", "/live/news/b1/v0/p0.m4s/x"})
     EXPECT_EQ(status(get(path)), 404) << path;
 }
 

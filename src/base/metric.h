@@ -14,7 +14,8 @@ struct MetricSample {
   const char* name;  // Prometheus name with unit: stoa_rtmp_bytes_received_total.
   const char* help;
   MetricKind kind;
-  std::vector<std::pair<const char*, std::string>> labels;  // Few values each: never a viewer, never an address.
+  std::vector<std::pair<const char*, std::string>>
+      labels;  // Few values each: never a viewer, never an address.
   double value;
 };
 

@@ -41,8 +41,7 @@ std::string to_iso8601(WallTime time) {
   CivilTime c = to_civil(time);
   std::array<char, 64> text;
   std::snprintf(text.data(), text.size(), "%04lld-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                static_cast<long long>(c.year), c.month, c.day, c.hour, c.minute, c.second,
-                c.millisecond);
+                static_cast<long long>(c.year), c.month, c.day, c.hour, c.minute, c.second, c.millisecond);
   return text.data();
 }
 
@@ -52,8 +51,8 @@ std::string to_http_date(WallTime time) {
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   CivilTime c = to_civil(time);
   std::array<char, 64> text;
-  std::snprintf(text.data(), text.size(), "%s, %02d %s %04lld %02d:%02d:%02d GMT", kDays[c.weekday],
-                c.day, kMonths[c.month - 1], static_cast<long long>(c.year), c.hour, c.minute, c.second);
+  std::snprintf(text.data(), text.size(), "%s, %02d %s %04lld %02d:%02d:%02d GMT", kDays[c.weekday], c.day,
+                kMonths[c.month - 1], static_cast<long long>(c.year), c.hour, c.minute, c.second);
   return text.data();
 }
 

@@ -31,10 +31,10 @@ struct Segment {
   std::uint64_t media_sequence_number = 0;
   std::uint64_t init_number = 0;  // Which EXT-X-MAP holds for it.
   bool is_complete = false;
-  bool is_gap = false;            // All of its parts are gaps.
-  bool has_discontinuity = false; // EXT-X-DISCONTINUITY stands before it.
-  Duration start;                 // On the channel's timeline, from the start of the broadcast.
-  Duration duration;              // Sum of its parts so far.
+  bool is_gap = false;             // All of its parts are gaps.
+  bool has_discontinuity = false;  // EXT-X-DISCONTINUITY stands before it.
+  Duration start;                  // On the channel's timeline, from the start of the broadcast.
+  Duration duration;               // Sum of its parts so far.
   WallTime program_date_time;
   std::vector<Part> parts;
 
@@ -55,8 +55,8 @@ struct InitSection {
 struct Rendition {
   std::string name;  // "v0", "v1", "a0": also its URI.
   std::shared_ptr<const media::Format> format;
-  std::string label;     // The publisher's name for the track, may be empty.
-  std::string language;  // BCP 47, may be empty.
+  std::string label;               // The publisher's name for the track, may be empty.
+  std::string language;            // BCP 47, may be empty.
   std::uint32_t bitrate = 0;       // Peak over the window, bits per second.
   std::uint32_t bitrate_mean = 0;  // Mean over the window.
 

@@ -40,7 +40,9 @@ constexpr Duration kHealthyAfter = Duration::seconds(30);  // Having run so long
 
 struct ChildProcess::Impl : WatchHandler {
   Impl(ChildProcess& o, Loop& l, Log& g, std::string n, std::vector<std::string> a)
-      : owner(o), loop(l), log(g), name(std::move(n)), arguments(std::move(a)), restart(l, [this] { owner.start(); }) {}
+      : owner(o), loop(l), log(g), name(std::move(n)), arguments(std::move(a)), restart(l, [this] {
+          owner.start();
+        }) {}
   void on_ready(std::uint64_t, Readiness) override { owner.on_exit_seen(); }
 
   ChildProcess& owner;
@@ -94,9 +96,9 @@ void ChildProcess::on_exit_seen() {
   ::close(i.pidfd);
   i.pid = i.pidfd = -1;
   bool is_missing = WIFEXITED(status) && WEXITSTATUS(status) == 127;
-  std::string how = is_missing              ? "'" + i.arguments[0] + "' is not on the PATH"
+  std::string how = is_missing            ? "'" + i.arguments[0] + "' is not on the PATH"
                     : WIFSIGNALED(status) ? "was ended by signal " + std::to_string(WTERMSIG(status))
-                                            : "ended with status " + std::to_string(WEXITSTATUS(status));
+                                          : "ended with status " + std::to_string(WEXITSTATUS(status));
   i.log.warn("runtime", i.name + ": " + how);
   schedule_restart();
 }

@@ -39,7 +39,8 @@ std::string escape(const std::string& text, bool is_json) {
   for (char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       std::array<char, 8> code;
-      std::snprintf(code.data(), code.size(), "\\u%04x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+      std::snprintf(code.data(), code.size(), "\\u%04x",
+                    static_cast<unsigned>(static_cast<unsigned char>(c)));
       escaped += code.data();
     } else {
       if (is_json && (c == '"' || c == '\\')) escaped += '\\';
@@ -52,8 +53,8 @@ std::string escape(const std::string& text, bool is_json) {
 }  // namespace
 
 std::string to_json(const LogLine& line, const std::string& iso_time) {
-  return "{\"time\":\"" + iso_time + "\",\"level\":\"" + name_of(line.level) + "\",\"component\":\"" + line.component +
-         "\",\"message\":\"" + escape(line.text, true) + "\"}";
+  return "{\"time\":\"" + iso_time + "\",\"level\":\"" + name_of(line.level) + "\",\"component\":\"" +
+         line.component + "\",\"message\":\"" + escape(line.text, true) + "\"}";
 }
 
 struct Log::Impl {
@@ -63,7 +64,8 @@ struct Log::Impl {
 
 Log::Log(LogLevel least, LogFormat format) : impl_(std::make_unique<Impl>()) {
   impl_->format = format;
-  impl_->logger = std::make_shared<spdlog::logger>("stoa", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  impl_->logger =
+      std::make_shared<spdlog::logger>("stoa", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
   impl_->logger->set_level(to_spdlog(least));
   impl_->logger->set_pattern(format == LogFormat::kJson ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
   impl_->logger->flush_on(spdlog::level::debug);

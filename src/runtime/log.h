@@ -20,8 +20,12 @@ class Log {
 
   void write(const LogLine& line);
   void info(const char* component, std::string text) { write({LogLevel::kInfo, component, std::move(text)}); }
-  void warn(const char* component, std::string text) { write({LogLevel::kWarning, component, std::move(text)}); }
-  void error(const char* component, std::string text) { write({LogLevel::kError, component, std::move(text)}); }
+  void warn(const char* component, std::string text) {
+    write({LogLevel::kWarning, component, std::move(text)});
+  }
+  void error(const char* component, std::string text) {
+    write({LogLevel::kError, component, std::move(text)});
+  }
 
  private:
   struct Impl;

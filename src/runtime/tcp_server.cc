@@ -457,6 +457,18 @@ TcpServer::TcpServer(Loop& loop, const TcpLimits& limits, TcpHandler& handler)
 
 TcpServer::~TcpServer() = default;
 
+bool is_port_free(const std::string& text, std::uint16_t port) {
+  auto address = parse_address(text, port);
+  int fd = address ? socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+  if (fd < 0) return true;  // listen() will say what is wrong.
+  int on = 1, off = 0;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address->storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  bool is_taken = bind(fd, address->raw(), address->length) != 0 && errno == EADDRINUSE;
+  ::close(fd);
+  return !is_taken;
+}
+
 Result<std::uint16_t, std::string> TcpServer::listen(const ListenOptions& options) {
   std::string where = options.address.find(':') == std::string::npos
                           ? options.address + ":" + std::to_string(options.port)

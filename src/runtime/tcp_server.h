@@ -76,6 +76,10 @@ struct ListenOptions {
   bool reuse_port = true;
 };
 
+// False when somebody listens there already. With SO_REUSEPORT the kernel would let two servers of one user
+// share a port and split its connections without a word.
+bool is_port_free(const std::string& address, std::uint16_t port);
+
 class TcpServer {
  public:
   static constexpr std::size_t kLowWater = 128u << 10;

@@ -125,8 +125,8 @@ std::string join_sequence(const YAML::Node& node) {
 }
 
 // Fills `values` from a YAML map; returns an error sentence or nothing.
-std::optional<std::string> flatten(const YAML::Node& node, const std::string& prefix, const std::string& origin,
-                                   ConfigValues& values) {
+std::optional<std::string> flatten(const YAML::Node& node, const std::string& prefix,
+                                   const std::string& origin, ConfigValues& values) {
   for (const auto& entry : node) {
     std::string line = origin + " line " + std::to_string(entry.first.Mark().line + 1);
     if (!entry.first.IsScalar()) return line + ": a key must be a word";
@@ -150,25 +150,32 @@ std::optional<std::string> flatten(const YAML::Node& node, const std::string& pr
 const std::vector<ConfigKey>& config_keys() {
   static const std::vector<ConfigKey> keys = {
       {"dev", Type::kBool, "false", 0, 0, nullptr,
-       "Open the node for trying out: any channel name is its own stream key, the API key `devkey` has the secret "
+       "Open the node for trying out: any channel name is its own stream key, the API key `devkey` has the "
+       "secret "
        "`secret-for-development-only-0123456789`, a self-signed certificate is made, and addresses without a "
        "host mean loopback."},
       {"demo", Type::kBool, "false", 0, 0, nullptr,
        "Add the generated live channel `demo` (needs ffmpeg on the PATH and `dev`)."},
-      {"data", Type::kText, "./stoa-data", 0, 0, nullptr, "Folder of the database and everything else that is kept."},
-      {"shards", Type::kNumber, "0", 0, 256, nullptr, "Threads that serve, each with its own loop; 0 means one for each core."},
+      {"data", Type::kText, "./stoa-data", 0, 0, nullptr,
+       "Folder of the database and everything else that is kept."},
+      {"shards", Type::kNumber, "0", 0, 256, nullptr,
+       "Threads that serve, each with its own loop; 0 means one for each core."},
       {"http", Type::kAddress, ":8080", 0, 0, nullptr, "Pages, HLS, API over HTTP/1.1 and cleartext HTTP/2."},
       {"https", Type::kAddress, ":8443", 0, 0, nullptr,
-       "The same over TLS (HTTP/2 by ALPN). Open only when there is a certificate: `tls.certificate`, or `dev`."},
+       "The same over TLS (HTTP/2 by ALPN). Open only when there is a certificate: `tls.certificate`, or "
+       "`dev`."},
       {"rtmp", Type::kAddress, ":1935", 0, 0, nullptr, "RTMP ingest."},
-      {"rtmps", Type::kAddress, ":1936", 0, 0, nullptr, "RTMP over TLS. Open only when there is a certificate."},
+      {"rtmps", Type::kAddress, ":1936", 0, 0, nullptr,
+       "RTMP over TLS. Open only when there is a certificate."},
       {"tls.certificate", Type::kText, "", 0, 0, nullptr,
        "PEM file with the certificate chain. SIGHUP reads it again."},
       {"tls.key", Type::kText, "", 0, 0, nullptr, "PEM file with its private key."},
       {"tls.names", Type::kList, "", 0, 0, nullptr,
        "Further host names for the self-signed certificate of `dev`, separated by commas."},
-      {"log.level", Type::kChoice, "info", 0, 0, "debug|info|warning|error", "Least serious line that is logged."},
-      {"log.format", Type::kChoice, "text", 0, 0, "text|json", "Log lines for people or one JSON object each."},
+      {"log.level", Type::kChoice, "info", 0, 0, "debug|info|warning|error",
+       "Least serious line that is logged."},
+      {"log.format", Type::kChoice, "text", 0, 0, "text|json",
+       "Log lines for people or one JSON object each."},
       {"hls.part", Type::kSeconds, "0.334", 0.1, 1, nullptr,
        "Longest duration of a part (EXT-X-PART-INF:PART-TARGET), in seconds."},
       {"hls.segment", Type::kSeconds, "2", 1, 10, nullptr,
@@ -176,13 +183,15 @@ const std::vector<ConfigKey>& config_keys() {
       {"hls.target_duration", Type::kNumber, "4", 1, 20, nullptr,
        "EXT-X-TARGETDURATION in seconds: keyframes must not be farther apart. At least `hls.segment`."},
       {"hls.window", Type::kSeconds, "60", 12, 3600, nullptr,
-       "How much of the past a playlist lists and memory holds, in seconds. At least three target durations."},
+       "How much of the past a playlist lists and memory holds, in seconds. At least three target "
+       "durations."},
       {"hls.grace", Type::kSeconds, "30", 0, 3600, nullptr,
        "An encoder that comes back within so many seconds continues the same playlist."},
       {"limits.connections", Type::kNumber, "50000", 1, 1000000, nullptr, "HTTP connections of one shard."},
       {"limits.connections_per_address", Type::kNumber, "20000", 1, 1000000, nullptr,
        "HTTP connections of one shard from one IPv4 address or IPv6 /64."},
-      {"limits.rtmp_connections", Type::kNumber, "1000", 1, 100000, nullptr, "RTMP connections of one shard."},
+      {"limits.rtmp_connections", Type::kNumber, "1000", 1, 100000, nullptr,
+       "RTMP connections of one shard."},
       {"limits.rtmp_connections_per_address", Type::kNumber, "500", 1, 100000, nullptr,
        "RTMP connections of one shard from one IPv4 address or IPv6 /64."},
       {"shutdown_grace", Type::kSeconds, "10", 0, 600, nullptr,
@@ -211,7 +220,8 @@ std::string describe_allowed(const ConfigKey& key) {
     case Type::kList: return "words separated by commas";
     case Type::kNumber:
       return "a whole number from " + number_text(key.minimum) + " to " + number_text(key.maximum);
-    case Type::kSeconds: return "seconds from " + number_text(key.minimum) + " to " + number_text(key.maximum);
+    case Type::kSeconds:
+      return "seconds from " + number_text(key.minimum) + " to " + number_text(key.maximum);
     case Type::kAddress: return "an IP address and port (:8080, 127.0.0.1:8080, [::1]:8080) or off";
     case Type::kChoice: {
       std::string text;
@@ -316,16 +326,18 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
 std::string config_markdown() {
   std::string text =
       "# Configuration\n\n"
-      "Every setting has a key in the file (`--config stoa.yaml`), a flag and an environment variable; later wins: "
-      "default, file, environment, flag. A key with a dot may be nested in the file. A wrong key or value stops the "
+      "Every setting has a key in the file (`--config stoa.yaml`), a flag and an environment variable; later "
+      "wins: "
+      "default, file, environment, flag. A key with a dot may be nested in the file. A wrong key or value "
+      "stops the "
       "start and says where it stands.\n\n"
       "This page is printed by `stoa config`.\n\n"
       "| key | flag | variable | default | allowed | what it does |\n|---|---|---|---|---|---|\n";
   for (const auto& key : config_keys()) {
     std::string default_value = key.default_value;
-    text += "| `" + std::string(key.name) + "` | `" + flag_of(key.name) + "` | `" + variable_of(key.name) + "` | " +
-            (default_value.empty() ? "" : "`" + default_value + "`") + " | " + describe_allowed(key) + " | " +
-            key.help + " |\n";
+    text += "| `" + std::string(key.name) + "` | `" + flag_of(key.name) + "` | `" + variable_of(key.name) +
+            "` | " + (default_value.empty() ? "" : "`" + default_value + "`") + " | " +
+            describe_allowed(key) + " | " + key.help + " |\n";
   }
   return text;
 }

@@ -45,7 +45,7 @@ struct Config {
 enum class ConfigType : std::uint8_t { kBool, kText, kNumber, kSeconds, kAddress, kChoice, kList };
 
 struct ConfigKey {
-  const char* name;           // "hls.part": --hls-part, STOA_HLS_PART.
+  const char* name;  // "hls.part": --hls-part, STOA_HLS_PART.
   ConfigType type;
   const char* default_value;  // As it would be written in the file.
   double minimum, maximum;    // Numbers and seconds.
@@ -66,11 +66,12 @@ using ConfigValues = std::map<std::string, ConfigValue, std::less<>>;
 Result<ConfigValues, std::string> parse_config_file(std::string_view text, const std::string& origin);
 // Takes the STOA_… variables of `environment` ("NAME=value"); an unknown one is an error.
 Result<ConfigValues, std::string> parse_config_environment(const std::vector<std::string>& environment);
-// Checks every value against the table and fills in defaults. The error names origin, key and what is allowed.
+// Checks every value against the table and fills in defaults. The error names origin, key and what is
+// allowed.
 Result<Config, std::string> make_config(const ConfigValues& values);
 
-std::string flag_of(std::string_view key);         // "hls.part" → "--hls-part"
-std::string variable_of(std::string_view key);     // "hls.part" → "STOA_HLS_PART"
+std::string flag_of(std::string_view key);      // "hls.part" → "--hls-part"
+std::string variable_of(std::string_view key);  // "hls.part" → "STOA_HLS_PART"
 std::string describe_allowed(const ConfigKey& key);
 // The table as Markdown: docs/operate/configuration.md is this, and a test compares them.
 std::string config_markdown();

@@ -33,7 +33,8 @@ control::ApiKeys::Options api_key_options(const Config& config) {
 
 }  // namespace
 
-Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Config& config, shard::ShardIndex shards,
+Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Config& config,
+                                                                        shard::ShardIndex shards,
                                                                         runtime::Log& log) {
   STOA_TRY(auto store, runtime::SqliteStore::open(config.data + "/stoa.db", runtime::Loop::wall()));
   return std::unique_ptr<ControlThread>(new ControlThread(config, shards, log, std::move(store)));
@@ -72,10 +73,45 @@ std::vector<std::string> demo_command(std::uint16_t rtmp_port) {
       "boxborderw=16:x=(w-text_w)/2:y=h*0.72,"
       "drawtext=text='Stoa demo channel':fontsize=36:fontcolor=white:box=1:boxcolor=black@0.6:boxborderw=10:"
       "x=(w-text_w)/2:y=h*0.88";
-  return {"ffmpeg", "-nostdin", "-loglevel", "quiet", "-re", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30",
-          "-f", "lavfi", "-i", "sine=frequency=330:beep_factor=4:sample_rate=48000", "-vf", filter, "-c:v", "libx264",
-          "-preset", "veryfast", "-tune", "zerolatency", "-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "1500k", "-g",
-          "60", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "96k", "-filter:a", "volume=0.2", "-f", "flv",
+  return {"ffmpeg",
+          "-nostdin",
+          "-loglevel",
+          "quiet",
+          "-re",
+          "-f",
+          "lavfi",
+          "-i",
+          "testsrc2=size=1280x720:rate=30",
+          "-f",
+          "lavfi",
+          "-i",
+          "sine=frequency=330:beep_factor=4:sample_rate=48000",
+          "-vf",
+          filter,
+          "-c:v",
+          "libx264",
+          "-preset",
+          "veryfast",
+          "-tune",
+          "zerolatency",
+          "-b:v",
+          "1500k",
+          "-maxrate",
+          "1500k",
+          "-bufsize",
+          "1500k",
+          "-g",
+          "60",
+          "-pix_fmt",
+          "yuv420p",
+          "-c:a",
+          "aac",
+          "-b:a",
+          "96k",
+          "-filter:a",
+          "volume=0.2",
+          "-f",
+          "flv",
           "rtmp://127.0.0.1:" + std::to_string(rtmp_port) + "/live/demo"};
 }
 
@@ -119,7 +155,8 @@ void ControlThread::handle_message(ToControl&& message) {
   std::visit(Overloaded{
                  [&](shard::PublishAsked& asked) { handle_publish(asked); },
                  [&](shard::ChannelReported& reported) {
-                   if (reported.status.state == control::LiveState::kEnded) audiences_.erase(reported.status.channel);
+                   if (reported.status.state == control::LiveState::kEnded)
+                     audiences_.erase(reported.status.channel);
                    directory_.handle_status(loop_.now(), std::move(reported.status));
                  },
                  [&](shard::AudienceReported& reported) { handle_audience(std::move(reported)); },
@@ -148,7 +185,8 @@ void ControlThread::handle_audience(shard::AudienceReported&& reported) {
       distinct.insert(audience.hashes.begin(), audience.hashes.end());
       uncounted += audience.count - audience.hashes.size();
     }
-    directory_.handle_viewers(loop_.now(), kAllShards, channel, static_cast<std::uint32_t>(distinct.size() + uncounted));
+    directory_.handle_viewers(loop_.now(), kAllShards, channel,
+                              static_cast<std::uint32_t>(distinct.size() + uncounted));
   }
 }
 
@@ -160,8 +198,12 @@ void ControlThread::handle_http(HttpAsked&& asked) {
   for (auto& effect : effects.take()) {
     for (shard::ShardIndex to = 0; to < shards_count_; ++to) {
       std::visit(Overloaded{
-                     [&](control::EndBroadcast& end) { send(to, shard::Mail(shard::BroadcastStopped{end.channel})); },
-                     [&](control::ChannelDeleted& gone) { send(to, shard::Mail(shard::BroadcastStopped{gone.channel})); },
+                     [&](control::EndBroadcast& end) {
+                       send(to, shard::Mail(shard::BroadcastStopped{end.channel}));
+                     },
+                     [&](control::ChannelDeleted& gone) {
+                       send(to, shard::Mail(shard::BroadcastStopped{gone.channel}));
+                     },
                      [&](control::KeyRevoked& revoked) {
                        send(to, shard::Mail(shard::KeyRevoked{revoked.channel, revoked.key_id}));
                      },
@@ -173,12 +215,14 @@ void ControlThread::handle_http(HttpAsked&& asked) {
 
 void ControlThread::ask_metrics(HttpAsked&& asked) {
   if (questions_.size() >= kQuestionsMax) {
-    send(asked.shard, HttpAnswered{asked.request, http::make_error_response(503, "busy", "Too many ask for metrics at once.")});
+    send(asked.shard, HttpAnswered{asked.request, http::make_error_response(
+                                                      503, "busy", "Too many ask for metrics at once.")});
     return;
   }
   std::uint64_t number = next_question_++;
   questions_[number] = Question{std::move(asked), {}, loop_.now() + kMetricsPatience};
-  for (shard::ShardIndex to = 0; to < shards_count_; ++to) send(to, shard::Mail(shard::MetricsWanted{number}));
+  for (shard::ShardIndex to = 0; to < shards_count_; ++to)
+    send(to, shard::Mail(shard::MetricsWanted{number}));
 }
 
 void ControlThread::handle_metrics(shard::MetricsGiven&& given) {
@@ -198,7 +242,8 @@ void ControlThread::answer_metrics(const Question& question) {
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
-  own.push_back({"stoa_shards", "Shards of this node.", MetricKind::kGauge, {}, static_cast<double>(shards_count_)});
+  own.push_back(
+      {"stoa_shards", "Shards of this node.", MetricKind::kGauge, {}, static_cast<double>(shards_count_)});
   groups.push_back(std::move(own));
   http::Response response = http::make_text_response(200, prometheus_text(groups));
   response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");

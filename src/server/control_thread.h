@@ -30,7 +30,8 @@ namespace stoa::server {
 
 class ControlThread {
  public:
-  static Result<std::unique_ptr<ControlThread>, std::string> make(const Config& config, shard::ShardIndex shards,
+  static Result<std::unique_ptr<ControlThread>, std::string> make(const Config& config,
+                                                                  shard::ShardIndex shards,
                                                                   runtime::Log& log);
   ~ControlThread();
   ControlThread(const ControlThread&) = delete;
@@ -90,7 +91,8 @@ class ControlThread {
   std::thread thread_;
 };
 
-// What `--demo` runs: ffmpeg, a moving test picture with a clock and a tone, 720p30, to rtmp://127.0.0.1:port/live/demo.
+// What `--demo` runs: ffmpeg, a moving test picture with a clock and a tone, 720p30, to
+// rtmp://127.0.0.1:port/live/demo.
 std::vector<std::string> demo_command(std::uint16_t rtmp_port);
 
 }  // namespace stoa::server

@@ -63,10 +63,12 @@ void print_addresses(const Config& config, const NodePorts& ports) {
   std::printf("\nStoa is running (development keys: for trying out only).\n\n");
   if (config.demo) std::printf("  watch the demo   %s/watch/demo\n", http.c_str());
   std::printf("  all channels     %s/\n", http.c_str());
-  std::printf("  publish          rtmp://localhost:%u/live with any channel name as the stream key\n", ports.rtmp);
-  if (ports.https) std::printf("  over TLS         https://localhost:%u/ (self-signed certificate)\n", ports.https);
-  std::printf("  API              %s/api/openapi.json, metrics: %s/metrics\n\n  Stop with Ctrl-C.\n\n", http.c_str(),
-              http.c_str());
+  std::printf("  publish          rtmp://localhost:%u/live with any channel name as the stream key\n",
+              ports.rtmp);
+  if (ports.https)
+    std::printf("  over TLS         https://localhost:%u/ (self-signed certificate)\n", ports.https);
+  std::printf("  API              %s/api/openapi.json, metrics: %s/metrics\n\n  Stop with Ctrl-C.\n\n",
+              http.c_str(), http.c_str());
   std::fflush(stdout);
 }
 
@@ -124,8 +126,10 @@ int run(int argc, char** argv) {
   CLI::App* token_create = token->add_subcommand("create", "Make an access token (a JSON Web Token)");
   token_create->add_option("--key", token_options.key, "API key id (devkey in development)")->required();
   token_create->add_option("--secret", token_options.secret, "Its secret")->envname("STOA_TOKEN_SECRET");
-  token_create->add_option("--data", token_options.data, "Data folder to read the secret from when none is given");
-  token_create->add_option("--scope", token_options.scopes, "What it may do: channels:read, channels:write, *")
+  token_create->add_option("--data", token_options.data,
+                           "Data folder to read the secret from when none is given");
+  token_create
+      ->add_option("--scope", token_options.scopes, "What it may do: channels:read, channels:write, *")
       ->delimiter(',');
   token_create->add_option("--seconds", token_options.seconds, "How long it is good");
   CLI::App* token_key = token->add_subcommand("key", "Make an API key; its secret is printed once");
@@ -134,10 +138,14 @@ int run(int argc, char** argv) {
   token_key->add_option("--scope", token_options.scopes, "What its tokens may do")->delimiter(',');
 
   CheckHlsOptions check_options;
-  CLI::App* check = app.add_subcommand("check-hls", "Follow a live HLS stream and judge it by the LL-HLS rules");
+  CLI::App* check =
+      app.add_subcommand("check-hls", "Follow a live HLS stream and judge it by the LL-HLS rules");
   check->add_option("url", check_options.url, "Multivariant playlist")->required();
   int check_seconds = 30;
   check->add_option("--seconds", check_seconds, "How long to follow it")->check(CLI::Range(1, 86'400));
+  int check_slack_ms = 150;
+  check->add_option("--slack", check_slack_ms, "Milliseconds of lateness that are put down to this machine")
+      ->check(CLI::Range(0, 10'000));
   check->add_flag("--insecure", check_options.is_insecure, "Accept any certificate");
   check->add_flag("--json", check_options.writes_json, "Print the verdicts as JSON");
 
@@ -145,6 +153,7 @@ int run(int argc, char** argv) {
   if (*serve_command) return serve(serve_options);
   if (*token_create) return create_token(token_options);
   if (*token_key) return create_api_key(token_options);
+  check_options.slack = Duration::milliseconds(check_slack_ms);
   check_options.watch = Duration::seconds(check_seconds);
   if (*check) return run_check_hls(check_options);
   return 0;

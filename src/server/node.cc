@@ -40,7 +40,8 @@ Result<TlsPair, std::string> make_tls(const Config& config) {
   runtime::TlsIdentity identity{.certificate_file = config.tls_certificate, .key_file = config.tls_key};
   if (config.tls_certificate.empty()) {
     if (!config.dev) return TlsPair();
-    auto made = crypto::make_self_signed_certificate(runtime::Loop::wall(), kSelfSignedLifetime, config.tls_names);
+    auto made =
+        crypto::make_self_signed_certificate(runtime::Loop::wall(), kSelfSignedLifetime, config.tls_names);
     if (!made) return refuse(std::string("tls.names: ") + crypto::name_of(made.error()));
     identity.certificate_pem = made->certificate;
     identity.key_pem = made->private_key;
@@ -67,14 +68,16 @@ struct Node::Impl {
   void connect();
   using Listen = Result<std::uint16_t, std::string> (ShardThread::*)(const runtime::ListenOptions&);
   Result<void, std::string> open(const char* name, const OptionalAddress& address,
-                                 const std::shared_ptr<runtime::TlsContext>& tls, Listen listen, std::uint16_t& port);
+                                 const std::shared_ptr<runtime::TlsContext>& tls, Listen listen,
+                                 std::uint16_t& port);
 };
 
 // A mailbox each way between every two threads.
 void Node::Impl::connect() {
   for (std::size_t from = 0; from < shards.size(); ++from) {
     for (std::size_t to = 0; to < shards.size(); ++to)
-      if (from != to) shards[from]->connect_shard(static_cast<shard::ShardIndex>(to), shards[to]->make_mailbox());
+      if (from != to)
+        shards[from]->connect_shard(static_cast<shard::ShardIndex>(to), shards[to]->make_mailbox());
     shards[from]->connect_control(control->make_mailbox());
     control->connect_shard(shards[from]->make_mailbox());
   }
@@ -85,11 +88,14 @@ Result<void, std::string> Node::Impl::open(const char* name, const OptionalAddre
                                            std::uint16_t& port) {
   if (!address) return {};
   runtime::ListenOptions options{.address = address->address, .port = address->port, .tls = tls};
+  if (options.port != 0 && !runtime::is_port_free(options.address, options.port))
+    return refuse(std::string(name) + ": port " + std::to_string(options.port) + " of " + options.address +
+                  " is in use by another program (or another Stoa)");
   for (auto& shard : shards) {
     auto opened = ((*shard).*listen)(options);
     if (!opened)
-      return refuse(std::string(name) + ": cannot listen on " + address->address + ' ' + std::to_string(options.port) +
-                    ": " + opened.error());
+      return refuse(std::string(name) + ": cannot listen on " + address->address + ' ' +
+                    std::to_string(options.port) + ": " + opened.error());
     options.port = port = *opened;  // The first chooses when it was 0, the others join it.
   }
   log.info("server", std::string("listening ") + name + '=' +
@@ -117,9 +123,11 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, run
     i.shards.push_back(std::make_unique<ShardThread>(i.config, index, count, log, i.is_ready));
   i.connect();
   auto opened = i.open("http", config.http, nullptr, &ShardThread::listen_http, i.ports.http);
-  if (opened && i.https) opened = i.open("https", config.https, i.https, &ShardThread::listen_http, i.ports.https);
+  if (opened && i.https)
+    opened = i.open("https", config.https, i.https, &ShardThread::listen_http, i.ports.https);
   if (opened) opened = i.open("rtmp", config.rtmp, nullptr, &ShardThread::listen_rtmp, i.ports.rtmp);
-  if (opened && i.rtmps) opened = i.open("rtmps", config.rtmps, i.rtmps, &ShardThread::listen_rtmp, i.ports.rtmps);
+  if (opened && i.rtmps)
+    opened = i.open("rtmps", config.rtmps, i.rtmps, &ShardThread::listen_rtmp, i.ports.rtmps);
   if (!opened) return refuse(opened.error());
   if (config.demo) {
     if (i.ports.rtmp == 0) return refuse(std::string("demo: needs rtmp, which is off"));
@@ -132,6 +140,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, run
 }
 
 Result<void, std::string> Node::reload_certificates() {
+  if (impl_->config.tls_certificate.empty()) return refuse(std::string("no certificate file is configured"));
   for (const auto& context : {impl_->https, impl_->rtmps}) {
     if (!context) continue;
     if (auto reloaded = context->reload(); !reloaded) return reloaded;

@@ -8,8 +8,10 @@ namespace {
 
 // hls.js plays through blob: URLs and a blob: worker; media-chrome styles its shadow roots inline.
 constexpr std::string_view kContentSecurityPolicy =
-    "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
+    "default-src 'self'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; img-src 'self' "
+    "data: blob:; "
+    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'";
 
 bool is_page(std::string_view path) {
   auto is_below = [&](std::string_view prefix) {
@@ -25,7 +27,8 @@ bool accepts_brotli(const http::Request& request) {
   for (std::size_t at = list.find("br"); at != std::string_view::npos; at = list.find("br", at + 1)) {
     bool begins = at == 0 || list[at - 1] == ' ' || list[at - 1] == ',';
     std::string_view rest = list.substr(at + 2);
-    if (begins && (rest.empty() || rest[0] == ',' || rest[0] == ' ' || (rest[0] == ';' && !rest.starts_with(";q=0"))))
+    if (begins &&
+        (rest.empty() || rest[0] == ',' || rest[0] == ' ' || (rest[0] == ';' && !rest.starts_with(";q=0"))))
       return true;
   }
   return false;
@@ -46,7 +49,8 @@ http::Response answer_page(const http::Request& request) {
   http::Response response;
   response.status = status;
   response.headers.add("content-type", file->content_type);
-  response.headers.add("cache-control", file->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers.add("cache-control",
+                       file->is_immutable ? "public, max-age=31536000, immutable" : "no-cache");
   response.headers.add("vary", "accept-encoding");
   response.headers.add("x-content-type-options", "nosniff");
   if (file->content_type.starts_with("text/html")) {
@@ -57,7 +61,8 @@ http::Response answer_page(const http::Request& request) {
   auto answer_with = [&](Bytes body, std::string_view coding) {
     std::string etag(file->etag.substr(0, file->etag.size() - 1));
     if (!coding.empty()) response.headers.add("content-encoding", coding);
-    if (status == 200) response.headers.add("etag", etag + (coding.empty() ? "" : "-") + std::string(coding) + '"');
+    if (status == 200)
+      response.headers.add("etag", etag + (coding.empty() ? "" : "-") + std::string(coding) + '"');
     response.body = SharedBytes::of_static(body);
   };
   if (!file->brotli.empty() && accepts_brotli(request)) {

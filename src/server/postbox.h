@@ -48,7 +48,8 @@ class Postbox {
       behind_.emplace(media->source.value, frame->track);
       return;
     }
-    auto older = std::find_if(waiting_.begin(), waiting_.end(), [&](const T& waiting) { return replaces(message, waiting); });
+    auto older = std::find_if(waiting_.begin(), waiting_.end(),
+                              [&](const T& waiting) { return replaces(message, waiting); });
     if (older != waiting_.end()) {
       *older = std::move(message);
     } else {
@@ -96,7 +97,8 @@ class Postbox {
     const auto* report = std::get_if<shard::ChannelReported>(a);
     const auto* earlier = std::get_if<shard::ChannelReported>(b);
     if (report && earlier) return report->status.channel == earlier->status.channel;
-    return std::holds_alternative<shard::AudienceReported>(*a) && std::holds_alternative<shard::AudienceReported>(*b);
+    return std::holds_alternative<shard::AudienceReported>(*a) &&
+           std::holds_alternative<shard::AudienceReported>(*b);
   }
 
   runtime::Mailbox<T>& mailbox_;

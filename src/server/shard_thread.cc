@@ -42,8 +42,8 @@ bool is_read(const http::Request& request) {
 
 }  // namespace
 
-ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::ShardIndex shards, runtime::Log& log,
-                         const std::atomic<bool>& is_ready)
+ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::ShardIndex shards,
+                         runtime::Log& log, const std::atomic<bool>& is_ready)
     : config_(config),
       index_(index),
       log_(log),
@@ -93,8 +93,9 @@ void ShardThread::drain(Timestamp deadline) {
 }
 
 void ShardThread::RtmpHandler::on_open(runtime::ConnectionId id, const runtime::Peer& peer) {
-  owner.shard_.handle_connection_opened(owner.loop_.now(), id.value(), peer.address + ':' + std::to_string(peer.port),
-                                        peer.is_secure, owner.outputs_);
+  owner.shard_.handle_connection_opened(owner.loop_.now(), id.value(),
+                                        peer.address + ':' + std::to_string(peer.port), peer.is_secure,
+                                        owner.outputs_);
   owner.run_outputs();
 }
 
@@ -117,7 +118,8 @@ void ShardThread::handle_request(runtime::RequestId id, http::Request&& request)
     control_->send(HttpAsked{index_, id, std::move(request)});
     if (control_->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
   } else if (!is_read(request)) {
-    http::Response response = http::make_error_response(405, "method_not_allowed", "Only GET and HEAD work here.");
+    http::Response response =
+        http::make_error_response(405, "method_not_allowed", "Only GET and HEAD work here.");
     response.headers.add("allow", "GET, HEAD, OPTIONS");
     http_.respond(id, std::move(response));
   } else if (path == "/healthz") {
@@ -143,8 +145,11 @@ void ShardThread::handle_message(ToShard&& message) {
     rtmp_.append_metrics("rtmp", given.samples);
     double dropped = 0;
     for (const auto& postbox : shards_) dropped += postbox ? static_cast<double>(postbox->dropped()) : 0;
-    given.samples.push_back({"stoa_mail_dropped_total", "Media frames dropped between shards because a mailbox was full.",
-                             MetricKind::kCounter, {}, dropped});
+    given.samples.push_back({"stoa_mail_dropped_total",
+                             "Media frames dropped between shards because a mailbox was full.",
+                             MetricKind::kCounter,
+                             {},
+                             dropped});
     control_->send(shard::ControlMail(std::move(given)));
     return;
   }
@@ -164,9 +169,12 @@ void ShardThread::run_outputs() {
                    [&](shard::SendBytes& send) {
                      rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
                    },
-                   [&](shard::CloseConnection& close) { rtmp_.close(runtime::ConnectionId::from_value(close.connection)); },
+                   [&](shard::CloseConnection& close) {
+                     rtmp_.close(runtime::ConnectionId::from_value(close.connection));
+                   },
                    [&](api::HlsOrigin::Answer& answer) {
-                     http_.respond(runtime::RequestId::from_value(answer.request), std::move(answer.response));
+                     http_.respond(runtime::RequestId::from_value(answer.request),
+                                   std::move(answer.response));
                    },
                    [&](shard::SendMail& send) {
                      shards_[send.to]->send(std::move(send.mail));

@@ -35,8 +35,12 @@ class ShardThread : public runtime::HttpHandler {
   runtime::Mailbox<ToShard>& make_mailbox();
   void connect_shard(shard::ShardIndex to, runtime::Mailbox<ToShard>& mailbox);
   void connect_control(runtime::Mailbox<ToControl>& mailbox);
-  Result<std::uint16_t, std::string> listen_http(const runtime::ListenOptions& options) { return http_.listen(options); }
-  Result<std::uint16_t, std::string> listen_rtmp(const runtime::ListenOptions& options) { return rtmp_.listen(options); }
+  Result<std::uint16_t, std::string> listen_http(const runtime::ListenOptions& options) {
+    return http_.listen(options);
+  }
+  Result<std::uint16_t, std::string> listen_rtmp(const runtime::ListenOptions& options) {
+    return rtmp_.listen(options);
+  }
 
   void start();
   // Any thread: finishes what is in flight until `deadline`, then ends the thread. join() waits for it.

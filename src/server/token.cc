@@ -1,5 +1,7 @@
 #include "server/token.h"
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <memory>
 
@@ -33,18 +35,20 @@ int create_token(const TokenOptions& options) {
     if (!*found) return fail("there is no API key '" + options.key + "' in " + options.data);
     key = **found;
   }
-  auto token = control::make_token(runtime::Loop::wall(), key,
-                                   {.scopes = options.scopes, .lifetime = Duration::seconds(options.seconds)});
+  auto token = control::make_token(
+      runtime::Loop::wall(), key, {.scopes = options.scopes, .lifetime = Duration::seconds(options.seconds)});
   if (!token) return fail(control::name_of(token.error()));
   std::printf("%s\n", token->c_str());
   return 0;
 }
 
 int create_api_key(const TokenOptions& options) {
+  ::mkdir(options.data.c_str(), 0700);  // As the node would; what is wrong with it the database says.
   auto store = runtime::SqliteStore::open(options.data + "/stoa.db", runtime::Loop::wall());
   if (!store) return fail(store.error());
   control::ApiKeys keys(**store, {});
-  std::vector<std::string> scopes = options.scopes.empty() ? std::vector<std::string>{control::kScopeAll} : options.scopes;
+  std::vector<std::string> scopes =
+      options.scopes.empty() ? std::vector<std::string>{control::kScopeAll} : options.scopes;
   auto key = keys.create(runtime::Loop::wall(), options.label, scopes);
   if (!key) return fail(control::name_of(key.error()));
   std::printf("key %s\nsecret %s\n", key->id.c_str(), key->secret.c_str());

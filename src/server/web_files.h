@@ -11,8 +11,8 @@ namespace stoa::server {
 struct WebFile {
   std::string_view path;  // "/index.html", "/assets/app-1a2b3c.js".
   std::string_view content_type;
-  std::string_view etag;   // With its quotes.
-  bool is_immutable;       // Its name holds a hash of its content.
+  std::string_view etag;         // With its quotes.
+  bool is_immutable;             // Its name holds a hash of its content.
   Bytes identity, gzip, brotli;  // The packed forms are empty when they would not be smaller.
 };
 

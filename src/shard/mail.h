@@ -67,8 +67,8 @@ struct PublishDecided {
 struct MetricsWanted {
   std::uint64_t question;
 };
-using Mail = std::variant<SourceStarted, SourceMedia, SourceEnded, SourceDropped, SnapshotChanged, BroadcastStopped,
-                          KeyRevoked, PublishDecided, MetricsWanted>;
+using Mail = std::variant<SourceStarted, SourceMedia, SourceEnded, SourceDropped, SnapshotChanged,
+                          BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted>;
 
 // To control.
 struct PublishAsked {

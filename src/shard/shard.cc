@@ -9,7 +9,9 @@ namespace {
 // The shard in a SourceId's upper bits: where its session sits.
 constexpr int kSourceShardShift = 48;
 
-ShardIndex shard_of(live::SourceId source) { return static_cast<ShardIndex>(source.value >> kSourceShardShift); }
+ShardIndex shard_of(live::SourceId source) {
+  return static_cast<ShardIndex>(source.value >> kSourceShardShift);
+}
 
 control::LiveState to_live_state(live::ChannelState state) {
   switch (state) {
@@ -81,7 +83,8 @@ void Shard::log(LogLevel level, const char* component, std::string text, Outputs
   out.push(LogLine{level, component, std::move(text)});
 }
 
-void Shard::handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure, Outputs& out) {
+void Shard::handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure,
+                                     Outputs& out) {
   auto encoder = std::make_unique<Encoder>(key, std::move(peer), is_secure,
                                            session::RtmpSession({}, Rng(rng_.next()), now));
   log(LogLevel::kDebug, "rtmp", encoder->peer + ": connected", out);
@@ -112,31 +115,34 @@ void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey
 
 void Shard::handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out) {
   for (auto& output : encoder.outputs.take()) {
-    std::visit(Overloaded{
-                   [&](rtmp::SendBytes& send) { out.push(SendBytes{encoder.key, SharedBytes(std::move(send.bytes))}); },
-                   [&](session::PublishRequested& request) { handle_publish_request(encoder, request, out); },
-                   [&](media::TrackEvent& event) {
-                     if (encoder.is_publishing)
-                       tell_owner(now, wall, encoder.owner, SourceMedia{*encoder.source, std::move(event)}, out);
-                   },
-                   [&](session::TrackRefused& refused) {
-                     log(LogLevel::kWarning, "rtmp",
-                         encoder.peer + ": a track of channel " + encoder.channel + " is not taken: " +
-                             (refused.codec ? refused.codec : "?") + ", " + refused.reason,
-                         out);
-                   },
-                   [&](session::Ended&) { end_source(now, wall, encoder, out); },
-                   [&](session::Closed& closed) {
-                     log(closed.refusal ? LogLevel::kWarning : LogLevel::kDebug, "rtmp",
-                         encoder.peer + ": closed: " + session::name_of(closed.reason) +
-                             (closed.refusal ? std::string(" (") + rtmp::name_of(*closed.refusal) + ')' : ""),
-                         out);
-                     end_source(now, wall, encoder, out);
-                     encoder.is_closing = true;
-                     out.push(CloseConnection{encoder.key});
-                   },
-               },
-               output);
+    std::visit(
+        Overloaded{
+            [&](rtmp::SendBytes& send) {
+              out.push(SendBytes{encoder.key, SharedBytes(std::move(send.bytes))});
+            },
+            [&](session::PublishRequested& request) { handle_publish_request(encoder, request, out); },
+            [&](media::TrackEvent& event) {
+              if (encoder.is_publishing)
+                tell_owner(now, wall, encoder.owner, SourceMedia{*encoder.source, std::move(event)}, out);
+            },
+            [&](session::TrackRefused& refused) {
+              log(LogLevel::kWarning, "rtmp",
+                  encoder.peer + ": a track of channel " + encoder.channel +
+                      " is not taken: " + (refused.codec ? refused.codec : "?") + ", " + refused.reason,
+                  out);
+            },
+            [&](session::Ended&) { end_source(now, wall, encoder, out); },
+            [&](session::Closed& closed) {
+              log(closed.refusal ? LogLevel::kWarning : LogLevel::kDebug, "rtmp",
+                  encoder.peer + ": closed: " + session::name_of(closed.reason) +
+                      (closed.refusal ? std::string(" (") + rtmp::name_of(*closed.refusal) + ')' : ""),
+                  out);
+              end_source(now, wall, encoder, out);
+              encoder.is_closing = true;
+              out.push(CloseConnection{encoder.key});
+            },
+        },
+        output);
   }
   timers_.set(timer_key(TimerKind::kEncoder, encoder.key),
               encoder.is_closing ? Timestamp::never() : encoder.session.next_deadline());
@@ -155,7 +161,6 @@ void Shard::handle_decision(Timestamp now, WallTime wall, const PublishDecided& 
   if (connection == connection_of_source_.end()) return;  // It went away meanwhile.
   Encoder& encoder = *encoders_.at(connection->second);
   if (!decided.decision) {
-    ++publishes_refused_;
     std::string why = control::name_of(decided.decision.error());
     log(LogLevel::kWarning, "rtmp", encoder.peer + ": publish refused: " + why, out);
     connection_of_source_.erase(connection);
@@ -167,7 +172,9 @@ void Shard::handle_decision(Timestamp now, WallTime wall, const PublishDecided& 
     encoder.owner = owner_of(encoder.channel, config_.shards);
     encoder.is_publishing = true;
     log(LogLevel::kInfo, "rtmp",
-        encoder.peer + ": publishes channel " + encoder.channel + ", priority " + std::to_string(encoder.priority), out);
+        encoder.peer + ": publishes channel " + encoder.channel + ", priority " +
+            std::to_string(encoder.priority),
+        out);
     tell_owner(now, wall, encoder.owner,
                SourceStarted{.channel = encoder.channel,
                              .source = decided.source,
@@ -186,10 +193,12 @@ void Shard::end_source(Timestamp now, WallTime wall, Encoder& encoder, Outputs& 
   live::SourceId source = *encoder.source;
   connection_of_source_.erase(source.value);
   encoder.source.reset();
-  if (std::exchange(encoder.is_publishing, false)) tell_owner(now, wall, encoder.owner, SourceEnded{source}, out);
+  if (std::exchange(encoder.is_publishing, false))
+    tell_owner(now, wall, encoder.owner, SourceEnded{source}, out);
 }
 
-void Shard::stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session::StopReason why, Outputs& out) {
+void Shard::stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session::StopReason why,
+                         Outputs& out) {
   encoder.session.stop(why, encoder.outputs);
   handle_session_outputs(now, wall, encoder, out);
 }
@@ -227,10 +236,13 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             Encoder& encoder = *encoders_.at(connection->second);
             encoder.is_publishing = false;  // The owner has let go of it already.
             log(LogLevel::kInfo, "rtmp",
-                encoder.peer + ": dropped from channel " + encoder.channel + ": " + live::name_of(dropped.reason), out);
+                encoder.peer + ": dropped from channel " + encoder.channel + ": " +
+                    live::name_of(dropped.reason),
+                out);
             stop_encoder(now, wall, encoder,
-                         dropped.reason == live::SourceDropReason::kTakenOver ? session::StopReason::kTakenOver
-                                                                              : session::StopReason::kEnded,
+                         dropped.reason == live::SourceDropReason::kTakenOver
+                             ? session::StopReason::kTakenOver
+                             : session::StopReason::kEnded,
                          out);
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
@@ -244,9 +256,11 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           [&](KeyRevoked& revoked) {
             std::vector<ConnectionKey> hit;
             for (auto& [key, encoder] : encoders_)
-              if (encoder->is_publishing && encoder->channel == revoked.channel && encoder->key_id == revoked.key_id)
+              if (encoder->is_publishing && encoder->channel == revoked.channel &&
+                  encoder->key_id == revoked.key_id)
                 hit.push_back(key);
-            for (ConnectionKey key : hit) stop_encoder(now, wall, *encoders_.at(key), session::StopReason::kEnded, out);
+            for (ConnectionKey key : hit)
+              stop_encoder(now, wall, *encoders_.at(key), session::StopReason::kEnded, out);
           },
           [&](PublishDecided& decided) { handle_decision(now, wall, decided, out); },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
@@ -262,7 +276,8 @@ void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted st
                  SourceDropped{started.source, live::SourceDropReason::kTooManySources}, out);
       return;
     }
-    auto owned = std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    auto owned =
+        std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
     channel_of_number_[owned->number] = owned.get();
     ++broadcasts_started_;
     found = channels_.emplace(started.channel, std::move(owned)).first;
@@ -284,7 +299,8 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                    },
                    [&](live::SourceDropped& dropped) {
                      sources_.erase(dropped.source.value);
-                     tell_owner(now, wall, shard_of(dropped.source), SourceDropped{dropped.source, dropped.reason}, out);
+                     tell_owner(now, wall, shard_of(dropped.source),
+                                SourceDropped{dropped.source, dropped.reason}, out);
                    },
                    [&](live::ChannelEvent& event) {
                      bool is_trouble = event.kind == live::ChannelEventKind::kKeyframeIntervalTooLong ||
@@ -305,13 +321,32 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
   }
   control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
   out.push(SendControlMail{ChannelReported{std::move(status)}});
+  keep_counters(owned.channel);
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.channel == &owned; });
   timers_.set(timer_key(TimerKind::kChannel, owned.number), Timestamp::never());
   channel_of_number_.erase(owned.number);
   channels_.erase(std::string(owned.channel.name()));
 }
 
-void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out) {
+void Shard::keep_counters(const live::Channel& channel) {
+  MetricSamples samples;
+  channel.append_metrics(samples);
+  for (auto& sample : samples) {
+    if (sample.kind != MetricKind::kCounter) continue;
+    auto sum =
+        std::find_if(ended_broadcasts_.begin(), ended_broadcasts_.end(), [&](const MetricSample& known) {
+          return std::string_view(known.name) == sample.name && known.labels == sample.labels;
+        });
+    if (sum == ended_broadcasts_.end()) {
+      ended_broadcasts_.push_back(std::move(sample));
+    } else {
+      sum->value += sample.value;
+    }
+  }
+}
+
+void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot,
+                            Outputs& out) {
   origin_.handle_snapshot(now, std::move(snapshot), answers_);
   flush_answers(out);
 }
@@ -378,6 +413,8 @@ void Shard::report(Timestamp now, Outputs& out) {
 }
 
 void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
+  for (auto& [key, encoder] : encoders_)
+    if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;
   for (auto& [name, owned] : channels_) all.push_back(owned.get());
   for (OwnedChannel* owned : all) {
@@ -394,15 +431,24 @@ MetricSamples Shard::metrics() const {
   session::RtmpStats sessions = ended_sessions_;
   for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
   sessions.append_samples(samples);
+  // Counters of broadcasts that are over stay in the sums: a counter that falls reads as a restart.
+  samples.insert(samples.end(), ended_broadcasts_.begin(), ended_broadcasts_.end());
   for (const auto& [name, owned] : channels_) owned->channel.append_metrics(samples);
-  samples.push_back({"stoa_rtmp_encoders", "Encoders connected.", MetricKind::kGauge, {},
+  samples.push_back({"stoa_rtmp_encoders",
+                     "Encoders connected.",
+                     MetricKind::kGauge,
+                     {},
                      static_cast<double>(encoders_.size())});
-  samples.push_back({"stoa_channels_live", "Channels with a broadcast.", MetricKind::kGauge, {},
+  samples.push_back({"stoa_channels_live",
+                     "Channels with a broadcast.",
+                     MetricKind::kGauge,
+                     {},
                      static_cast<double>(channels_.size())});
-  samples.push_back({"stoa_broadcasts_started_total", "Broadcasts begun.", MetricKind::kCounter, {},
+  samples.push_back({"stoa_broadcasts_started_total",
+                     "Broadcasts begun.",
+                     MetricKind::kCounter,
+                     {},
                      static_cast<double>(broadcasts_started_)});
-  samples.push_back({"stoa_publishes_refused_total", "Publish requests refused by key, app or channel.",
-                     MetricKind::kCounter, {}, static_cast<double>(publishes_refused_)});
   return samples;
 }
 

@@ -40,7 +40,8 @@ struct SendMail {
 struct SendControlMail {
   ControlMail mail;
 };
-using Output = std::variant<SendBytes, CloseConnection, api::HlsOrigin::Answer, SendMail, SendControlMail, LogLine>;
+using Output =
+    std::variant<SendBytes, CloseConnection, api::HlsOrigin::Answer, SendMail, SendControlMail, LogLine>;
 using Outputs = Outbox<Output>;
 
 struct ShardConfig {
@@ -60,7 +61,8 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   // An RTMP connection of this shard.
-  void handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure, Outputs& out);
+  void handle_connection_opened(Timestamp now, ConnectionKey key, std::string peer, bool is_secure,
+                                Outputs& out);
   void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
   void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
 
@@ -85,7 +87,9 @@ class Shard {
   };
   // What a timer is for: an encoder (its connection), a channel (its number), the origin, the report.
   enum class TimerKind : std::uint64_t { kEncoder, kChannel, kOrigin, kReport };
-  static std::uint64_t timer_key(TimerKind kind, std::uint64_t id) { return static_cast<std::uint64_t>(kind) << 60 | id; }
+  static std::uint64_t timer_key(TimerKind kind, std::uint64_t id) {
+    return static_cast<std::uint64_t>(kind) << 60 | id;
+  }
 
   void handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out);
   void handle_publish_request(Encoder& encoder, const session::PublishRequested& request, Outputs& out);
@@ -98,6 +102,7 @@ class Shard {
   void handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out);
   void handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& channel, Outputs& out);
   void handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out);
+  void keep_counters(const live::Channel& channel);
   void flush_answers(Outputs& out);
   void report(Timestamp now, Outputs& out);
   void log(LogLevel level, const char* component, std::string text, Outputs& out);
@@ -105,7 +110,8 @@ class Shard {
   ShardConfig config_;
   Rng rng_;
   std::unordered_map<ConnectionKey, std::unique_ptr<Encoder>> encoders_;
-  std::unordered_map<std::uint64_t, ConnectionKey> connection_of_source_;  // Sources of this shard's encoders.
+  std::unordered_map<std::uint64_t, ConnectionKey>
+      connection_of_source_;  // Sources of this shard's encoders.
   std::unordered_map<std::string, std::unique_ptr<OwnedChannel>> channels_;
   std::unordered_map<std::uint64_t, OwnedChannel*> channel_of_number_;
   std::unordered_map<std::uint64_t, OwnedSource> sources_;  // Of the channels owned here.
@@ -114,9 +120,9 @@ class Shard {
   TimerQueue<std::uint64_t> timers_;
   std::uint64_t next_source_ = 1;
   std::uint64_t next_channel_ = 1;
-  std::uint64_t publishes_refused_ = 0;
   std::uint64_t broadcasts_started_ = 0;
   session::RtmpStats ended_sessions_;  // Sums over sessions that are gone.
+  MetricSamples ended_broadcasts_;     // Likewise over broadcasts; counters only.
 };
 
 }  // namespace stoa::shard

@@ -1,5 +1,5 @@
-// Whole shards in virtual time: encoders that speak RTMP over slow lines, viewers that hold reloads, mail that
-// takes a while, and control's own rules for who may publish.
+// Whole shards in virtual time: encoders that speak RTMP over slow lines, viewers that hold reloads, mail
+// that takes a while, and control's own rules for who may publish.
 #include "shard/shard.h"
 
 #include <gtest/gtest.h>
@@ -35,20 +35,27 @@ struct TestEncoder {
   void send_media(std::uint32_t ms) {
     if (!client.is_published() || is_paused || (next_ms == 0 && ms == 0)) return;
     if (!has_begun) {
-      client.send_video(0, flv::write_legacy_video({PacketKind::kSequenceStart, flv::kAvc, 0, 0, true, 0, 0,
-                                                    v::shared(v::kH264HighConfig)}), out);
-      client.send_audio(0, flv::write_legacy_audio({PacketKind::kSequenceStart, flv::kAac, 0, 0, true, 0, 0,
-                                                    v::shared(v::kAacStereoConfig)}), out);
+      client.send_video(0,
+                        flv::write_legacy_video({PacketKind::kSequenceStart, flv::kAvc, 0, 0, true, 0, 0,
+                                                 v::shared(v::kH264HighConfig)}),
+                        out);
+      client.send_audio(0,
+                        flv::write_legacy_audio({PacketKind::kSequenceStart, flv::kAac, 0, 0, true, 0, 0,
+                                                 v::shared(v::kAacStereoConfig)}),
+                        out);
       has_begun = true;
     }
     for (; next_ms <= ms; next_ms += 40) {
       bool is_key = picture++ % 50 == 0;
-      client.send_video(next_ms, flv::write_legacy_video({PacketKind::kFrames, flv::kAvc, 0, 0, is_key, 0, 0,
-                                                          v::shared(is_key ? v::kH264HighFirst : v::kH264HighSecond)}), out);
+      client.send_video(next_ms,
+                        flv::write_legacy_video({PacketKind::kFrames, flv::kAvc, 0, 0, is_key, 0, 0,
+                                                 v::shared(is_key ? v::kH264HighFirst : v::kH264HighSecond)}),
+                        out);
       for (; sound_ms <= static_cast<double>(next_ms); sound_ms += 1024 * 1000.0 / 48'000)
         client.send_audio(static_cast<std::uint32_t>(sound_ms),
                           flv::write_legacy_audio({PacketKind::kFrames, flv::kAac, 0, 0, true, 0, 0,
-                                                   v::shared(v::kAacStereoFirst)}), out);
+                                                   v::shared(v::kAacStereoFirst)}),
+                          out);
     }
   }
   rtmp::ClientConnection client;
@@ -81,7 +88,8 @@ class Town {
   void cut(TestEncoder& encoder, bool is_told) {
     encoder.is_paused = true;
     encoder.is_connected = false;
-    if (is_told) shards_[encoder.shard]->handle_connection_closed(time.now(), time.wall(), encoder.connection, out_);
+    if (is_told)
+      shards_[encoder.shard]->handle_connection_closed(time.now(), time.wall(), encoder.connection, out_);
     carry(encoder.shard);
   }
   api::RequestKey get(ShardIndex shard, const std::string& target) {
@@ -151,7 +159,8 @@ class Town {
         shards_[encoder->shard]->handle_bytes(time.now(), time.wall(), encoder->connection, bytes, out_);
         carry(encoder->shard);
       }
-      for (auto& bytes : encoder->down.take_arrived()) (void)encoder->client.handle_bytes(bytes, encoder->out);
+      for (auto& bytes : encoder->down.take_arrived())
+        (void)encoder->client.handle_bytes(bytes, encoder->out);
     }
     while (!mail_.empty() && mail_.front().at <= time.now()) {
       Posted posted = std::move(mail_.front());
@@ -167,27 +176,29 @@ class Town {
   }
   void carry(ShardIndex from) {
     for (auto& output : out_.take()) {
-      std::visit(Overloaded{
-                     [&](SendBytes& send) {
-                       for (auto& encoder : encoders_)
-                         if (encoder->connection == send.connection) encoder->down.send(send.bytes.bytes());
-                     },
-                     [&](CloseConnection& close) { closed.push_back(close.connection); },
-                     [&](api::HlsOrigin::Answer& answer) { answers[answer.request] = std::move(answer.response); },
-                     [&](SendMail& send) {
-                       EXPECT_NE(send.to, from);
-                       mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
-                     },
-                     [&](SendControlMail& send) { handle_control(send.mail); },
-                     [&](LogLine& line) { log.push_back(line.text); },
-                 },
-                 output);
+      std::visit(
+          Overloaded{
+              [&](SendBytes& send) {
+                for (auto& encoder : encoders_)
+                  if (encoder->connection == send.connection) encoder->down.send(send.bytes.bytes());
+              },
+              [&](CloseConnection& close) { closed.push_back(close.connection); },
+              [&](api::HlsOrigin::Answer& answer) { answers[answer.request] = std::move(answer.response); },
+              [&](SendMail& send) {
+                EXPECT_NE(send.to, from);
+                mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
+              },
+              [&](SendControlMail& send) { handle_control(send.mail); },
+              [&](LogLine& line) { log.push_back(line.text); },
+          },
+          output);
     }
   }
   void handle_control(ControlMail& mail) {
     if (auto* asked = std::get_if<PublishAsked>(&mail)) {
       mail_.push_back({time.now() + Duration::milliseconds(1), asked->shard,
-                       PublishDecided{asked->source, publishing_.authorize_publish(time.wall(), asked->app, asked->stream_name)}});
+                       PublishDecided{asked->source, publishing_.authorize_publish(time.wall(), asked->app,
+                                                                                   asked->stream_name)}});
     } else if (auto* report = std::get_if<ChannelReported>(&mail)) {
       reported[report->status.channel] = report->status;
     }
@@ -238,7 +249,8 @@ TEST(Shard, a_part_reaches_waiting_viewers_of_all_shards_within_mail_time) {
   std::size_t hint = playlist.find("v0/p", playlist.find("PRELOAD-HINT"));
   std::string next = playlist.substr(hint, playlist.find('"', hint) - hint);
   api::RequestKey here = town.get(0, folder + next), there = town.get(1, folder + next);
-  ASSERT_TRUE(town.run_until([&] { return town.is_answered(here) || town.is_answered(there); }, Duration::seconds(1)));
+  ASSERT_TRUE(town.run_until([&] { return town.is_answered(here) || town.is_answered(there); },
+                             Duration::seconds(1)));
   town.run_for(Duration::milliseconds(1));
   EXPECT_EQ(town.status(here), 200);
   EXPECT_EQ(town.body(here), town.body(there));
