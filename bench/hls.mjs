@@ -58,7 +58,7 @@ const folder = join(root, 'build/bench/nginx');
 rmSync(folder, { recursive: true, force: true });
 const data = {};
 const server = await Server.start({ pin: serverCpu });
-const encoder = publishSource(server.publishUrl('show'), recordedPicture);
+const encoder = publishSource(server.publishUrl('show'), { ...recordedPicture, pin: loadCpu });
 let parts;
 try {
   parts = await keepCopies(server, folder);

@@ -28,26 +28,26 @@ if (latency) {
   note(latency);
   for (const [name, run] of Object.entries(latency).filter(([, one]) => one?.last_sample_to_part_ms)) {
     const part = run.last_sample_to_part_ms, list = run.last_sample_to_playlist_ms;
-    row(`Last sample in to part out (${name}): p50 / p99`, `${ms(part.p50)} / ${ms(part.p99)}`, run.command);
-    row(`Last sample in to playlist out (${name}): p50 / p99`, `${ms(list.p50)} / ${ms(list.p99)}`, run.command);
+    row(`Last sample in to part out (${name}): p50 / p99`, `${ms(part.p50)} / ${ms(part.p99)}`, latency.command);
+    row(`Last sample in to playlist out (${name}): p50 / p99`, `${ms(list.p50)} / ${ms(list.p99)}`, latency.command);
   }
 }
 const hls = read('hls');
 if (hls) {
   note(hls);
   const { waiting, taking, nginx } = hls;
-  row(`${waiting.viewers} viewers with blocked reloads on one core: part to body delivered, p50 / p99, errors`, `${ms(waiting.playlist_ms.p50)} / ${ms(waiting.playlist_ms.p99)}, ${waiting.errors}`, waiting.command);
-  row('Of that core', `${Math.round(waiting.server_cores * 100)} %`, waiting.command);
-  row('Memory per waiting viewer', `${(waiting.server_bytes_per_viewer / 1024).toFixed(1)} KiB`, waiting.command);
-  row('Viewers per core that also fetch every part of 600 kb/s', Math.round(taking.viewers_per_core), taking.command);
-  row('The same from nginx as static files', Math.round(nginx.viewers_per_core), nginx.command);
+  row(`${waiting.viewers} viewers with blocked reloads on one core: part to body delivered, p50 / p99, errors`, `${ms(waiting.playlist_ms.p50)} / ${ms(waiting.playlist_ms.p99)}, ${waiting.errors}`, hls.command);
+  row('Of that core', `${Math.round(waiting.server_cores * 100)} %`, hls.command);
+  row('Memory per waiting viewer', `${(waiting.server_bytes_per_viewer / 1024).toFixed(1)} KiB`, hls.command);
+  row('Viewers per core that also fetch every part of 600 kb/s', Math.round(taking.viewers_per_core), hls.command);
+  row('The same from nginx as static files', Math.round(nginx.viewers_per_core), hls.command);
   row('Stoa against nginx', `${Math.round(hls.viewers_per_core_against_nginx * 100)} %`, hls.command);
 }
 const ingest = read('ingest');
 if (ingest) {
   note(ingest);
   for (const run of Object.values(ingest).filter((one) => one?.server_core_percent_per_publisher !== undefined)) {
-    row(`${run.publishers} publishers of ${Math.round(run.kbps_each)} kb/s: of one core; live all the time`, `${(run.server_cores * 100).toFixed(1)} %; ${run.least_live} of ${run.publishers}`, run.command);
+    row(`${run.publishers} publisher${run.publishers > 1 ? 's' : ''} of ${Math.round(run.kbps_each)} kb/s: of one core; live all the time`, `${(run.server_cores * 100).toFixed(1)} %; ${run.least_live} of ${run.publishers}`, ingest.command);
   }
 }
 const soak = read('soak');
@@ -58,5 +58,6 @@ if (soak) {
   row('Open files at its first and last look; broken rules; viewers\' errors', `${soak.files.first}, ${soak.files.last}; ${soak.verdict === 0 ? 'none' : 'some'}; ${soak.errors}`, soak.command);
 }
 console.log(`Measured on ${[...machines].join('; ')}.\n`);
+console.log('Each `build/bench/NAME.json` also holds the `stoa-bench` command lines behind these.\n');
 console.log('| what | value | made by |\n|---|---|---|');
 console.log(rows.join('\n'));

@@ -24,7 +24,7 @@ export function readFlags(defaults) {
 export async function bench(args, within = 300_000) {
   const program = new Program(`bench-${args[0]}`, findProgram('stoa-bench'), args.map(String));
   const output = await program.success(within);
-  return { command: `stoa-bench ${args.join(' ')}`, ...JSON.parse(output.trim().split('\n').pop()) };
+  return { command: `stoa-bench ${args.join(' ')}`.replaceAll(`${root}/`, ''), ...JSON.parse(output.trim().split('\n').pop()) };
 }
 
 export function save(name, data) {

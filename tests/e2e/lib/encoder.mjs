@@ -14,9 +14,12 @@ function pictureFlags(options) {
   ].map(String);
 }
 
-// The barcode and tone source through ffmpeg, in real time until stopped. `url` may be rtmp or rtmps.
+// The barcode and tone source through ffmpeg, in real time until stopped. `url` may be rtmp or rtmps; `pin`
+// runs it on that CPU alone.
 export function publishSource(url, options = {}) {
-  return new Program(options.label ?? 'publish', findProgram('stoa-bench'), ['publish', url, ...pictureFlags(options)]);
+  const pinned = options.pin === undefined ? [] : ['taskset', '-c', String(options.pin)];
+  const [command, ...args] = [...pinned, findProgram('stoa-bench'), 'publish', url, ...pictureFlags(options)];
+  return new Program(options.label ?? 'publish', command, args);
 }
 
 // A recording of the same source, made once per kind and kept in build/e2e.
