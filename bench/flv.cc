@@ -19,6 +19,12 @@ bool is_config(const FlvTag& tag) {
   return false;
 }
 
+// ffmpeg ends a recording with one; in the middle of a replay it would end the stream.
+bool is_end_of_sequence(const FlvTag& tag) {
+  if (tag.kind != FlvTag::Kind::kVideo || tag.body.size() < 2) return false;
+  return tag.body[0] & kExtendedVideo ? (tag.body[0] & 15) == 2 : (tag.body[0] & 15) == 7 && tag.body[1] == 2;
+}
+
 }  // namespace
 
 Result<FlvFile, Failure> parse_flv(Bytes bytes) {
@@ -43,6 +49,7 @@ Result<FlvFile, Failure> parse_flv(Bytes bytes) {
     if (kind != 8 && kind != 9 && kind != 18) continue;
     tag.kind = static_cast<FlvTag::Kind>(kind);
     tag.body.assign(body.begin(), body.end());
+    if (is_end_of_sequence(tag)) continue;
     tag.is_config = is_config(tag);
     if (tag.kind == FlvTag::Kind::kVideo && !tag.is_config) {
       if (videos++ == 0) first_video = tag.time_ms;
