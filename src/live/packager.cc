@@ -1,6 +1,7 @@
 #include "live/packager.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <span>
 #include <utility>
@@ -15,7 +16,7 @@ constexpr Duration kAudioHoleMax = Duration::milliseconds(100);
 
 std::uint64_t bits_per_second(std::size_t bytes, Duration duration) {
   if (duration <= Duration()) return 0;
-  return static_cast<std::uint64_t>(static_cast<double>(bytes) * 8 / duration.as_seconds() + 0.5);
+  return static_cast<std::uint64_t>(std::llround(static_cast<double>(bytes) * 8 / duration.as_seconds()));
 }
 
 }  // namespace

@@ -126,8 +126,11 @@ Result<void, WebSocketRefusal> WebSocketReader::finish_frame(Outbox<WebSocketEve
 
 Result<void, WebSocketRefusal> WebSocketReader::finish_control(Outbox<WebSocketEvent>& out) {
   std::string payload = std::exchange(control_, {});
-  if (opcode_ == WebSocketOpcode::kPing) out.push(WebSocketPing{std::move(payload)});
   if (opcode_ == WebSocketOpcode::kPong) out.push(WebSocketPong{});
+  if (opcode_ == WebSocketOpcode::kPing) {
+    out.push(WebSocketPing{std::move(payload)});
+    return {};
+  }
   if (opcode_ != WebSocketOpcode::kClose) return {};
   WebSocketClose close;
   if (payload.size() == 1) return refuse(WebSocketRefusal::kProtocol);

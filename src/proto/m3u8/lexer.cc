@@ -200,7 +200,7 @@ std::optional<ByteRange> parse_byte_range(std::string_view text) {
   if (sign != std::string_view::npos) {
     auto offset = parse_decimal(text.substr(sign + 1));
     if (!offset || *offset > INT64_MAX) return std::nullopt;
-    range.offset = *offset;
+    range.offset = offset;
   }
   return range;
 }
