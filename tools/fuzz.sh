@@ -8,8 +8,8 @@ seconds=$1 pattern=${2:-.}
 mapfile -t targets < <(cd build/fuzz && ls fuzz_* | grep -E "$pattern")
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: no target matches $pattern" >&2; exit 2; }
 run_one() {
-  local target=$1 name=${1#fuzz_} log=build/fuzz/$1.log
-  mkdir -p "build/fuzz/corpus/$name" "build/fuzz/crashes"
+  local target=$1 name=${1#fuzz_} log=build/fuzz/logs/$1.log
+  mkdir -p "build/fuzz/corpus/$name" build/fuzz/crashes build/fuzz/logs
   local seeds=(); [ -d "fuzz/corpus/$name" ] && seeds=("fuzz/corpus/$name")
   if build/fuzz/"$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
       -artifact_prefix="build/fuzz/crashes/$name-" "build/fuzz/corpus/$name" "${seeds[@]}" >"$log" 2>&1; then

@@ -81,11 +81,18 @@ void ChildProcess::start() {
   i.pid = ::fork();
   if (i.pid == 0) become(arguments.data(), parent);
   if (i.pid > 0) i.pidfd = static_cast<int>(::syscall(SYS_pidfd_open, i.pid, 0));
-  if (i.pid < 0 || i.pidfd < 0) {
+  if (i.pidfd >= 0) i.watch = i.loop.watch(i.pidfd, i, 0);
+  if (i.pid < 0 || i.pidfd < 0 || !i.watch.is_set()) {
+    // A child that cannot be watched would be left behind by the next start.
+    if (i.pid > 0) {
+      ::kill(i.pid, SIGKILL);
+      ::waitpid(i.pid, nullptr, 0);
+    }
+    if (i.pidfd >= 0) ::close(i.pidfd);
+    i.pid = i.pidfd = -1;
     i.log.error("runtime", i.name + ": the system refuses another process");
     return schedule_restart();
   }
-  i.watch = i.loop.watch(i.pidfd, i, 0);
 }
 
 void ChildProcess::on_exit_seen() {
@@ -93,6 +100,7 @@ void ChildProcess::on_exit_seen() {
   int status = 0;
   if (i.pid <= 0 || ::waitpid(i.pid, &status, WNOHANG) != i.pid) return;
   i.loop.unwatch(i.watch);
+  i.watch = {};
   ::close(i.pidfd);
   i.pid = i.pidfd = -1;
   bool is_missing = WIFEXITED(status) && WEXITSTATUS(status) == 127;

@@ -206,7 +206,11 @@ bool TcpServer::Impl::accept_one(Listener& listener) {
     refuse_for_want_of_descriptors(listener);
     return !listener.has_backlog;
   }
-  return errno == EINTR || errno == ECONNABORTED;
+  // accept(2): what went wrong with one connection is told here too; the next may be good.
+  for (int passing : {EINTR, ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH,
+                      ENETUNREACH, EOPNOTSUPP, EPERM})
+    if (errno == passing) return true;
+  return false;
 }
 
 // A connection that cannot be accepted would stay in the backlog and its client would wait: give up the

@@ -27,7 +27,7 @@ std::optional<double> parse_number(std::string_view text) {
 }
 
 std::optional<bool> parse_bool(std::string_view text) {
-  if (text == "true" || text == "yes" || text == "on" || text == "1" || text.empty()) return true;
+  if (text == "true" || text == "yes" || text == "on" || text == "1") return true;
   if (text == "false" || text == "no" || text == "off" || text == "0") return false;
   return std::nullopt;
 }
@@ -250,8 +250,12 @@ Result<ConfigValues, std::string> parse_config_file(std::string_view text, const
 Result<ConfigValues, std::string> parse_config_environment(const std::vector<std::string>& environment) {
   ConfigValues values;
   for (const auto& pair : environment) {
-    // STOA_TOKEN_… belongs to `stoa token`.
-    if (!pair.starts_with("STOA_") || pair.starts_with("STOA_TOKEN_")) continue;
+    if (!pair.starts_with("STOA_")) continue;
+    // Of `stoa token`, of CI, and what Kubernetes sets for a Service that is named stoa.
+    bool is_foreign = false;
+    for (const char* prefix : {"STOA_TOKEN_", "STOA_FUZZ_", "STOA_SERVICE_", "STOA_PORT=", "STOA_PORT_"})
+      is_foreign = is_foreign || pair.starts_with(prefix);
+    if (is_foreign) continue;
     std::size_t equals = pair.find('=');
     std::string variable = pair.substr(0, equals);
     auto key = std::find_if(config_keys().begin(), config_keys().end(),

@@ -49,6 +49,7 @@ TEST(Config, errors_name_line_key_and_what_is_allowed) {
            {"log.format: xml\n", "it takes text or json"},
            {"shards: 1.5\n", "it takes a whole number from 0 to 256"},
            {"dev: maybe\n", "it takes true or false"},
+           {"dev:\n", "it takes true or false"},  // Empty must never open a node.
            {"data: a\ndata: b\n", "stoa.yaml line 2: 'data' stands here a second time"},
            {"hls:\n  segment: 6\n", "hls.target_duration: must be at least hls.segment (6)"},
            {"hls.window: 12\nhls.target_duration: 6\n",
@@ -69,6 +70,7 @@ TEST(Config, reads_the_environment_and_refuses_unknown_variables) {
   EXPECT_EQ(values->at("hls.part").origin, "STOA_HLS_PART");
   EXPECT_EQ(make_config(*values)->part_target, Duration::milliseconds(200));
   EXPECT_FALSE(parse_config_environment({"STOA_HLS_PRAT=1"}));
+  EXPECT_TRUE(parse_config_environment({"STOA_PORT=tcp://10.0.0.1:80", "STOA_SERVICE_HOST=10.0.0.1"}));
 }
 
 TEST(Config, documentation_is_the_table) {

@@ -6,11 +6,11 @@
 
 #include "runtime/sqlite_store.h"
 #include "server/prometheus_text.h"
+#include "server/shard_thread.h"
 
 namespace stoa::server {
 namespace {
 
-constexpr std::size_t kMailboxMessages = 8192;
 constexpr Duration kRetry = Duration::milliseconds(2);
 constexpr Duration kTick = Duration::seconds(1);
 constexpr Duration kMetricsPatience = Duration::seconds(2);
@@ -59,7 +59,8 @@ ControlThread::~ControlThread() { stop(); }
 
 runtime::Mailbox<ToControl>& ControlThread::make_mailbox() {
   mailboxes_.push_back(std::make_unique<runtime::Mailbox<ToControl>>(
-      loop_, kMailboxMessages, [this](ToControl&& message) { handle_message(std::move(message)); }));
+      loop_, ShardThread::mailbox_capacity(shards_count_),
+      [this](ToControl&& message) { handle_message(std::move(message)); }));
   return *mailboxes_.back();
 }
 
@@ -138,7 +139,12 @@ void ControlThread::stop() {
 
 void ControlThread::send(shard::ShardIndex to, ToShard&& message) {
   shards_[to]->send(std::move(message));
-  if (shards_[to]->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+  if (shards_[to]->is_waiting()) retry_soon();
+}
+
+// One mailbox that stays full must not put off the retry of another.
+void ControlThread::retry_soon() {
+  if (postbox_timer_.at() == Timestamp::never()) postbox_timer_.set(loop_.now() + kRetry);
 }
 
 void ControlThread::retry_postboxes() {
@@ -147,7 +153,7 @@ void ControlThread::retry_postboxes() {
     postbox->flush();
     is_waiting |= postbox->is_waiting();
   }
-  if (is_waiting) postbox_timer_.set(loop_.now() + kRetry);
+  if (is_waiting) retry_soon();
 }
 
 void ControlThread::handle_message(ToControl&& message) {
@@ -177,16 +183,6 @@ void ControlThread::handle_audience(shard::AudienceReported&& reported) {
     auto& shards = audiences_[audience.channel];
     shards.resize(shards_count_);
     shards[reported.shard] = std::move(audience);
-  }
-  for (auto& [channel, shards] : audiences_) {
-    std::set<std::uint32_t> distinct;
-    std::size_t uncounted = 0;  // Viewers beyond the ones that were told apart.
-    for (const auto& audience : shards) {
-      distinct.insert(audience.hashes.begin(), audience.hashes.end());
-      uncounted += audience.count - audience.hashes.size();
-    }
-    directory_.handle_viewers(loop_.now(), kAllShards, channel,
-                              static_cast<std::uint32_t>(distinct.size() + uncounted));
   }
 }
 
@@ -253,6 +249,16 @@ void ControlThread::answer_metrics(const Question& question) {
 void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
+  for (auto& [channel, shards] : audiences_) {
+    std::set<std::uint32_t> distinct;
+    std::size_t uncounted = 0;  // Viewers beyond the ones that were told apart.
+    for (const auto& audience : shards) {
+      distinct.insert(audience.hashes.begin(), audience.hashes.end());
+      uncounted += audience.count - audience.hashes.size();
+    }
+    directory_.handle_viewers(loop_.now(), kAllShards, channel,
+                              static_cast<std::uint32_t>(distinct.size() + uncounted));
+  }
   // A shard that does not answer is left out rather than waited for.
   for (auto question = questions_.begin(); question != questions_.end();) {
     bool is_due = question->second.deadline <= loop_.now();

@@ -67,6 +67,7 @@ class ControlThread {
   void handle_tick();
   void send(shard::ShardIndex to, ToShard&& message);
   void retry_postboxes();
+  void retry_soon();
 
   const Config& config_;
   shard::ShardIndex shards_count_;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -152,6 +153,10 @@ void Node::stop() {
   if (!impl_ || std::exchange(impl_->is_stopped, true)) return;
   impl_->is_ready = false;
   Timestamp deadline = runtime::Loop::now() + impl_->config.shutdown_grace;
+  // The last playlists are in every shard's mailbox before any shard answers what still waits.
+  std::latch ended(static_cast<std::ptrdiff_t>(impl_->shards.size()));
+  for (auto& shard : impl_->shards) shard->end_channels(ended);
+  ended.wait();
   for (auto& shard : impl_->shards) shard->drain(deadline);
   for (auto& shard : impl_->shards) shard->join();
   impl_->control->stop();

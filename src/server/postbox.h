@@ -37,6 +37,7 @@ class Postbox {
 
   void send(T&& message) {
     flush();
+    forget_ended(message);
     const shard::SourceMedia* media = media_of(message);
     if (media && is_behind(*media)) {
       ++dropped_;
@@ -68,6 +69,13 @@ class Postbox {
     return mail ? std::get_if<shard::SourceMedia>(mail) : nullptr;
   }
   static const shard::SourceMedia* media_of(const ToControl&) { return nullptr; }
+
+  void forget_ended(const ToShard& message) {
+    const auto* mail = std::get_if<shard::Mail>(&message);
+    const auto* ended = mail ? std::get_if<shard::SourceEnded>(mail) : nullptr;
+    if (ended) std::erase_if(behind_, [&](const auto& lost) { return lost.first == ended->source.value; });
+  }
+  void forget_ended(const ToControl&) {}
 
   // True while a track that lost frames has not come to its next keyframe.
   bool is_behind(const shard::SourceMedia& media) {

@@ -60,7 +60,8 @@ ShardThread::~ShardThread() { join(); }
 
 runtime::Mailbox<ToShard>& ShardThread::make_mailbox() {
   mailboxes_.push_back(std::make_unique<runtime::Mailbox<ToShard>>(
-      loop_, kMailboxMessages, [this](ToShard&& message) { handle_message(std::move(message)); }));
+      loop_, mailbox_capacity(shards_.size()),
+      [this](ToShard&& message) { handle_message(std::move(message)); }));
   return *mailboxes_.back();
 }
 
@@ -83,10 +84,18 @@ void ShardThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+void ShardThread::end_channels(std::latch& done) {
+  loop_.post([this, &done] {
+    rtmp_.stop_listening();
+    shard_.end_channels(loop_.now(), loop_.wall(), outputs_);
+    run_outputs();
+    done.count_down();
+  });
+}
+
 void ShardThread::drain(Timestamp deadline) {
   loop_.post([this, deadline] {
-    rtmp_.stop_listening();
-    shard_.drain(loop_.now(), loop_.wall(), outputs_);
+    shard_.drain(outputs_);
     run_outputs();
     http_.drain(deadline, [this] { loop_.stop(); });
   });
@@ -115,8 +124,7 @@ void ShardThread::handle_request(runtime::RequestId id, http::Request&& request)
     shard_.handle_request(loop_.now(), id.value(), request, outputs_);
     run_outputs();
   } else if (path.starts_with("/api/") || path == "/metrics") {
-    control_->send(HttpAsked{index_, id, std::move(request)});
-    if (control_->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+    ask_control(id, std::move(request));
   } else if (!is_read(request)) {
     http::Response response =
         http::make_error_response(405, "method_not_allowed", "Only GET and HEAD work here.");
@@ -132,8 +140,22 @@ void ShardThread::handle_request(runtime::RequestId id, http::Request&& request)
   }
 }
 
+// What control has not answered is bounded, whether its client still waits or not.
+void ShardThread::ask_control(runtime::RequestId id, http::Request&& request) {
+  if (asked_control_ >= kControlRequestsMax) {
+    http::Response busy = http::make_error_response(503, "busy", "Too many requests for the API at once.");
+    busy.headers.add("retry-after", "1");
+    http_.respond(id, std::move(busy));
+    return;
+  }
+  ++asked_control_;
+  control_->send(HttpAsked{index_, id, std::move(request)});
+  if (control_->is_waiting()) retry_soon();
+}
+
 void ShardThread::handle_message(ToShard&& message) {
   if (auto* answered = std::get_if<HttpAnswered>(&message)) {
+    --asked_control_;
     http_.respond(answered->request, std::move(answered->response));
     return;
   }
@@ -151,6 +173,7 @@ void ShardThread::handle_message(ToShard&& message) {
                              {},
                              dropped});
     control_->send(shard::ControlMail(std::move(given)));
+    if (control_->is_waiting()) retry_soon();
     return;
   }
   shard_.handle_mail(loop_.now(), loop_.wall(), std::move(mail), outputs_);
@@ -189,7 +212,12 @@ void ShardThread::run_outputs() {
                output);
   }
   timer_.set(shard_.next_deadline());
-  if (is_waiting) postbox_timer_.set(loop_.now() + kRetry);
+  if (is_waiting) retry_soon();
+}
+
+// One mailbox that stays full must not put off the retry of another.
+void ShardThread::retry_soon() {
+  if (postbox_timer_.at() == Timestamp::never()) postbox_timer_.set(loop_.now() + kRetry);
 }
 
 void ShardThread::retry_postboxes() {
@@ -200,7 +228,7 @@ void ShardThread::retry_postboxes() {
     is_waiting |= postbox->is_waiting();
   }
   control_->flush();
-  if (is_waiting || control_->is_waiting()) postbox_timer_.set(loop_.now() + kRetry);
+  if (is_waiting || control_->is_waiting()) retry_soon();
 }
 
 }  // namespace stoa::server

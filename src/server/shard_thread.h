@@ -1,8 +1,10 @@
 // One shard on its thread: carries bytes, requests, mail and time between runtime/ and shard::Shard.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,8 +24,15 @@ namespace stoa::server {
 
 class ShardThread : public runtime::HttpHandler {
  public:
-  // Messages that may be under way between two threads.
-  static constexpr std::size_t kMailboxMessages = 8192;
+  // Messages that may be under way to one thread, shared out among its senders: memory of all mailboxes
+  // grows with the number of shards, not with its square.
+  static constexpr std::size_t kMailboxMessages = 16'384;
+  static constexpr std::size_t kMailboxMessagesMin = 256;
+  // REST and metrics requests under way; bodies are at most HttpLimits::body_bytes.
+  static constexpr std::size_t kControlRequestsMax = 256;
+  static std::size_t mailbox_capacity(std::size_t senders) {
+    return std::max(kMailboxMessagesMin, kMailboxMessages / std::max<std::size_t>(senders, 1));
+  }
 
   ShardThread(const Config& config, shard::ShardIndex index, shard::ShardIndex shards, runtime::Log& log,
               const std::atomic<bool>& is_ready);
@@ -43,7 +52,9 @@ class ShardThread : public runtime::HttpHandler {
   }
 
   void start();
-  // Any thread: finishes what is in flight until `deadline`, then ends the thread. join() waits for it.
+  // Any thread. First end_channels() on all shards, then drain(), which finishes what is in flight until
+  // `deadline` and ends the thread. join() waits for it.
+  void end_channels(std::latch& done);
   void drain(Timestamp deadline);
   void join();
 
@@ -63,6 +74,8 @@ class ShardThread : public runtime::HttpHandler {
   // Carries out what the shard wants and sets the timer anew.
   void run_outputs();
   void retry_postboxes();
+  void retry_soon();
+  void ask_control(runtime::RequestId id, http::Request&& request);
 
   const Config& config_;
   shard::ShardIndex index_;
@@ -79,6 +92,7 @@ class ShardThread : public runtime::HttpHandler {
   std::vector<std::unique_ptr<runtime::Mailbox<ToShard>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.
   std::unique_ptr<Postbox<ToControl>> control_;
+  std::size_t asked_control_ = 0;  // Requests that control has not answered yet.
   std::thread thread_;
 };
 

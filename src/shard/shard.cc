@@ -412,7 +412,7 @@ void Shard::report(Timestamp now, Outputs& out) {
   out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now)}});
 }
 
-void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
+void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
   for (auto& [key, encoder] : encoders_)
     if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;
@@ -421,6 +421,9 @@ void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
     owned->channel.end(now, wall, owned->outputs);
     handle_channel_outputs(now, wall, *owned, out);
   }
+}
+
+void Shard::drain(Outputs& out) {
   origin_.drain(answers_);
   flush_answers(out);
 }

@@ -73,8 +73,11 @@ class Shard {
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
   Timestamp next_deadline() const { return timers_.next(); }
 
-  // The node stops: waiting requests are answered, channels end.
-  void drain(Timestamp now, WallTime wall, Outputs& out);
+  // The node stops, first: encoders are told, the channels owned here end, and viewers everywhere get
+  // ENDLIST.
+  void end_channels(Timestamp now, WallTime wall, Outputs& out);
+  // Then, when every shard has ended its channels: what still waits is answered.
+  void drain(Outputs& out);
 
   MetricSamples metrics() const;
 
