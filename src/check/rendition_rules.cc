@@ -138,8 +138,8 @@ void judge_reports(const Rendition& self, const std::vector<Rendition>& all, con
     }
     ledger.require(Rule::kL12, other != &self, self.name, " line ", report.line, " reports itself");
     Position own = edge_of(list);
-    Position told{report.last_msn.value_or(own.msn), report.last_part ? static_cast<std::int64_t>(*report.last_part)
-                                                                      : own.part};
+    Position told{report.last_msn.value_or(own.msn),
+                  report.last_part ? static_cast<std::int64_t>(*report.last_part) : own.part};
     for (auto seen = other->arrivals.rbegin(); seen != other->arrivals.rend(); ++seen) {
       if (seen->at + slack > first_byte) continue;
       ledger.require(Rule::kL12, told >= seen->edge, self.name, " line ", report.line, " reports ",
