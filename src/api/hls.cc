@@ -136,10 +136,7 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
   if (broadcasts.empty() || broadcasts.back().snapshot->broadcast != snapshot->broadcast) {
     // A new broadcast: the one before stays for those who are still watching its end.
     if (broadcasts.size() == 2) {
-      expire(Timestamp::never(), broadcasts.front().multivariant_waiters, out);
-      for (auto& [name, stand] : broadcasts.front().stands)
-        for (auto* waiters : {&stand.part_waiters, &stand.segment_waiters, &stand.media_waiters})
-          for (auto& [position, list] : *waiters) expire(Timestamp::never(), list, out);
+      expire(Timestamp::never(), broadcasts.front(), out);
       broadcasts.erase(broadcasts.begin());
     }
     broadcasts.emplace_back();
@@ -385,24 +382,26 @@ Timestamp HlsOrigin::expire(Timestamp now, WaiterList& list, Outputs& out) {
   return earliest;
 }
 
-Timestamp HlsOrigin::expire_all(Timestamp now, Outputs& out) {
-  Timestamp earliest = Timestamp::never();
-  for (auto& [name, channel] : channels_) {
-    for (auto& broadcast : channel.broadcasts) {
-      earliest = std::min(earliest, expire(now, broadcast.multivariant_waiters, out));
-      for (auto& [rendition, stand] : broadcast.stands) {
-        for (auto* waiters : {&stand.part_waiters, &stand.segment_waiters, &stand.media_waiters}) {
-          for (auto entry = waiters->begin(); entry != waiters->end();) {
-            std::size_t before = entry->second.size();
-            earliest = std::min(earliest, expire(now, entry->second, out));
-            if (waiters != &stand.media_waiters)
-              stand.reloads_waiting -= std::min(stand.reloads_waiting, before - entry->second.size());
-            entry = entry->second.empty() ? waiters->erase(entry) : std::next(entry);
-          }
-        }
+Timestamp HlsOrigin::expire(Timestamp now, Broadcast& broadcast, Outputs& out) {
+  Timestamp earliest = expire(now, broadcast.multivariant_waiters, out);
+  for (auto& [rendition, stand] : broadcast.stands) {
+    for (auto* waiters : {&stand.part_waiters, &stand.segment_waiters, &stand.media_waiters}) {
+      for (auto entry = waiters->begin(); entry != waiters->end();) {
+        std::size_t before = entry->second.size();
+        earliest = std::min(earliest, expire(now, entry->second, out));
+        if (waiters != &stand.media_waiters)
+          stand.reloads_waiting -= std::min(stand.reloads_waiting, before - entry->second.size());
+        entry = entry->second.empty() ? waiters->erase(entry) : std::next(entry);
       }
     }
   }
+  return earliest;
+}
+
+Timestamp HlsOrigin::expire_all(Timestamp now, Outputs& out) {
+  Timestamp earliest = Timestamp::never();
+  for (auto& [name, channel] : channels_)
+    for (auto& broadcast : channel.broadcasts) earliest = std::min(earliest, expire(now, broadcast, out));
   return earliest;
 }
 

@@ -143,6 +143,7 @@ class HlsOrigin {
   // Answers 503 to the waiters of `list` whose time is over (to all when `now` is never) and tells the
   // earliest deadline that is left.
   Timestamp expire(Timestamp now, WaiterList& list, Outputs& out);
+  Timestamp expire(Timestamp now, Broadcast& broadcast, Outputs& out);
   Timestamp expire_all(Timestamp now, Outputs& out);
 
   Config config_;
