@@ -131,6 +131,7 @@ Connection::Outcome Connection::handle_publish(const Command& command, std::uint
   if (!joined.empty() && !query.empty()) joined += '&';
   joined += query;
   enter(State::kDecision);
+  flush(out);  // What was answered before it goes out before it.
   out.push(PublishRequested{app_, tc_url_, std::move(stream_name), std::move(joined)});
   return {};
 }

@@ -114,6 +114,7 @@ void RtmpSession::stop(StopReason reason, RtmpOutputs& out) {
 // Hands on what the connection put out; `reason` is that of a Closed among it.
 void RtmpSession::deliver(CloseReason reason, RtmpOutputs& out) {
   for (rtmp::Output& event : events_.take()) {
+    if (is_closed_) return;  // By an answer to an event before this one.
     std::visit(Overloaded{
                    [&](rtmp::SendBytes& send) { out.push(std::move(send)); },
                    [&](rtmp::PublishRequested& asked) { ask(asked, out); },

@@ -402,5 +402,25 @@ TEST(RtmpSession, refuses_a_second_publication_on_the_same_connection) {
   EXPECT_EQ(pair.all<Closed>()[0].reason, CloseReason::kRejected);
 }
 
+TEST(RtmpSession, says_nothing_after_closed_whatever_came_in_the_same_bytes) {
+  Pair pair;
+  pair.accepted();
+  pair.client.unpublish(pair.client_out);
+  pair.pump();
+  pair.client.send_command("createStream", 9, {rtmp::AmfValue::null()}, 0, pair.client_out);
+  pair.client.send_command("publish", 10, {rtmp::AmfValue::null(), rtmp::AmfValue::string("other")}, 1,
+                           pair.client_out);
+  Buffer bytes;
+  for (auto& output : pair.client_out.take())
+    if (auto* send = std::get_if<rtmp::SendBytes>(&output))
+      bytes.insert(bytes.end(), send->bytes.begin(), send->bytes.end());
+  pair.session.handle_bytes(pair.time.now(), bytes, pair.session_out);
+  auto outputs = pair.session_out.take();
+  ASSERT_EQ(outputs.size(), 3u);
+  EXPECT_TRUE(std::holds_alternative<rtmp::SendBytes>(outputs[0]));  // The answer to createStream.
+  EXPECT_TRUE(std::holds_alternative<rtmp::SendBytes>(outputs[1]));  // Why it is over.
+  EXPECT_TRUE(std::holds_alternative<Closed>(outputs[2]));
+}
+
 }  // namespace
 }  // namespace stoa::session
