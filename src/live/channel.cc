@@ -133,8 +133,7 @@ void Channel::handle_source_started(Timestamp now, WallTime wall, SourceId id, c
       std::ranges::find_if(sources_, [&](const auto& s) { return s->priority() == offer.priority; });
   if (holder != sources_.end()) {
     SourceId old = (*holder)->id();
-    // Its successor gets a little time before viewers see a gap.
-    if (holder->get() == on_air_) gap_from_ = now + config_.source.silence;
+    if (holder->get() == on_air_) take_off_air(out);
     remove_source(old);
     out.push(SourceDropped{old, SourceDropReason::kTakenOver});
   }
@@ -169,7 +168,7 @@ void Channel::handle_frame(Timestamp now, WallTime wall, Source& source, const m
     source.keep(std::move(*frame));
     return;
   }
-  if (is_filling_) resume(now, out);
+  if (is_filling_) resume(out);
   if (frame->place.epoch != epoch_) {
     if (last_discontinuity_at_ && now - *last_discontinuity_at_ < kDiscontinuityDistance) {
       ++stats_.frames_rate_limited;
@@ -184,21 +183,34 @@ void Channel::handle_frame(Timestamp now, WallTime wall, Source& source, const m
 
 void Channel::handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out) {
   if (!find_source(id) || has_ended()) return;
-  bool was_on_air = on_air_ && on_air_->id() == id;
+  if (on_air_ && on_air_->id() == id) take_off_air(out);
   remove_source(id);
-  if (was_on_air) gap_from_ = now;
   if (sources_.empty() && !away_since_) away_since_ = now;
   settle(now, wall, out);
 }
 
+// What it sent can be watched at once; GAP parts follow on time if no other source does (rule G13).
+void Channel::take_off_air(ChannelOutputs& out) {
+  finish_parts(out);
+  on_air_ = nullptr;
+}
+
+void Channel::interrupt(Timestamp now, const char* why, ChannelOutputs& out) {
+  if (!away_since_) away_since_ = now;
+  if (state_ != ChannelState::kLive) return;
+  state_ = ChannelState::kInterrupted;
+  ++stats_.interruptions;
+  has_news_ = true;
+  emit(ChannelEventKind::kInterrupted, why, out);
+}
+
 void Channel::remove_source(SourceId id) {
-  if (on_air_ && on_air_->id() == id) on_air_ = nullptr;
   std::erase_if(sources_, [&](const auto& source) { return source->id() == id; });
 }
 
 void Channel::end(Timestamp now, WallTime, ChannelOutputs& out) {
   if (has_ended()) return;
-  finish(out);
+  finish(now, out);
   update_deadline(now);
 }
 
@@ -210,19 +222,13 @@ void Channel::handle_deadline(Timestamp now, WallTime wall, ChannelOutputs& out)
 void Channel::settle(Timestamp now, WallTime wall, ChannelOutputs& out) {
   choose_source(now, wall, out);
   release_held(now, out);
-  if (!on_air_ && state_ == ChannelState::kLive && now >= gap_from_) {
-    state_ = ChannelState::kInterrupted;
-    if (!away_since_) away_since_ = now;
-    ++stats_.interruptions;
-    has_news_ = true;
-    emit(ChannelEventKind::kInterrupted, "the encoder is away", out);
-  }
+  if (sources_.empty() && state_ == ChannelState::kLive) interrupt(now, "the encoder is away", out);
   fill_absence(now, out);
   fill_silent(out);
   if (away_since_ && now - *away_since_ >= config_.grace)
-    finish(out);
+    finish(now, out);
   else
-    publish(out);
+    publish(now, out);
   update_deadline(now);
 }
 
@@ -268,7 +274,7 @@ void Channel::put_on_air(Timestamp now, WallTime, Source& source, ChannelOutputs
       ++stats_.source_switches;
       emit(ChannelEventKind::kSourceSwitched, source.description(), out);
     }
-    resume(now, out);
+    resume(out);
     cut_at_next_keyframe_ = false;
     bind_tracks(source, out);
   }
@@ -277,11 +283,10 @@ void Channel::put_on_air(Timestamp now, WallTime, Source& source, ChannelOutputs
     if (frame.place.epoch == epoch_) deliver(frame, out);
 }
 
-void Channel::resume(Timestamp now, ChannelOutputs& out) {
+void Channel::resume(ChannelOutputs& out) {
   bool was_away = state_ == ChannelState::kInterrupted;
   is_filling_ = false;
   away_since_.reset();
-  gap_from_ = now;
   state_ = ChannelState::kLive;
   cut_at_next_keyframe_ = true;
   for (auto& lane : lanes_) lane->waits_for_keyframe = lane->packager.kind() == media::Kind::kVideo;
@@ -312,8 +317,10 @@ void Channel::begin_broadcast(const Source& source, const std::deque<SourceFrame
   away_since_.reset();
   has_news_ = true;
   bind_tracks(source, out);
+  STOA_ASSERT(!lanes_.empty());
   for (auto& lane : lanes_) {
     lane->is_joining = false;
+    lane->last_part_at = source.last_frame_at();
     lane->packager.start(0, Duration(), false, 0);
   }
   emit(ChannelEventKind::kLive, source.description(), out);
@@ -366,7 +373,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
   return &lane;
 }
 
-void Channel::finish(ChannelOutputs& out) {
+void Channel::finish(Timestamp now, ChannelOutputs& out) {
   if (!lanes_.empty()) finish_parts(out);
   for (auto& lane : lanes_)
     if (lane->packager.has_started()) lane->packager.finish();
@@ -376,7 +383,7 @@ void Channel::finish(ChannelOutputs& out) {
   for (const auto& source : sources_)
     out.push(SourceDropped{source->id(), SourceDropReason::kBroadcastEnded});
   sources_.clear();
-  publish(out);
+  publish(now, out);
   emit(ChannelEventKind::kEnded, name_, out);
   out.push(BroadcastEnded{});
 }
@@ -393,10 +400,7 @@ void Channel::update_deadline(Timestamp now) {
     if (on_air_ && source->has_frames()) consider(on_air_->last_frame_at() + config_.standby_after);
     if (last_discontinuity_at_) consider(*last_discontinuity_at_ + kDiscontinuityDistance);
   }
-  if (!lanes_.empty()) {
-    consider(gap_due());
-    if (!on_air_) consider(gap_from_);
-  }
+  if (!lanes_.empty()) consider(gap_due());
   if (away_since_) consider(*away_since_ + config_.grace);
   for (const auto& lane : lanes_)
     if (!lane->held.empty()) consider(lane->held.front().arrived + kHoldMax);

@@ -148,6 +148,8 @@ class Channel {
     bool is_listed = false;   // In the multivariant playlist.
     bool was_misaligned = false;
     std::uint64_t joins_after = 0;
+    std::uint64_t parts_published = 0;
+    Timestamp last_part_at;               // Rule G13 wants the next within a PART-TARGET.
     Duration frame_duration;              // Last nominal one.
     Duration shift;                       // Its clock stood still while others' went on.
     std::optional<Timestamp> late_since;  // All its frames since came too late.
@@ -166,12 +168,14 @@ class Channel {
   void put_on_air(Timestamp now, WallTime wall, Source& source, ChannelOutputs& out);
   void begin_broadcast(const Source& source, const std::deque<SourceFrame>& frames, Duration first,
                        ChannelOutputs& out);
-  void resume(Timestamp now, ChannelOutputs& out);
+  void take_off_air(ChannelOutputs& out);
+  void interrupt(Timestamp now, const char* why, ChannelOutputs& out);
+  void resume(ChannelOutputs& out);
   void bind_tracks(const Source& source, ChannelOutputs& out);
   Lane* bind_track(const Source& source, media::TrackId track,
                    const std::shared_ptr<const media::Format>& format, ChannelOutputs& out);
   void remove_source(SourceId id);
-  void finish(ChannelOutputs& out);
+  void finish(Timestamp now, ChannelOutputs& out);
   void update_deadline(Timestamp now);
   void emit(ChannelEventKind kind, std::string text, ChannelOutputs& out);
   void warn(const char* warning);
@@ -203,7 +207,7 @@ class Channel {
   Timestamp gap_due() const;
 
   // Snapshots (channel_publish.cc).
-  void publish(ChannelOutputs& out);
+  void publish(Timestamp now, ChannelOutputs& out);
   bool update_multivariant();
 
   std::string name_;
@@ -217,7 +221,6 @@ class Channel {
   Duration offset_;                      // Source timeline + offset_ = channel timeline.
   std::uint32_t epoch_ = 0;              // Of the source on air.
   std::optional<Timestamp> away_since_;  // No source, or the one on air stalls; the grace time runs.
-  Timestamp gap_from_;                   // No GAP before this while a new source gets ready.
   bool is_filling_ = false;              // GAP parts are being made.
   std::optional<Timestamp> last_discontinuity_at_;
 

@@ -123,6 +123,7 @@ bool Channel::join(Lane& lane, const ChannelFrame& frame) {
     return false;
   }
   lane.is_joining = false;
+  lane.last_part_at = on_air_->last_frame_at();
   lane.packager.start(newest.msn, newest.time, newest.has_discontinuity, newest.discontinuities_before);
   return true;
 }
@@ -378,11 +379,15 @@ void Channel::fill_silent(ChannelOutputs& out) {
   }
 }
 
-// When the next GAP part is due, if nothing comes from the source on air.
+// When the next GAP part is due, if nothing comes from the source on air: when a part of its length would be
+// there by the clock, and never later than rule G13 allows, even if the timeline is ahead of the clock.
 Timestamp Channel::gap_due() const {
-  Timestamp due = Timestamp::from_ns(arrival_.clock_at(end() + playlist_limits_.part_target).ns());
-  if (is_filling_) return due;
-  return std::max(due, on_air_ ? on_air_->last_frame_at() + config_.stall : gap_from_);
+  const Duration part = playlist_limits_.part_target;
+  Timestamp due = Timestamp::from_ns(arrival_.clock_at(end() + part).ns());
+  for (const auto& lane : lanes_)
+    if (lane->packager.has_started()) due = std::min(due, lane->last_part_at + part);
+  if (is_filling_ || !on_air_) return due;
+  return std::max(due, on_air_->last_frame_at() + config_.stall);
 }
 
 void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
@@ -396,22 +401,18 @@ void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
         if (lane->packager.has_started()) fill(*lane, from, kExact);
       grid_.push(std::max(from, grid_.newest().time + kLeastGap), false);
       is_filling_ = true;
-      if (!away_since_) away_since_ = now;
-      if (state_ == ChannelState::kLive) {
-        state_ = ChannelState::kInterrupted;
-        ++stats_.interruptions;
-        has_news_ = true;
-        emit(ChannelEventKind::kInterrupted, "the encoder is silent", out);
-      }
+      interrupt(now, "the encoder is silent", out);
       emit(ChannelEventKind::kGap, name_, out);
     } else if (end() - grid_.newest().time >= config_.segment_target) {
       grid_.push(end(), false);
     }
-    Duration to = end() + part;
+    // Ahead of the clock, shorter parts as often: the clock comes up.
+    Duration to = std::clamp(arrival_.media_at(clock_of(now)), end() + part / 2, end() + part);
     for (auto& lane : lanes_) {
       if (!lane->packager.has_started()) continue;
       catch_up(*lane);
       fill(*lane, to, kExact);
+      lane->last_part_at = now;
     }
     // A process that slept longer than the grace time has nobody to fill for.
     is_far = now - *away_since_ >= config_.grace;

@@ -57,7 +57,7 @@ bool Channel::update_multivariant() {
   return has_joined;
 }
 
-void Channel::publish(ChannelOutputs& out) {
+void Channel::publish(Timestamp now, ChannelOutputs& out) {
   bool has_rendition_news =
       std::ranges::any_of(lanes_, [](const auto& lane) { return lane->packager.has_news(); });
   if (!has_rendition_news && !has_news_) return;
@@ -69,6 +69,8 @@ void Channel::publish(ChannelOutputs& out) {
     for (const auto& other : lanes_)
       if (other != lane && other->is_listed) reports.push_back(other->packager.report());
     lane->snapshot = lane->packager.take_snapshot(reports);
+    if (std::exchange(lane->parts_published, lane->packager.parts_made()) != lane->packager.parts_made())
+      lane->last_part_at = now;
   }
   auto snapshot = std::make_shared<ChannelSnapshot>();
   snapshot->channel = name_;

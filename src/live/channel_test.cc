@@ -107,6 +107,40 @@ TEST(Channel, fills_an_absence_with_gaps_on_time_and_continues_the_playlist) {
   EXPECT_EQ(stage.playlist("v0").segments.back().map, "v0/i0.mp4");
 }
 
+TEST(Channel, adds_parts_on_time_while_an_encoder_is_killed_and_comes_back) {
+  for (Duration away : {ms(0), ms(60), ms(300), ms(500), ms(900), ms(1'400), ms(5'000)}) {
+    for (Duration phase : {ms(0), ms(40), ms(90), ms(150), ms(210), ms(290), ms(320)}) {
+      Stage stage;
+      Encoder* encoder = &stage.connect_av();
+      for (int kill = 0; kill < 5; ++kill) {
+        stage.run(seconds(5) + phase);
+        // Every other successor that is there at once takes over from one that is half open.
+        if (away > Duration() || kill % 2) stage.disconnect(*encoder);
+        stage.run(away);
+        encoder = &stage.connect_av();
+      }
+      stage.run(seconds(5));
+      EXPECT_THAT(stage.checker.errors, IsEmpty());
+      EXPECT_LE(stage.latest_part.as_seconds(), 0.07)  // Two frames.
+          << "away " << away.as_seconds() << " s, phase " << phase.as_seconds() << " s";
+    }
+  }
+}
+
+TEST(Channel, does_not_begin_with_tracks_that_are_over) {
+  Stage stage;
+  Encoder& encoder = stage.connect();
+  encoder.add_video();
+  Encoder::Track& video = encoder.tracks[0];
+  video.next = 1;  // Not a keyframe.
+  stage.send(encoder, video);
+  stage.channel.handle_event(stage.now, stage.wall(), encoder.id, media::TrackEnded{video.id}, stage.out);
+  encoder.is_sending = false;
+  stage.run(seconds(10));
+  EXPECT_EQ(stage.channel.state(), ChannelState::kOffline);
+  EXPECT_EQ(stage.channel.snapshot(), nullptr);
+}
+
 TEST(Channel, ends_the_broadcast_after_the_grace_time) {
   Stage stage;
   Encoder& encoder = stage.connect_av();

@@ -107,6 +107,7 @@ bool Source::is_ready(Timestamp now) const {
     else
       (track->format->kind() == media::Kind::kAudio ? has_audio : has_video) = true;
   }
+  if (!has_audio && !has_video) return false;  // What is kept is of tracks that are over.
   return waited >= (has_all && has_audio && has_video ? config_.start_wait_min : config_.start_wait);
 }
 

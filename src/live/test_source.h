@@ -207,6 +207,7 @@ class Stage {
         ++snapshots;
         checker.handle(*snapshot);
         snapshot_times.push_back(now);
+        for (const auto& rendition : snapshot->renditions) watch_pace(*rendition);
       } else if (auto* dropped = std::get_if<SourceDropped>(&output)) {
         drops.push_back(*dropped);
         for (auto& encoder : encoders)
@@ -219,6 +220,9 @@ class Stage {
     }
     out.clear();
   }
+
+  // Rule G13: so much longer than their PART-TARGETs did new parts of a rendition take to appear, at worst.
+  Duration latest_part;
 
   int count(ChannelEventKind kind) const {
     return static_cast<int>(std::ranges::count(events, kind, &ChannelEvent::kind));
@@ -243,6 +247,19 @@ class Stage {
   bool deadlines_are_off = false;
 
  private:
+  struct Pace {
+    std::uint64_t parts = 0;
+    Timestamp at;
+  };
+  void watch_pace(const Rendition& rendition) {
+    Pace& pace = paces_[rendition.name];
+    if (rendition.next_part_number == pace.parts) return;
+    auto parts = static_cast<std::int64_t>(rendition.next_part_number - pace.parts);
+    if (pace.parts > 0) latest_part = std::max(latest_part, now - pace.at - rendition.part_target * parts);
+    pace = {rendition.next_part_number, now};
+  }
+
+  std::map<std::string, Pace> paces_;
   std::uint64_t last_id_ = 0;
   Timestamp last_deadline_;
   int stuck_ = 0;
