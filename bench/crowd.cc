@@ -55,10 +55,8 @@ void Crowd::connect_one(std::size_t index) {
   if (!fd) return lose(index, counters_.connect_errors);
   viewer.fd = std::move(*fd);
   viewer.state = State::kConnecting;
-  if (index < kScouts) {
-    int yes = 1;
-    setsockopt(viewer.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
-  }
+  int yes = 1;
+  setsockopt(viewer.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
   poller_.add(viewer.fd.get(), EPOLLOUT, index);
 }
 
@@ -105,9 +103,9 @@ void Crowd::read(std::size_t index) {
     if (auto surplus = viewer.reader.discardable(); surplus > 0) {
       got = recv(viewer.fd.get(), nullptr, static_cast<std::size_t>(surplus), MSG_TRUNC);
       if (got > 0) step = viewer.reader.discard(static_cast<std::uint64_t>(got));
+      times.arrived_ns = 0;
     } else {
-      got = index < kScouts ? receive_stamped(viewer.fd.get(), buffer_, times.arrived_ns)
-                            : recv(viewer.fd.get(), buffer_.data(), buffer_.size(), 0);
+      got = receive_stamped(viewer.fd.get(), buffer_, times.arrived_ns);
       if (got > 0) step = viewer.reader.feed({buffer_.data(), static_cast<std::size_t>(got)});
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -118,8 +116,8 @@ void Crowd::read(std::size_t index) {
     return lose(index, counters_.broken_responses);
   }
   times.sent_ns = viewer.sent_ns;
-  times.delivered_ns = now_ns();
-  if (times.arrived_ns == 0) times.arrived_ns = times.delivered_ns;
+  times.read_ns = now_ns();
+  if (times.arrived_ns == 0) times.arrived_ns = times.read_ns;
   ++counters_.responses;
   viewer.state = State::kReady;
   plot_.handle_response(index, viewer.reader, times);

@@ -25,7 +25,7 @@ std::string make_request(const Url& url, const std::string& path, bool wants_gzi
 }
 
 struct Results {
-  Samples playlist_ms, part_ms, part_from_listed_ms;
+  Samples playlist_ms, playlist_read_ms, part_ms, part_from_listed_ms;
   std::uint64_t playlists = 0, parts = 0, missed_parts = 0, bad_status = 0, bad_bodies = 0;
 };
 
@@ -154,7 +154,9 @@ class LivePlot : public Plot {
     if (known->position > newest_.position) newest_ = *known;
     ++results_.playlists;
     std::int64_t available = playlist_seen_.note(known->position, times.arrived_ns);
-    results_.playlist_ms.add(to_ms(times.delivered_ns - std::max(available, times.sent_ns)));
+    std::int64_t since = std::max(available, times.sent_ns);
+    results_.playlist_ms.add(to_ms(std::max<std::int64_t>(0, times.arrived_ns - since)));
+    results_.playlist_read_ms.add(to_ms(times.read_ns - since));
     if (!options_.fetches_parts) return reload(viewer, *known);
     Viewer& state = viewers_[viewer];
     if (state.next_part < first_ordinal_) {
@@ -176,10 +178,10 @@ class LivePlot : public Plot {
   void handle_part(std::size_t viewer, const Crowd::Times& times) {
     Viewer& state = viewers_[viewer];
     ++results_.parts;
-    results_.part_ms.add(to_ms(times.delivered_ns - times.sent_ns));
+    results_.part_ms.add(to_ms(times.read_ns - times.sent_ns));
     if (state.next_part >= first_ordinal_) {
       std::int64_t listed = parts_[state.next_part - first_ordinal_].listed_ns;
-      results_.part_from_listed_ms.add(to_ms(times.delivered_ns - listed));
+      results_.part_from_listed_ms.add(to_ms(times.read_ns - listed));
     }
     ++state.next_part;
     next_part(viewer);
@@ -232,7 +234,7 @@ class StaticPlot : public Plot {
   void handle_response(std::size_t viewer, const ResponseReader& response,
                        const Crowd::Times& times) override {
     if (response.status() != 200) ++results_.bad_status;
-    double ms = to_ms(times.delivered_ns - times.sent_ns);
+    double ms = to_ms(times.read_ns - times.sent_ns);
     if (viewers_[viewer] == State::kPlaylist && !parts_.empty()) {
       ++results_.playlists;
       results_.playlist_ms.add(ms);
@@ -288,6 +290,7 @@ Json report(const Results& results, const Use& start, const Use& end, std::size_
   json.number("megabytes_per_second",
               static_cast<double>(end.counters.bytes - start.counters.bytes) / seconds / 1e6);
   json.samples("playlist_ms", results.playlist_ms);
+  if (!results.playlist_read_ms.empty()) json.samples("playlist_read_ms", results.playlist_read_ms);
   if (!results.part_ms.empty()) json.samples("part_ms", results.part_ms);
   if (!results.part_from_listed_ms.empty()) json.samples("part_from_listed_ms", results.part_from_listed_ms);
   json.number("generator_cores", (end.own_cpu - start.own_cpu) / seconds);

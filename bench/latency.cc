@@ -97,7 +97,7 @@ class Probe : public Plot {
       if (times.sent_ns < *written) {
         part_ms.add(to_ms(times.arrived_ns - *written));
         part_after_input_ms.add(to_ms(times.arrived_ns - sent_.latest_before(times.arrived_ns)));
-        part_read_ms.add(to_ms(times.delivered_ns - *written));
+        part_read_ms.add(to_ms(times.read_ns - *written));
       }
       note(part).written_ns = *written;
       settle();

@@ -59,6 +59,7 @@ std::optional<Edge> find_edge(std::string_view playlist) {
       edge.part_target = to_number<double>(find_attribute(line, "PART-TARGET"));
     } else if (line.starts_with("#EXT-X-PART:")) {
       ++edge.next_part;
+      if (find_attribute(line, "GAP") == "YES") continue;
       if (edge.last_parts.size() == Edge::kMaxParts) edge.last_parts.erase(edge.last_parts.begin());
       edge.last_parts.emplace_back(find_attribute(line, "URI"));
     } else if (line.starts_with("#EXT-X-PRELOAD-HINT:") && find_attribute(line, "TYPE") == "PART") {

@@ -14,8 +14,9 @@ struct Edge {
   std::uint64_t next_part = 0;
   double part_target = 0;  // Seconds; 0 for a playlist without parts.
   bool has_ended = false;
-  std::vector<std::string> last_parts;  // URIs of the newest parts listed, oldest first, at most kMaxParts.
-  std::string hinted_part;              // EXT-X-PRELOAD-HINT, empty when there is none.
+  std::vector<std::string>
+      last_parts;           // URIs of the newest parts with media, oldest first, at most kMaxParts.
+  std::string hinted_part;  // EXT-X-PRELOAD-HINT, empty when there is none.
   static constexpr std::size_t kMaxParts = 8;
 };
 

@@ -34,6 +34,15 @@ TEST(Playlist, counts_the_segments_a_delta_update_skips) {
   EXPECT_TRUE(edge->has_ended);
 }
 
+TEST(Playlist, offers_no_part_that_is_a_gap) {
+  auto edge = find_edge(
+      "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART:DURATION=0.3,URI=\"p1.m4s\"\n"
+      "#EXT-X-PART:DURATION=0.3,URI=\"p2.m4s\",GAP=YES\n");
+  ASSERT_TRUE(edge);
+  EXPECT_EQ(edge->next_part, 2u);
+  EXPECT_THAT(edge->last_parts, ElementsAre("p1.m4s"));
+}
+
 TEST(Playlist, is_not_an_error_page) { EXPECT_FALSE(find_edge("{\"error\":{}}")); }
 
 TEST(Playlist, lists_variants_before_audio) {

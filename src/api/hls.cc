@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/assert.h"
 #include "proto/http/semantics.h"
 
 namespace stoa::api {
@@ -109,20 +110,46 @@ void HlsOrigin::answer_error(RequestKey key, int status, std::string_view code, 
   out.push(Answer{key, std::move(response)});
 }
 
-bool HlsOrigin::hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, RequestKey key,
-                     Outputs& out) {
-  if (waiters_ >= config_.waiters_max) {
+void HlsOrigin::hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, Outputs& out) {
+  if (waiters_.size() >= config_.waiters_max) {
     ++counted_[kTooMany];
-    answer_error(key, 503, "too_many_waiting", "Too many requests are waiting on this server.", 1, out);
-    return false;
+    return answer_error(waiter.request, 503, "too_many_waiting",
+                        "Too many requests are waiting on this server.", 1, out);
   }
-  waiter.request = key;
-  waiter.deadline = now + patience;
-  list.push_back(waiter);
-  ++waiters_;
+  auto [entry, is_new] = waiters_.try_emplace(waiter.request, waiter);
+  STOA_ASSERT(is_new);
+  Waiter& node = entry->second;
+  node.deadline = now + patience;
+  node.list = &list;
+  node.previous = list.last;
+  (list.last ? list.last->next : list.first) = &node;
+  list.last = &node;
+  if (node.reloads) {
+    Stand& stand = *node.reloads;
+    stand.reloads_waiting_peak = std::max(stand.reloads_waiting_peak, ++stand.reloads_waiting);
+  }
   ++counted_[kHeld];
-  next_deadline_ = std::min(next_deadline_, waiter.deadline);
-  return true;
+  next_deadline_ = std::min(next_deadline_, node.deadline);
+}
+
+void HlsOrigin::let_go(Waiter& waiter) {
+  (waiter.previous ? waiter.previous->next : waiter.list->first) = waiter.next;
+  (waiter.next ? waiter.next->previous : waiter.list->last) = waiter.previous;
+  if (waiter.reloads) --waiter.reloads->reloads_waiting;
+  waiters_.erase(waiter.request);
+}
+
+template <typename Answerer>
+void HlsOrigin::release(WaiterList& list, Answerer&& answer) {
+  while (list.first) {
+    answer(*list.first);
+    let_go(*list.first);
+  }
+}
+
+void HlsOrigin::handle_cancelled(RequestKey key) {
+  auto found = waiters_.find(key);
+  if (found != waiters_.end()) let_go(found->second);
 }
 
 void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot,
@@ -137,7 +164,7 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
     // A new broadcast: the one before stays for those who are still watching its end.
     if (broadcasts.size() == 2) {
       expire(Timestamp::never(), broadcasts.front(), out);
-      broadcasts.erase(broadcasts.begin());
+      broadcasts.pop_front();
     }
     broadcasts.emplace_back();
   }
@@ -148,10 +175,9 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
   if (has_new_multivariant) {
     broadcast.multivariant_gzip = SharedBytes();
     if (!broadcast.snapshot->multivariant.empty()) {
-      for (const Waiter& waiter : std::exchange(broadcast.multivariant_waiters, {})) {
-        --waiters_;
+      release(broadcast.multivariant_waiters, [&](const Waiter& waiter) {
         answer_multivariant(broadcast, waiter.request, waiter.is_gzip, out);
-      }
+      });
     }
   }
   std::uint8_t video_urgency = 4;  // 3 is the default, which is not told.
@@ -209,9 +235,8 @@ void HlsOrigin::handle_multivariant(Timestamp now, RequestKey key, Channel* chan
     return answer_error(key, 404, "channel_offline", "The channel is not live.", 1, out);
   if (broadcast->snapshot->multivariant.empty()) {
     // Starting: three parts are on their way, so waiting is quicker than asking again.
-    hold(now, broadcast->multivariant_waiters, {.is_delta = false, .is_gzip = gzip}, Duration::seconds(10),
-         key, out);
-    return;
+    return hold(now, broadcast->multivariant_waiters, {.request = key, .is_gzip = gzip},
+                Duration::seconds(10), out);
   }
   answer_multivariant(*broadcast, key, gzip, out);
 }
@@ -239,23 +264,25 @@ void HlsOrigin::handle_playlist(Timestamp now, RequestKey key, Stand& stand, con
                                                            : "_HLS_msn and _HLS_part take decimal integers.";
     return answer_error(key, 400, "bad_directive", what, 1, out);
   }
-  Waiter waiter{.is_delta = directives->skip != Directives::Skip::kNo && !rendition.has_ended,
-                .is_gzip = http::accepts_gzip(request)};
-  waiter.request = key;
+  Waiter waiter{.request = key,
+                .is_delta = directives->skip != Directives::Skip::kNo && !rendition.has_ended,
+                .is_gzip = http::accepts_gzip(request),
+                .is_blocking = directives->msn.has_value() && !rendition.has_ended,
+                .reloads = &stand};
   auto hold_reload = [&](WaiterList& list) {
-    if (hold(now, list, waiter, Duration::seconds(3) * rendition.target_duration_s, key, out))
-      stand.reloads_waiting_peak = std::max(stand.reloads_waiting_peak, ++stand.reloads_waiting);
+    hold(now, list, waiter, Duration::seconds(3) * rendition.target_duration_s, out);
   };
   if (rendition.playlist.empty()) return hold_reload(stand.part_waiters[0]);  // Before the third part.
-  if (!directives->msn || rendition.has_ended) return answer_playlist(stand, waiter, false, out);  // D5.
-  // D6: too far ahead is a mistake of the client, not something to wait for.
+  if (!waiter.is_blocking) return answer_playlist(stand, waiter, out);        // D5.
+  // D6: too far ahead is a mistake of the client, not something to wait for. D3: a part behind the last of
+  // a complete segment is the first of the next, whatever its number.
   std::uint64_t msn = *directives->msn;
   bool is_too_far = msn > complete_end(rendition) + 1;
-  if (directives->part && !is_too_far && msn == rendition.last_msn && !rendition.last_is_complete) {
+  if (directives->part && msn >= complete_end(rendition)) {
     double target = rendition.part_target.as_seconds();
     std::uint64_t advance = target < 1 ? static_cast<std::uint64_t>(3 / target) : 3;
-    is_too_far = *directives->part >
-                 static_cast<std::uint64_t>(std::max<std::int64_t>(rendition.last_part, 0)) + advance;
+    std::int64_t newest = msn == rendition.last_msn ? std::max<std::int64_t>(rendition.last_part, 0) : 0;
+    is_too_far |= *directives->part > static_cast<std::uint64_t>(newest) + advance;
   }
   if (is_too_far || (directives->part && *directives->part >= (1u << kPartBits)))
     return answer_error(key, 400, "too_far_ahead", "That is too far ahead of the live edge.", 1, out);
@@ -266,7 +293,7 @@ void HlsOrigin::handle_playlist(Timestamp now, RequestKey key, Stand& stand, con
   } else if (msn >= complete_end(rendition)) {
     list = &stand.segment_waiters[msn];
   }
-  if (!list) return answer_playlist(stand, waiter, true, out);
+  if (!list) return answer_playlist(stand, waiter, out);
   hold_reload(*list);
 }
 
@@ -275,11 +302,8 @@ void HlsOrigin::wake(Stand& stand, Outputs& out) {
   if (rendition.playlist.empty()) return;
   auto wake_before = [&](std::map<std::uint64_t, WaiterList>& waiters, std::uint64_t end) {
     while (!waiters.empty() && (rendition.has_ended || waiters.begin()->first < end)) {
-      WaiterList list = std::move(waiters.begin()->second);
+      release(waiters.begin()->second, [&](const Waiter& waiter) { answer_playlist(stand, waiter, out); });
       waiters.erase(waiters.begin());
-      waiters_ -= list.size();
-      stand.reloads_waiting -= std::min(stand.reloads_waiting, list.size());
-      for (const Waiter& waiter : list) answer_playlist(stand, waiter, true, out);
     }
   };
   wake_before(stand.part_waiters, edge_position(rendition));
@@ -288,21 +312,19 @@ void HlsOrigin::wake(Stand& stand, Outputs& out) {
     auto first = stand.media_waiters.begin();
     const live::Part* part = rendition.find_part(first->first);
     if (!part && !rendition.has_ended && first->first >= rendition.next_part_number) break;
-    WaiterList list = std::move(first->second);
-    stand.media_waiters.erase(first);
-    waiters_ -= list.size();
-    for (const Waiter& waiter : list) {
+    release(first->second, [&](const Waiter& waiter) {
       if (part && !part->is_gap) {
         answer_part(stand, waiter.request, *part, out);
       } else {
         answer_error(waiter.request, 404, "hint_withdrawn", "The part that was hinted at did not come.",
                      rendition.target_duration_s, out);
       }
-    }
+    });
+    stand.media_waiters.erase(first);
   }
 }
 
-void HlsOrigin::answer_playlist(Stand& stand, const Waiter& waiter, bool is_blocking, Outputs& out) {
+void HlsOrigin::answer_playlist(Stand& stand, const Waiter& waiter, Outputs& out) {
   const live::Rendition& rendition = *stand.rendition;
   bool is_delta = waiter.is_delta && !rendition.has_ended && !rendition.playlist_delta.empty();
   ++counted_[is_delta ? kPlaylistDelta : kPlaylist];
@@ -310,7 +332,7 @@ void HlsOrigin::answer_playlist(Stand& stand, const Waiter& waiter, bool is_bloc
   SharedBytes& packed = is_delta ? stand.playlist_delta_gzip : stand.playlist_gzip;
   http::Response response;
   response.headers.add("content-type", kPlaylistType);
-  response.headers.add("cache-control", cache_control(rendition, is_blocking));
+  response.headers.add("cache-control", cache_control(rendition, waiter.is_blocking));
   response.headers.add("vary", "accept-encoding");
   response.urgency = kPlaylistUrgency;
   set_body(response, plain, waiter.is_gzip ? &packed : nullptr);
@@ -334,11 +356,9 @@ void HlsOrigin::handle_media(Timestamp now, RequestKey key, Stand& stand, std::s
   if (auto number = parse_file(file, 'p', ".m4s")) {
     if (const live::Part* part = rendition.find_part(*number); part && !part->is_gap)
       return answer_part(stand, key, *part, out);
-    if (*number == rendition.next_part_number && !rendition.has_ended) {  // L10: the hinted part.
-      hold(now, stand.media_waiters[*number], {}, Duration::seconds(3) * rendition.target_duration_s, key,
-           out);
-      return;
-    }
+    if (*number == rendition.next_part_number && !rendition.has_ended)  // L10: the hinted part.
+      return hold(now, stand.media_waiters[*number], {.request = key},
+                  Duration::seconds(3) * rendition.target_duration_s, out);
     // A part of the future must be fetchable as soon as it is there, whatever a cache remembers.
     std::uint32_t max_age = *number > rendition.next_part_number ? 1 : rendition.target_duration_s;
     return answer_error(key, 404, "part_not_found", "There is no such part.", max_age, out);
@@ -370,15 +390,15 @@ void HlsOrigin::handle_media(Timestamp now, RequestKey key, Stand& stand, std::s
 
 Timestamp HlsOrigin::expire(Timestamp now, WaiterList& list, Outputs& out) {
   Timestamp earliest = Timestamp::never();
-  std::erase_if(list, [&](const Waiter& waiter) {
-    if (waiter.deadline > now) {
-      earliest = std::min(earliest, waiter.deadline);
-      return false;
+  for (Waiter *waiter = list.first, *next; waiter; waiter = next) {
+    next = waiter->next;
+    if (waiter->deadline > now) {
+      earliest = std::min(earliest, waiter->deadline);
+      continue;
     }
-    --waiters_;
-    answer_error(waiter.request, 503, "not_in_time", "What was asked for did not come in time.", 1, out);
-    return true;
-  });
+    answer_error(waiter->request, 503, "not_in_time", "What was asked for did not come in time.", 1, out);
+    let_go(*waiter);
+  }
   return earliest;
 }
 
@@ -387,11 +407,8 @@ Timestamp HlsOrigin::expire(Timestamp now, Broadcast& broadcast, Outputs& out) {
   for (auto& [rendition, stand] : broadcast.stands) {
     for (auto* waiters : {&stand.part_waiters, &stand.segment_waiters, &stand.media_waiters}) {
       for (auto entry = waiters->begin(); entry != waiters->end();) {
-        std::size_t before = entry->second.size();
         earliest = std::min(earliest, expire(now, entry->second, out));
-        if (waiters != &stand.media_waiters)
-          stand.reloads_waiting -= std::min(stand.reloads_waiting, before - entry->second.size());
-        entry = entry->second.empty() ? waiters->erase(entry) : std::next(entry);
+        entry = entry->second.first ? std::next(entry) : waiters->erase(entry);
       }
     }
   }
@@ -409,7 +426,11 @@ void HlsOrigin::handle_deadline(Timestamp now, Outputs& out) {
   if (now < next_deadline_) return;
   next_deadline_ = expire_all(now, out);
   for (auto channel = channels_.begin(); channel != channels_.end();) {
-    std::erase_if(channel->second.broadcasts, [&](Broadcast& b) { return b.forget_at <= now; });
+    std::erase_if(channel->second.broadcasts, [&](Broadcast& b) {
+      if (b.forget_at > now) return false;
+      expire(Timestamp::never(), b, out);
+      return true;
+    });
     for (auto& b : channel->second.broadcasts) next_deadline_ = std::min(next_deadline_, b.forget_at);
     channel = channel->second.broadcasts.empty() ? channels_.erase(channel) : std::next(channel);
   }
@@ -460,7 +481,7 @@ void HlsOrigin::append_metrics(MetricSamples& samples) const {
                      "Requests held until what they ask for exists.",
                      MetricKind::kGauge,
                      {},
-                     static_cast<double>(waiters_)});
+                     static_cast<double>(waiters_.size())});
 }
 
 }  // namespace stoa::api

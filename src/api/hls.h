@@ -1,9 +1,10 @@
 // The LL-HLS origin of one shard: answers every GET under /live/ from channel snapshots, and holds the
 // requests that ask for what does not exist yet (draft-pantos-hls-rfc8216bis-22 §6.2.5, Appendix B).
 //
-// A held request is one node in a list, woken when the owner's next snapshot reaches what it asks for. The
-// answer is the snapshot's own bytes: no playlist is rendered here and nothing in a body depends on who
-// asks. Gzip forms are made once per snapshot and shard, when the first viewer wants them.
+// A held request is one node in a list, woken when the owner's next snapshot reaches what it asks for, and
+// let go of when its client goes away. The answer is the snapshot's own bytes: no playlist is rendered here
+// and nothing in a body depends on who asks. Gzip forms are made once per snapshot and shard, when the first
+// viewer wants them.
 //
 //   /live/{channel}/index.m3u8                      multivariant playlist
 //   /live/{channel}/{broadcast}/{rendition}.m3u8    media playlist, with _HLS_msn, _HLS_part, _HLS_skip
@@ -12,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -65,6 +67,8 @@ class HlsOrigin {
   void handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out);
   // Answers now or later. Requires: request.path begins with "/live/".
   void handle_request(Timestamp now, RequestKey key, const http::Request& request, Outputs& out);
+  // Its client went away; nothing if it does not wait here.
+  void handle_cancelled(RequestKey key);
   void handle_deadline(Timestamp now, Outputs& out);
   Timestamp next_deadline() const { return next_deadline_; }
   // Answers 503 to everything that waits; used when the server drains.
@@ -81,17 +85,30 @@ class HlsOrigin {
   };
   std::vector<Audience> audiences(Timestamp now);
 
-  std::size_t waiters() const { return waiters_; }
+  std::size_t waiters() const { return waiters_.size(); }
   void append_metrics(MetricSamples& samples) const;
 
  private:
+  struct Stand;
+  struct WaiterList;
+  // Node of one list, owned by waiters_.
   struct Waiter {
-    RequestKey request;
+    RequestKey request = 0;
     Timestamp deadline;
-    bool is_delta;
-    bool is_gzip;
+    bool is_delta = false;
+    bool is_gzip = false;
+    bool is_blocking = false;  // Asked for by name: directives, or a hinted part.
+    Stand* reloads = nullptr;  // Counted in its reloads_waiting.
+    WaiterList* list = nullptr;
+    Waiter *previous = nullptr, *next = nullptr;
   };
-  using WaiterList = std::vector<Waiter>;
+  // In order of arrival. Stays where it is while it has waiters.
+  struct WaiterList {
+    WaiterList() = default;
+    WaiterList(const WaiterList&) = delete;
+    WaiterList& operator=(const WaiterList&) = delete;
+    Waiter *first = nullptr, *last = nullptr;
+  };
   // One rendition as this shard serves it.
   struct Stand {
     std::shared_ptr<const live::Rendition> rendition;
@@ -111,7 +128,7 @@ class HlsOrigin {
     Timestamp forget_at = Timestamp::never();
   };
   struct Channel {
-    std::vector<Broadcast> broadcasts;  // Newest last; at most two.
+    std::list<Broadcast> broadcasts;  // Newest last; at most two.
     std::unordered_map<std::uint32_t, Timestamp> viewers;
   };
   enum Counted : std::uint8_t {
@@ -132,9 +149,13 @@ class HlsOrigin {
                        Outputs& out);
   void handle_media(Timestamp now, RequestKey key, Stand& stand, std::string_view broadcast,
                     std::string_view file, Outputs& out);
-  bool hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, RequestKey key, Outputs& out);
+  void hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, Outputs& out);
+  void let_go(Waiter& waiter);
+  // Empties the list, oldest first, after `answer` of each.
+  template <typename Answerer>
+  void release(WaiterList& list, Answerer&& answer);
   void wake(Stand& stand, Outputs& out);
-  void answer_playlist(Stand& stand, const Waiter& waiter, bool is_blocking, Outputs& out);
+  void answer_playlist(Stand& stand, const Waiter& waiter, Outputs& out);
   void answer_multivariant(Broadcast& broadcast, RequestKey key, bool gzip, Outputs& out);
   void answer_part(Stand& stand, RequestKey key, const live::Part& part, Outputs& out);
   void answer_error(RequestKey key, int status, std::string_view code, std::string_view message,
@@ -148,7 +169,7 @@ class HlsOrigin {
 
   Config config_;
   std::map<std::string, Channel, std::less<>> channels_;
-  std::size_t waiters_ = 0;
+  std::unordered_map<RequestKey, Waiter> waiters_;
   Timestamp next_deadline_ = Timestamp::never();
   std::array<std::uint64_t, kCountedEnd> counted_{};
 };

@@ -195,8 +195,41 @@ TEST_F(HlsOriginTest, too_far_ahead_and_malformed_are_400) {
   EXPECT_EQ(status(playlist("?_HLS_msn=3&_HLS_part=0")), 400);
   EXPECT_EQ(status(playlist("?_HLS_msn=1&_HLS_part=9")), 400);  // More than 3 / 0.334 = 8 ahead.
   EXPECT_EQ(status(playlist("?_HLS_msn=1&_HLS_part=8")), 0);
+  EXPECT_EQ(status(playlist("?_HLS_msn=2&_HLS_part=9")), 400);
+  EXPECT_EQ(status(playlist("?_HLS_msn=2&_HLS_part=8")), 0);
   EXPECT_EQ(status(playlist("?_HLS_part=1")), 400);
   EXPECT_EQ(status(playlist("?_HLS_msn=x")), 400);
+}
+
+TEST_F(HlsOriginTest, any_part_behind_a_complete_segment_is_the_first_of_the_next) {
+  Stage stage;
+  show(stage.part().part().part().finish_segment());
+  RequestKey far = playlist("?_HLS_msn=0&_HLS_part=60000");
+  EXPECT_EQ(status(far), 0);
+  EXPECT_EQ(status(playlist("?_HLS_msn=1&_HLS_part=9")), 400);
+  show(stage.part());
+  EXPECT_EQ(body(far), "full 4");
+}
+
+TEST_F(HlsOriginTest, forgets_who_went_away_and_nobody_else) {
+  Stage stage;
+  show(stage.part().part().part());
+  std::vector<RequestKey> keys;
+  for (int i = 0; i < 4; ++i) keys.push_back(playlist("?_HLS_msn=0&_HLS_part=3"));
+  RequestKey hinted = get("/live/news/b1/v0/p3.m4s"), segment = playlist("?_HLS_msn=0");
+  EXPECT_EQ(origin_.waiters(), 6u);
+  for (RequestKey gone : {keys[0], keys[2], hinted, segment, segment, RequestKey{999}})
+    origin_.handle_cancelled(gone);
+  EXPECT_EQ(origin_.waiters(), 2u);
+  show(stage.part().finish_segment());
+  EXPECT_EQ(status(keys[0]), 0);
+  EXPECT_EQ(body(keys[1]), "full 4");
+  EXPECT_EQ(status(keys[2]), 0);
+  EXPECT_EQ(body(keys[3]), "full 4");
+  EXPECT_EQ(status(hinted), 0);
+  EXPECT_EQ(status(segment), 0);
+  origin_.handle_cancelled(keys[1]);
+  EXPECT_EQ(origin_.waiters(), 0u);
 }
 
 TEST_F(HlsOriginTest, delta_is_given_when_there_is_one_and_not_after_the_end) {
@@ -289,6 +322,15 @@ TEST_F(HlsOriginTest, cache_control_follows_the_target_duration) {
   EXPECT_EQ(answer(get("/live/news/b1/v0/p0.m4s"))->headers.get("cache-control"), "max-age=24");
 }
 
+TEST_F(HlsOriginTest, what_was_asked_for_without_a_name_is_cached_shortly_though_it_waited) {
+  Stage stage;
+  show(stage.part().part());
+  RequestKey polled = playlist(""), named = playlist("?_HLS_msn=0&_HLS_part=2");
+  show(stage.part());
+  EXPECT_EQ(answer(polled)->headers.get("cache-control"), "max-age=2");
+  EXPECT_EQ(answer(named)->headers.get("cache-control"), "max-age=24");
+}
+
 TEST_F(HlsOriginTest, earlier_broadcast_stays_until_another_comes) {
   Stage first, second("b2"), third("b3");
   show(first.part().part().part());
@@ -320,9 +362,12 @@ TEST_F(HlsOriginTest, waiters_are_bounded) {
   show(stage.part().part().part());
   RequestKey a = playlist("?_HLS_msn=0&_HLS_part=3"), b = playlist("?_HLS_msn=0&_HLS_part=3");
   EXPECT_EQ(status(playlist("?_HLS_msn=0&_HLS_part=3")), 503);
+  origin_.handle_cancelled(a);
+  RequestKey c = playlist("?_HLS_msn=0&_HLS_part=3");
   show(stage.part());
-  EXPECT_EQ(body(a), "full 4");
+  EXPECT_EQ(status(a), 0);
   EXPECT_EQ(body(b), "full 4");
+  EXPECT_EQ(body(c), "full 4");
 }
 
 TEST_F(HlsOriginTest, drain_answers_everything_that_waits) {

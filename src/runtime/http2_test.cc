@@ -180,6 +180,21 @@ TEST(Http2, serves_many_streams_of_many_connections) {
   EXPECT_THAT(report, HasSubstr("4000 succeeded, 0 failed, 0 errored"));
 }
 
+TEST(Http2, does_not_wait_for_a_handshake_when_it_drains) {
+  Secure s;
+  RawClient silent(s.server.secure_port), waiter(s.server.port);
+  // The silent one was accepted before this one, which was answered.
+  waiter.send("GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  waiter.read_to_end();
+  waiter.close();
+  Timestamp began = Loop::now();
+  Signal drained;
+  s.server.thread.call(
+      [&] { s.server.server->drain(Loop::now() + Duration::seconds(9), [&] { drained.raise(); }); });
+  EXPECT_TRUE(drained.wait_for());
+  EXPECT_LT(Loop::now() - began, Duration::seconds(5));
+}
+
 TEST(Http2, finishes_a_waiter_when_it_drains) {
   TestServer server;
   auto answer = std::async(std::launch::async, [&] {

@@ -93,8 +93,6 @@ struct HttpServer::Impl : TcpHandler, HttpCore {
   void post(std::move_only_function<void(Impl&)> task);
   void tick();
   void drain(Timestamp deadline, std::move_only_function<void()> on_drained);
-  void finish_drain();
-  void drop_all();
 
   Loop& loop;
   HttpLimits owned_limits;
@@ -107,9 +105,7 @@ struct HttpServer::Impl : TcpHandler, HttpCore {
   SlotTable<Waiting, RequestTag> requests;
   DeadlineWheel<ConnectionId> wheel{Loop::now(), kTick};
   DeadlineTimer timer{loop, [this] { tick(); }};
-  DeadlineTimer drain_timer{loop, [this] { drop_all(); }};
   bool draining = false;
-  std::move_only_function<void()> drained;
   std::array<std::uint64_t, kHttpRefusals> refused{};
   std::array<std::uint64_t, 6> responses{};  // By hundreds of the status.
   std::uint64_t requests_http1 = 0, requests_http2 = 0, cancelled = 0, sockets = 0;
@@ -151,7 +147,6 @@ void HttpServer::Impl::on_closed(ConnectionId id, CloseReason) {
   slot->socket = nullptr;
   slot->deadline.at = Timestamp::never();
   session->handle_closed();
-  if (draining) finish_drain();
 }
 
 RequestId HttpServer::Impl::submit(ConnectionId connection, std::uint32_t stream, http::Request&& request) {
@@ -264,28 +259,9 @@ void HttpServer::Impl::tick() {
 
 void HttpServer::Impl::drain(Timestamp deadline, std::move_only_function<void()> on_drained) {
   draining = true;
-  drained = std::move(on_drained);
-  server.stop_listening();
-  drain_timer.set(deadline);
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i].session) slots[i].session->begin_drain();
-  post([](Impl& impl) { impl.finish_drain(); });
-}
-
-void HttpServer::Impl::finish_drain() {
-  if (!drained || server.connection_count() > 0) return;
-  drain_timer.set(Timestamp::never());
-  post([done = std::exchange(drained, nullptr)](Impl&) mutable { done(); });
-}
-
-void HttpServer::Impl::drop_all() {
-  for (const Slot& slot : slots)
-    if (slot.session) server.drop(slot.id);
-  // A connection without a session is still shaking hands; it has nothing to lose.
-  if (server.connection_count() == 0 || !drained) return finish_drain();
-  post([](Impl& impl) {
-    if (impl.drained) impl.post([done = std::exchange(impl.drained, nullptr)](Impl&) mutable { done(); });
-  });
+  server.drain(deadline, std::move(on_drained));
 }
 
 HttpServer::HttpServer(Loop& loop, const HttpLimits& limits, HttpHandler& handler)

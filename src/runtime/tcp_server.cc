@@ -147,6 +147,8 @@ struct TcpServer::Impl : WatchHandler {
   void set_deadline(ConnectionId id, TcpConnection& c, Timestamp at);
   void tick();
   void handle_deadline(ConnectionId id);
+  template <typename Predicate>
+  void drop_if(Predicate&& predicate);
 
   TcpConnection* find(ConnectionId id) {
     auto* slot = connections.find(id);
@@ -170,6 +172,8 @@ struct TcpServer::Impl : WatchHandler {
   std::shared_ptr<Impl*> self = std::make_shared<Impl*>(this);
   DeadlineWheel<ConnectionId> wheel{Loop::now(), kTick};
   DeadlineTimer timer{loop, [this] { tick(); }};
+  DeadlineTimer drain_timer{loop, [this] { drop_if([](const TcpConnection&) { return true; }); }};
+  std::move_only_function<void()> on_drained;
   Buffer scratch = Buffer(kReadBytes);
   int reserve_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   Counts counts;
@@ -422,6 +426,18 @@ void TcpServer::Impl::reap() {
     if (c->is_finished) connections.erase(id);
     if (owes_news) handler.on_closed(id, reason);
   }
+  if (!on_drained || connections.size() > 0) return;
+  drain_timer.set(Timestamp::never());
+  std::exchange(on_drained, nullptr)();
+}
+
+template <typename Predicate>
+void TcpServer::Impl::drop_if(Predicate&& predicate) {
+  std::vector<ConnectionId> dropped;
+  connections.for_each([&](ConnectionId id, auto& c) {
+    if (!c->is_finished && predicate(*c)) dropped.push_back(id);
+  });
+  for (ConnectionId id : dropped) finish(id, *find(id), CloseReason::kLocal);
 }
 
 void TcpServer::Impl::set_deadline(ConnectionId id, TcpConnection& c, Timestamp at) {
@@ -514,6 +530,14 @@ void TcpServer::stop_listening() {
     ::close(listener->fd);
   }
   impl_->listeners.clear();
+}
+
+void TcpServer::drain(Timestamp deadline, std::move_only_function<void()> on_drained) {
+  stop_listening();
+  impl_->drop_if([](const TcpConnection& c) { return c.is_handshaking; });
+  impl_->on_drained = std::move(on_drained);
+  impl_->drain_timer.set(deadline);
+  impl_->remember_reap({});  // Nobody may be there to wait for.
 }
 
 bool TcpServer::send(ConnectionId id, Bytes head, std::span<const SharedBytes> slices) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -94,6 +95,9 @@ class TcpServer {
   // The bound port, or a sentence that says what the system refused.
   Result<std::uint16_t, std::string> listen(const ListenOptions& options);
   void stop_listening();
+  // Stops listening, gives up handshakes, and calls `on_drained` once, from the loop, when no connection is
+  // left. What is left at `deadline` is dropped. Closing the others is the handler's business.
+  void drain(Timestamp deadline, std::move_only_function<void()> on_drained);
 
   // Writes at once what the kernel takes and queues the rest without copying it. `head`, which is only
   // looked at during the call, goes first in the same write. False when the connection is gone or was

@@ -11,7 +11,6 @@
 namespace stoa::server {
 namespace {
 
-constexpr Duration kRetry = Duration::milliseconds(2);
 constexpr Duration kTick = Duration::seconds(1);
 constexpr Duration kMetricsPatience = Duration::seconds(2);
 // The aggregate of all shards is told to the directory under one number.
@@ -52,8 +51,7 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       api_keys_(*store_, api_key_options(config)),
       rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
-      tick_(loop_, [this] { handle_tick(); }),
-      postbox_timer_(loop_, [this] { retry_postboxes(); }) {}
+      tick_(loop_, [this] { handle_tick(); }) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -65,7 +63,7 @@ runtime::Mailbox<ToControl>& ControlThread::make_mailbox() {
 }
 
 void ControlThread::connect_shard(runtime::Mailbox<ToShard>& mailbox) {
-  shards_.push_back(std::make_unique<Postbox<ToShard>>(mailbox));
+  shards_.push_back(std::make_unique<Postbox<ToShard>>(loop_, mailbox));
 }
 
 std::vector<std::string> demo_command(std::uint16_t rtmp_port) {
@@ -137,24 +135,7 @@ void ControlThread::stop() {
   thread_.join();
 }
 
-void ControlThread::send(shard::ShardIndex to, ToShard&& message) {
-  shards_[to]->send(std::move(message));
-  if (shards_[to]->is_waiting()) retry_soon();
-}
-
-// One mailbox that stays full must not put off the retry of another.
-void ControlThread::retry_soon() {
-  if (postbox_timer_.at() == Timestamp::never()) postbox_timer_.set(loop_.now() + kRetry);
-}
-
-void ControlThread::retry_postboxes() {
-  bool is_waiting = false;
-  for (auto& postbox : shards_) {
-    postbox->flush();
-    is_waiting |= postbox->is_waiting();
-  }
-  if (is_waiting) retry_soon();
-}
+void ControlThread::send(shard::ShardIndex to, ToShard&& message) { shards_[to]->send(std::move(message)); }
 
 void ControlThread::handle_message(ToControl&& message) {
   if (auto* asked = std::get_if<HttpAsked>(&message)) return handle_http(std::move(*asked));

@@ -66,8 +66,6 @@ class ControlThread {
   void answer_metrics(const Question& question);
   void handle_tick();
   void send(shard::ShardIndex to, ToShard&& message);
-  void retry_postboxes();
-  void retry_soon();
 
   const Config& config_;
   shard::ShardIndex shards_count_;
@@ -85,7 +83,6 @@ class ControlThread {
   std::uint64_t next_question_ = 1;
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
-  runtime::DeadlineTimer postbox_timer_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;

@@ -1,6 +1,6 @@
 // The sender's end of a mailbox between two threads, with the policy of shard/mail.h for when it is full:
 // media of a track is dropped until its next keyframe, a snapshot gives way to a newer one of its channel,
-// the rest waits here and goes first when there is room.
+// the rest waits here, is tried again soon, and goes first when there is room.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,9 @@
 
 #include "proto/http/message.h"
 #include "runtime/http_server.h"
+#include "runtime/loop.h"
 #include "runtime/mailbox.h"
+#include "runtime/timer.h"
 #include "shard/mail.h"
 
 namespace stoa::server {
@@ -33,7 +35,11 @@ using ToShard = std::variant<shard::Mail, HttpAnswered>;
 template <typename T>
 class Postbox {
  public:
-  explicit Postbox(runtime::Mailbox<T>& mailbox) : mailbox_(mailbox) {}
+  // How soon mail that found a full mailbox is tried again.
+  static constexpr Duration kRetry = Duration::milliseconds(2);
+
+  Postbox(runtime::Loop& sender, runtime::Mailbox<T>& mailbox)
+      : mailbox_(mailbox), retry_(sender, [this] { flush(); }) {}
 
   void send(T&& message) {
     flush();
@@ -56,14 +62,19 @@ class Postbox {
     } else {
       waiting_.push_back(std::move(message));
     }
+    retry_soon();
   }
-  void flush() {
-    while (!waiting_.empty() && mailbox_.try_send(std::move(waiting_.front()))) waiting_.pop_front();
-  }
-  bool is_waiting() const { return !waiting_.empty(); }
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  void flush() {
+    while (!waiting_.empty() && mailbox_.try_send(std::move(waiting_.front()))) waiting_.pop_front();
+    if (!waiting_.empty()) retry_soon();
+  }
+  void retry_soon() {
+    if (retry_.at() == Timestamp::never()) retry_.set(runtime::Loop::now() + kRetry);
+  }
+
   static const shard::SourceMedia* media_of(const ToShard& message) {
     const auto* mail = std::get_if<shard::Mail>(&message);
     return mail ? std::get_if<shard::SourceMedia>(mail) : nullptr;
@@ -110,6 +121,7 @@ class Postbox {
   }
 
   runtime::Mailbox<T>& mailbox_;
+  runtime::DeadlineTimer retry_;
   std::deque<T> waiting_;
   std::set<std::pair<std::uint64_t, media::TrackId>> behind_;
   std::uint64_t dropped_ = 0;

@@ -8,9 +8,6 @@
 namespace stoa::server {
 namespace {
 
-// How soon mail that found a full mailbox is tried again.
-constexpr Duration kRetry = Duration::milliseconds(2);
-
 shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, shard::ShardIndex shards) {
   shard::ShardConfig made{.index = index, .shards = shards};
   made.channel.part_target = config.part_target;
@@ -32,6 +29,7 @@ runtime::TcpLimits rtmp_limits(const Config& config) {
   runtime::TcpLimits limits;
   limits.connections = config.rtmp_connections_max;
   limits.connections_per_address = config.rtmp_connections_per_address_max;
+  limits.close_timeout = Duration::seconds(2);
   limits.send_queue_bytes = 64u << 10;  // An encoder is told little; one that does not read is let go.
   return limits;
 }
@@ -53,7 +51,6 @@ ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::S
       rtmp_(loop_, rtmp_limits(config), rtmp_handler_),
       shard_(shard_config(config, index, shards), Rng(crypto::random_seed())),
       timer_(loop_, [this] { handle_deadline(); }),
-      postbox_timer_(loop_, [this] { retry_postboxes(); }),
       shards_(shards) {}
 
 ShardThread::~ShardThread() { join(); }
@@ -66,11 +63,11 @@ runtime::Mailbox<ToShard>& ShardThread::make_mailbox() {
 }
 
 void ShardThread::connect_shard(shard::ShardIndex to, runtime::Mailbox<ToShard>& mailbox) {
-  shards_[to] = std::make_unique<Postbox<ToShard>>(mailbox);
+  shards_[to] = std::make_unique<Postbox<ToShard>>(loop_, mailbox);
 }
 
 void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
-  control_ = std::make_unique<Postbox<ToControl>>(mailbox);
+  control_ = std::make_unique<Postbox<ToControl>>(loop_, mailbox);
 }
 
 void ShardThread::start() {
@@ -97,7 +94,13 @@ void ShardThread::drain(Timestamp deadline) {
   loop_.post([this, deadline] {
     shard_.drain(outputs_);
     run_outputs();
-    http_.drain(deadline, [this] { loop_.stop(); });
+    // Encoders get to read why they were stopped.
+    auto on_drained = [this] {
+      if (--draining_ == 0) loop_.stop();
+    };
+    draining_ = 2;
+    http_.drain(deadline, on_drained);
+    rtmp_.drain(deadline, on_drained);
   });
 }
 
@@ -150,7 +153,6 @@ void ShardThread::ask_control(runtime::RequestId id, http::Request&& request) {
   }
   ++asked_control_;
   control_->send(HttpAsked{index_, id, std::move(request)});
-  if (control_->is_waiting()) retry_soon();
 }
 
 void ShardThread::handle_message(ToShard&& message) {
@@ -173,7 +175,6 @@ void ShardThread::handle_message(ToShard&& message) {
                              {},
                              dropped});
     control_->send(shard::ControlMail(std::move(given)));
-    if (control_->is_waiting()) retry_soon();
     return;
   }
   shard_.handle_mail(loop_.now(), loop_.wall(), std::move(mail), outputs_);
@@ -186,7 +187,6 @@ void ShardThread::handle_deadline() {
 }
 
 void ShardThread::run_outputs() {
-  bool is_waiting = false;
   for (auto& output : outputs_.take()) {
     std::visit(Overloaded{
                    [&](shard::SendBytes& send) {
@@ -199,36 +199,13 @@ void ShardThread::run_outputs() {
                      http_.respond(runtime::RequestId::from_value(answer.request),
                                    std::move(answer.response));
                    },
-                   [&](shard::SendMail& send) {
-                     shards_[send.to]->send(std::move(send.mail));
-                     is_waiting |= shards_[send.to]->is_waiting();
-                   },
-                   [&](shard::SendControlMail& send) {
-                     control_->send(std::move(send.mail));
-                     is_waiting |= control_->is_waiting();
-                   },
+                   [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
+                   [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
                    [&](LogLine& line) { log_.write(line); },
                },
                output);
   }
   timer_.set(shard_.next_deadline());
-  if (is_waiting) retry_soon();
-}
-
-// One mailbox that stays full must not put off the retry of another.
-void ShardThread::retry_soon() {
-  if (postbox_timer_.at() == Timestamp::never()) postbox_timer_.set(loop_.now() + kRetry);
-}
-
-void ShardThread::retry_postboxes() {
-  bool is_waiting = false;
-  for (auto& postbox : shards_) {
-    if (!postbox) continue;
-    postbox->flush();
-    is_waiting |= postbox->is_waiting();
-  }
-  control_->flush();
-  if (is_waiting || control_->is_waiting()) retry_soon();
 }
 
 }  // namespace stoa::server

@@ -69,12 +69,11 @@ class ShardThread : public runtime::HttpHandler {
   };
 
   void handle_request(runtime::RequestId id, http::Request&& request) override;
+  void handle_cancelled(runtime::RequestId id) override { shard_.handle_cancelled(id.value()); }
   void handle_message(ToShard&& message);
   void handle_deadline();
   // Carries out what the shard wants and sets the timer anew.
   void run_outputs();
-  void retry_postboxes();
-  void retry_soon();
   void ask_control(runtime::RequestId id, http::Request&& request);
 
   const Config& config_;
@@ -88,10 +87,10 @@ class ShardThread : public runtime::HttpHandler {
   shard::Shard shard_;
   shard::Outputs outputs_;
   runtime::DeadlineTimer timer_;
-  runtime::DeadlineTimer postbox_timer_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToShard>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.
   std::unique_ptr<Postbox<ToControl>> control_;
+  int draining_ = 0;               // Servers that still have connections after drain().
   std::size_t asked_control_ = 0;  // Requests that control has not answered yet.
   std::thread thread_;
 };

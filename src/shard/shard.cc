@@ -75,7 +75,7 @@ struct Shard::OwnedChannel {
 };
 
 Shard::Shard(const ShardConfig& config, Rng rng) : config_(config), rng_(rng), origin_(config.hls) {
-  timers_.set(timer_key(TimerKind::kReport, 0), Timestamp() + config.report_interval);
+  timers_.set({TimerKind::kReport}, Timestamp() + config.report_interval);
 }
 Shard::~Shard() = default;
 
@@ -88,7 +88,7 @@ void Shard::handle_connection_opened(Timestamp now, ConnectionKey key, std::stri
   auto encoder = std::make_unique<Encoder>(key, std::move(peer), is_secure,
                                            session::RtmpSession({}, Rng(rng_.next()), now));
   log(LogLevel::kDebug, "rtmp", encoder->peer + ": connected", out);
-  timers_.set(timer_key(TimerKind::kEncoder, key), encoder->session.next_deadline());
+  timers_.set({TimerKind::kEncoder, key}, encoder->session.next_deadline());
   encoders_[key] = std::move(encoder);
 }
 
@@ -109,7 +109,7 @@ void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey
   encoder.session.handle_disconnect(encoder.outputs);
   encoder.outputs.clear();  // Nobody is left to tell.
   ended_sessions_.add(encoder.session);
-  timers_.set(timer_key(TimerKind::kEncoder, key), Timestamp::never());
+  timers_.set({TimerKind::kEncoder, key}, Timestamp::never());
   encoders_.erase(found);
 }
 
@@ -144,7 +144,7 @@ void Shard::handle_session_outputs(Timestamp now, WallTime wall, Encoder& encode
         },
         output);
   }
-  timers_.set(timer_key(TimerKind::kEncoder, encoder.key),
+  timers_.set({TimerKind::kEncoder, encoder.key},
               encoder.is_closing ? Timestamp::never() : encoder.session.next_deadline());
 }
 
@@ -316,14 +316,14 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                output);
   }
   if (!has_ended) {
-    timers_.set(timer_key(TimerKind::kChannel, owned.number), owned.channel.next_deadline());
+    timers_.set({TimerKind::kChannel, owned.number}, owned.channel.next_deadline());
     return;
   }
   control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
   out.push(SendControlMail{ChannelReported{std::move(status)}});
   keep_counters(owned.channel);
   std::erase_if(sources_, [&](const auto& entry) { return entry.second.channel == &owned; });
-  timers_.set(timer_key(TimerKind::kChannel, owned.number), Timestamp::never());
+  timers_.set({TimerKind::kChannel, owned.number}, Timestamp::never());
   channel_of_number_.erase(owned.number);
   channels_.erase(std::string(owned.channel.name()));
 }
@@ -354,7 +354,7 @@ void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSn
 void Shard::flush_answers(Outputs& out) {
   for (auto& answer : answers_) out.push(std::move(answer));
   answers_.clear();
-  timers_.set(timer_key(TimerKind::kOrigin, 0), origin_.next_deadline());
+  timers_.set({TimerKind::kOrigin}, origin_.next_deadline());
 }
 
 void Shard::handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out) {
@@ -363,18 +363,16 @@ void Shard::handle_request(Timestamp now, api::RequestKey key, const http::Reque
 }
 
 void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
-  std::uint64_t key;
-  while (timers_.take_due(now, key)) {
-    std::uint64_t id = key & ((1ull << 60) - 1);
-    switch (static_cast<TimerKind>(key >> 60)) {
+  while (auto key = timers_.take_due(now)) {
+    switch (key->kind) {
       case TimerKind::kEncoder:
-        if (auto found = encoders_.find(id); found != encoders_.end()) {
+        if (auto found = encoders_.find(key->id); found != encoders_.end()) {
           found->second->session.handle_deadline(now, found->second->outputs);
           handle_session_outputs(now, wall, *found->second, out);
         }
         break;
       case TimerKind::kChannel:
-        if (auto found = channel_of_number_.find(id); found != channel_of_number_.end()) {
+        if (auto found = channel_of_number_.find(key->id); found != channel_of_number_.end()) {
           OwnedChannel& owned = *found->second;
           owned.channel.handle_deadline(now, wall, owned.outputs);
           handle_channel_outputs(now, wall, owned, out);
@@ -386,7 +384,7 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
         break;
       case TimerKind::kReport:
         report(now, out);
-        timers_.set(key, now + config_.report_interval);
+        timers_.set(*key, now + config_.report_interval);
         break;
     }
   }

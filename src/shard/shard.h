@@ -66,8 +66,9 @@ class Shard {
   void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
   void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
 
-  // A GET under /live/. Answered now or later; a cancelled one may still be answered, to nobody.
+  // A GET under /live/. Answered now or later, unless its client goes away first.
   void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out);
+  void handle_cancelled(api::RequestKey key) { origin_.handle_cancelled(key); }
 
   void handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
@@ -88,11 +89,12 @@ class Shard {
     OwnedChannel* channel;
     control::SourceStatus status;
   };
-  // What a timer is for: an encoder (its connection), a channel (its number), the origin, the report.
-  enum class TimerKind : std::uint64_t { kEncoder, kChannel, kOrigin, kReport };
-  static std::uint64_t timer_key(TimerKind kind, std::uint64_t id) {
-    return static_cast<std::uint64_t>(kind) << 60 | id;
-  }
+  enum class TimerKind : std::uint8_t { kEncoder, kChannel, kOrigin, kReport };
+  struct TimerKey {
+    TimerKind kind;
+    std::uint64_t id = 0;  // An encoder's connection, a channel's number.
+    auto operator<=>(const TimerKey&) const = default;
+  };
 
   void handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out);
   void handle_publish_request(Encoder& encoder, const session::PublishRequested& request, Outputs& out);
@@ -120,7 +122,7 @@ class Shard {
   std::unordered_map<std::uint64_t, OwnedSource> sources_;  // Of the channels owned here.
   api::HlsOrigin origin_;
   api::HlsOrigin::Outputs answers_;
-  TimerQueue<std::uint64_t> timers_;
+  TimerQueue<TimerKey> timers_;
   std::uint64_t next_source_ = 1;
   std::uint64_t next_channel_ = 1;
   std::uint64_t broadcasts_started_ = 0;

@@ -152,7 +152,7 @@ class Town {
       encoder->send_media(ms() - started_ms_[encoder->connection]);
       for (auto& output : encoder->out.take()) {
         if (auto* send = std::get_if<rtmp::SendBytes>(&output)) encoder->up.send(send->bytes);
-        if (auto* closed = std::get_if<rtmp::ClientClosed>(&output)) encoder->closed_because = closed->code;
+        if (auto* end = std::get_if<rtmp::ClientClosed>(&output)) encoder->closed_because = end->code;
       }
       if (!encoder->is_connected) continue;
       for (auto& bytes : encoder->up.take_arrived()) {

@@ -2,8 +2,9 @@
 // machines that wait cost nothing.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
 #include "base/time.h"
@@ -28,18 +29,18 @@ class TimerQueue {
     }
   }
   Timestamp next() const { return queue_.empty() ? Timestamp::never() : queue_.begin()->first; }
-  // Takes out one key that is due; false when none is.
-  bool take_due(Timestamp now, Key& key) {
-    if (queue_.empty() || queue_.begin()->first > now) return false;
-    key = queue_.begin()->second;
+  // Takes out one key that is due, if any is.
+  std::optional<Key> take_due(Timestamp now) {
+    if (queue_.empty() || queue_.begin()->first > now) return std::nullopt;
+    Key key = queue_.begin()->second;
     filed_.erase(key);
     queue_.erase(queue_.begin());
-    return true;
+    return key;
   }
 
  private:
   std::set<std::pair<Timestamp, Key>> queue_;
-  std::unordered_map<Key, Timestamp> filed_;
+  std::map<Key, Timestamp> filed_;
 };
 
 }  // namespace stoa::shard
