@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "media/codec.h"
 
 namespace stoa::live {
 namespace {
@@ -221,7 +222,8 @@ void append_variant(std::string& text, std::string_view folder, const VariantFac
       std::snprintf(rate, sizeof rate, ",FRAME-RATE=%.3f", variant.frame_rate);
       text += rate;
     }
-    text += ",VIDEO-RANGE=SDR";
+    text += ",VIDEO-RANGE=";
+    text += media::name_of(media::video_range_of(*variant.format));
     text += ",CLOSED-CAPTIONS=NONE";
   }
   if (!group.empty()) text += ",AUDIO=\"audio\"";

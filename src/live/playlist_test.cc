@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "live/test_source.h"
+#include "media/codec.h"
+#include "media/codec_vectors.h"
 
 namespace stoa::live {
 namespace {
@@ -97,6 +99,17 @@ TEST(Multivariant, names_every_codec_and_group_member) {
             "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1628000,CODECS=\"avc1.64001f,mp4a.40.2\","
             "RESOLUTION=1280x720,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO=\"audio\"\n"
             "b7/v0.m3u8\n");
+}
+
+TEST(Multivariant, tells_the_range_of_brightness) {
+  for (auto [config, range] : {std::pair{media::vectors::kHevcMain10Config, "VIDEO-RANGE=PQ"},
+                               std::pair{media::vectors::kHevcHighTierConfig, "VIDEO-RANGE=HLG"},
+                               std::pair{media::vectors::kHevcMainConfig, "VIDEO-RANGE=SDR"}}) {
+    auto format = media::make_format(media::Codec::kHevc, media::vectors::shared(config));
+    ASSERT_TRUE(format);
+    VariantFacts video{.name = "v0", .format = format->get(), .bandwidth = 1, .average_bandwidth = 1};
+    EXPECT_NE(write_multivariant("b", {&video, 1}, {}).find(range), std::string::npos) << range;
+  }
 }
 
 TEST(PartTarget, lets_whole_frames_fill_it) {

@@ -56,6 +56,14 @@ Result<Picture, CodecRefusal> read_picture(const Format& format) {
   return refuse(CodecRefusal::kUnsupported);
 }
 
+const char* name_of(VideoRange range) {
+  switch (range) {
+    case VideoRange::kHlg: return "HLG";
+    case VideoRange::kPq: return "PQ";
+    default: return "SDR";
+  }
+}
+
 VideoRange video_range_of(const Format& format) {
   constexpr std::uint8_t kTransferPq = 16, kTransferHlg = 18;  // H.273 §8.2.
   auto picture = read_picture(format);

@@ -33,6 +33,7 @@ Result<std::uint32_t, CodecRefusal> opus_packet_samples(Bytes packet);
 
 // The VIDEO-RANGE of a playlist (rfc8216bis §4.4.6.2): what the transfer characteristics call for.
 enum class VideoRange : std::uint8_t { kSdr, kHlg, kPq };
+const char* name_of(VideoRange range);  // As the attribute is written.
 VideoRange video_range_of(const Format& format);
 
 struct AccessUnitFacts {

@@ -235,6 +235,23 @@ TEST(RtmpSession, says_a_format_once_and_a_new_one_before_its_first_frame) {
   ASSERT_TRUE(last && std::holds_alternative<media::TrackFrame>(*last));
 }
 
+TEST(RtmpSession, opens_a_track_again_when_frames_follow_its_end) {
+  Pair pair;
+  pair.accepted();
+  pair.video(0, PacketKind::kSequenceStart, flv::kAvc, v::kH264InBandConfig);
+  pair.video(0, PacketKind::kFrames, flv::kAvc, v::kH264InBandFirst);
+  pair.video(40, PacketKind::kSequenceEnd, flv::kAvc, "");
+  pair.video(40, PacketKind::kSequenceEnd, flv::kAvc, "");
+  EXPECT_EQ(pair.all<media::TrackEnded>().size(), 1u);
+  pair.events.clear();
+  pair.video(80, PacketKind::kFrames, flv::kAvc, v::kH264InBandFirst);
+  EXPECT_EQ(pair.all<media::TrackFormat>().size(), 1u);
+  EXPECT_EQ(pair.all<media::TrackFrame>().size(), 1u);
+  pair.session.handle_disconnect(pair.session_out);
+  pair.pump();
+  EXPECT_EQ(pair.all<media::TrackEnded>().size(), 1u);
+}
+
 TEST(RtmpSession, refuses_what_nobody_can_play_once_and_goes_on_with_the_rest) {
   Pair pair;
   pair.accepted();

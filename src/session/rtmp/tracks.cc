@@ -110,10 +110,7 @@ void Tracks::handle_packet(media::Kind kind, std::uint32_t timestamp_ms, const f
   switch (packet.kind) {
     case flv::PacketKind::kSequenceStart: return handle_config(at, *codec, packet, out);
     case flv::PacketKind::kFrames: return handle_frame(at, timestamp_ms, packet, out);
-    case flv::PacketKind::kSequenceEnd:
-      if (tracks_[at].format) out.push(media::TrackEvent(media::TrackEnded{static_cast<media::TrackId>(at)}));
-      tracks_[at].format = nullptr;
-      return;
+    case flv::PacketKind::kSequenceEnd: return end_track(at, out);
     case flv::PacketKind::kMetadata: return;
   }
 }
@@ -174,7 +171,8 @@ void Tracks::set_format(std::size_t at, std::shared_ptr<const media::Format> for
 }
 
 void Tracks::push_format(std::size_t at, TrackOutputs& out) {
-  const Track& track = tracks_[at];
+  Track& track = tracks_[at];
+  track.has_ended = false;
   out.push(media::TrackEvent(media::TrackFormat{static_cast<media::TrackId>(at), track.format, kClockWrap,
                                                 track.name, track.language}));
 }
@@ -192,6 +190,8 @@ void Tracks::handle_frame(std::size_t at, std::uint32_t timestamp_ms, const flv:
   if (!facts) return count(PacketDrop::kBadFrame);
   if (facts->new_format) {
     tracks_[at].format = std::move(facts->new_format);
+    push_format(at, out);
+  } else if (tracks_[at].has_ended) {
     push_format(at, out);
   }
   ++frames_;
@@ -242,16 +242,17 @@ void Tracks::handle_metadata(const std::vector<rtmp::AmfValue>& values, TrackOut
     if (!label || (label->name == track.name && label->language == track.language)) continue;
     track.name = label->name;
     track.language = label->language;
-    if (track.format) push_format(at, out);
+    if (track.format && !track.has_ended) push_format(at, out);
   }
 }
 
 void Tracks::end(TrackOutputs& out) {
-  for (std::size_t at = 0; at < tracks_.size(); ++at) {
-    if (!tracks_[at].format) continue;
-    tracks_[at].format = nullptr;
-    out.push(media::TrackEvent(media::TrackEnded{static_cast<media::TrackId>(at)}));
-  }
+  for (std::size_t at = 0; at < tracks_.size(); ++at) end_track(at, out);
+}
+
+void Tracks::end_track(std::size_t at, TrackOutputs& out) {
+  if (!tracks_[at].format || std::exchange(tracks_[at].has_ended, true)) return;
+  out.push(media::TrackEvent(media::TrackEnded{static_cast<media::TrackId>(at)}));
 }
 
 }  // namespace stoa::session

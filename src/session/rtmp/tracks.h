@@ -64,8 +64,9 @@ class Tracks {
   struct Track {
     media::Kind kind;
     std::uint8_t wire_track;
-    std::shared_ptr<const media::Format> format;  // Null before the configuration and after the end.
+    std::shared_ptr<const media::Format> format;  // Null before the configuration.
     SharedBytes sent_config;                      // The last configuration taken, as it was sent.
+    bool has_ended = false;                       // Its end was sent; frames after it open it again.
     bool is_refused = false;
     std::string name, language;
   };
@@ -86,6 +87,7 @@ class Tracks {
   void refuse_track(Track& track, const flv::Packet& packet, const char* reason, TrackOutputs& out);
   void set_format(std::size_t at, std::shared_ptr<const media::Format> format, TrackOutputs& out);
   void push_format(std::size_t at, TrackOutputs& out);
+  void end_track(std::size_t at, TrackOutputs& out);
   void count_bad_tag(flv::Refusal why);
   void count(PacketDrop drop) { ++drops_[static_cast<std::size_t>(drop)]; }
 
