@@ -1,12 +1,23 @@
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { useEffect, useState, type ComponentType } from 'react';
 import { routeOf, type Route } from './lib/route';
 import { HomePage } from './pages/home';
 import { NotFoundPage } from './pages/not_found';
 import { Footer, Header } from './ui/frame';
 
-const loadWatch = () => import('./pages/watch');
-const WatchPage = lazy(loadWatch);
-if (routeOf(location.pathname).page === 'watch') void loadWatch();
+// Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
+// of the time in which a viewer should see the first picture.
+type WatchPage = ComponentType<{ name: string }>;
+let watchPage: WatchPage | null = null;
+const loadWatch = async (): Promise<WatchPage> => (watchPage ??= (await import('./pages/watch')).default);
+
+// Null until the page's script is there. One that did not arrive is asked for again by a reload.
+function useWatchPage(isWanted: boolean): WatchPage | null {
+  const [page, setPage] = useState<WatchPage | null>(() => watchPage);
+  useEffect(() => {
+    if (isWanted && page === null) void loadWatch().then((loaded) => setPage(() => loaded));
+  }, [isWanted, page]);
+  return page;
+}
 
 // Links within the site change the page without loading it anew: the click that chose a channel then also
 // counts as the gesture that browsers ask for before they play sound.
@@ -47,8 +58,14 @@ function useRoute(): Route {
   return route;
 }
 
+// What an address needs before it can be drawn.
+export async function prepare(): Promise<void> {
+  if (routeOf(location.pathname).page === 'watch') await loadWatch();
+}
+
 export function App() {
   const route = useRoute();
+  const WatchPage = useWatchPage(route.page === 'watch');
   return (
     <>
       <a className="skip" href="#main">
@@ -57,17 +74,14 @@ export function App() {
       <Header />
       <main id="main" tabIndex={-1}>
         {route.page === 'home' && <HomePage />}
-        {route.page === 'watch' && (
-          <Suspense
-            fallback={
-              <div className="watch">
-                <div className="stage" />
-              </div>
-            }
-          >
+        {route.page === 'watch' &&
+          (WatchPage === null ? (
+            <div className="watch">
+              <div className="stage" />
+            </div>
+          ) : (
             <WatchPage key={route.channel} name={route.channel} />
-          </Suspense>
-        )}
+          ))}
         {route.page === 'not_found' && <NotFoundPage />}
       </main>
       <Footer />
