@@ -2,6 +2,7 @@
 // come and go, deadlines kept or missed. Every snapshot is judged by the rules of HLS.
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 
 #include "base/bytes.h"
 #include "live/test_source.h"
@@ -35,6 +36,14 @@ class Run {
         case 8: deadlines(); break;
         case 9: frame(source, Duration::milliseconds(input_.u32()), 0); break;
         case 10: steady(source, input_.u8()); break;
+        case 11:
+          channel_.handle_source_started(now_, wall(), SourceId{input_.u8()}, {input_.u8() % 6, "f"}, out_);
+          break;
+        case 12: format(source, static_cast<media::TrackId>(input_.u8() % 18)); break;
+        case 13: frame(source, clock_, input_.u8(), static_cast<media::TrackId>(input_.u8() % 18)); break;
+        case 14:
+          if (input_.u8() == 0xff) channel_.end(now_, wall(), out_);
+          break;
         default: frame(source, clock_, input_.u8()); break;
       }
       drain();
@@ -57,9 +66,9 @@ class Run {
   void event(SourceId source, media::TrackEvent track_event) {
     channel_.handle_event(now_, wall(), source, track_event, out_);
   }
-  void format(SourceId source) {
+  void format(SourceId source, std::optional<media::TrackId> wanted = {}) {
     std::uint8_t what = input_.u8();
-    auto track = static_cast<media::TrackId>(what % 4);
+    auto track = wanted.value_or(static_cast<media::TrackId>(what % 4));
     std::shared_ptr<const media::Format> format;
     if (what & 4)
       format = live::testing::audio_format(what & 8 ? 44'100 : 48'000, what >> 4);
@@ -68,8 +77,8 @@ class Run {
     event(source,
           media::TrackFormat{track, format, Duration::milliseconds(std::int64_t{1} << 32), "n", "en"});
   }
-  void frame(SourceId source, Duration time, std::uint8_t what) {
-    event(source, media::TrackFrame{static_cast<media::TrackId>(what % 4),
+  void frame(SourceId source, Duration time, std::uint8_t what, std::optional<media::TrackId> track = {}) {
+    event(source, media::TrackFrame{track.value_or(static_cast<media::TrackId>(what % 4)),
                                     {time, time + Duration::milliseconds(what >> 5) * 33, (what & 8) != 0,
                                      SharedBytes(Buffer(what & 16 ? 300 : 20))}});
   }

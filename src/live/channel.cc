@@ -11,6 +11,8 @@ namespace {
 
 // Discontinuities of one broadcast are at least so far apart; frames that ask for more are dropped.
 constexpr Duration kDiscontinuityDistance = Duration::milliseconds(250);
+// A better source goes on air with frames no older than this, so that little is shown twice.
+constexpr Duration kSwitchWithin = Duration::milliseconds(100);
 
 Duration clock_of(Timestamp now) { return now - Timestamp(); }
 Duration clock_of(WallTime wall) { return wall - WallTime(); }
@@ -168,7 +170,6 @@ void Channel::handle_frame(Timestamp now, WallTime wall, Source& source, const m
     source.keep(std::move(*frame));
     return;
   }
-  if (is_filling_) resume(out);
   if (frame->place.epoch != epoch_) {
     if (last_discontinuity_at_ && now - *last_discontinuity_at_ < kDiscontinuityDistance) {
       ++stats_.frames_rate_limited;
@@ -225,7 +226,7 @@ void Channel::settle(Timestamp now, WallTime wall, ChannelOutputs& out) {
   if (sources_.empty() && state_ == ChannelState::kLive) interrupt(now, "the encoder is away", out);
   fill_absence(now, out);
   fill_silent(out);
-  if (away_since_ && now - *away_since_ >= config_.grace)
+  if (now >= give_up_at())
     finish(now, out);
   else
     publish(now, out);
@@ -243,9 +244,10 @@ void Channel::choose_source(Timestamp now, WallTime wall, ChannelOutputs& out) {
   if (on_air_) {
     bool is_gone = now - on_air_->last_frame_at() >= config_.standby_after;
     // The better source is back: switch where it has just sent a keyframe, so that nothing is shown twice.
-    bool is_better = best->priority() < on_air_->priority() &&
-                     best->has_been_steady(now, config_.switch_back_after) &&
-                     now - best->kept().front().arrived <= Duration::milliseconds(100);
+    bool is_better =
+        best->priority() < on_air_->priority() && best->has_been_steady(now, config_.switch_back_after);
+    if (is_better && !is_gone) best->drop_sound_before(now - kSwitchWithin);
+    is_better = is_better && now - best->kept().front().arrived <= kSwitchWithin;
     if (!is_gone && !is_better) return;
   }
   put_on_air(now, wall, *best, out);
@@ -288,8 +290,6 @@ void Channel::resume(ChannelOutputs& out) {
   is_filling_ = false;
   away_since_.reset();
   state_ = ChannelState::kLive;
-  cut_at_next_keyframe_ = true;
-  for (auto& lane : lanes_) lane->waits_for_keyframe = lane->packager.kind() == media::Kind::kVideo;
   if (!was_away) return;
   has_news_ = true;
   emit(ChannelEventKind::kResumed, "the encoder is back", out);
@@ -388,6 +388,16 @@ void Channel::finish(Timestamp now, ChannelOutputs& out) {
   out.push(BroadcastEnded{});
 }
 
+// When the grace time is over. An encoder that has just connected is given the time it needs to begin.
+Timestamp Channel::give_up_at() const {
+  if (!away_since_) return Timestamp::never();
+  Timestamp at = *away_since_ + config_.grace;
+  for (const auto& source : sources_)
+    if (source.get() != on_air_)
+      at = std::max(at, source->started_at() + config_.source.keyframe_wait + config_.source.start_wait);
+  return at;
+}
+
 void Channel::update_deadline(Timestamp now) {
   deadline_ = Timestamp::never();
   if (has_ended()) return;
@@ -401,7 +411,7 @@ void Channel::update_deadline(Timestamp now) {
     if (last_discontinuity_at_) consider(*last_discontinuity_at_ + kDiscontinuityDistance);
   }
   if (!lanes_.empty()) consider(gap_due());
-  if (away_since_) consider(*away_since_ + config_.grace);
+  consider(give_up_at());
   for (const auto& lane : lanes_)
     if (!lane->held.empty()) consider(lane->held.front().arrived + kHoldMax);
 }

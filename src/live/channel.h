@@ -150,11 +150,13 @@ class Channel {
     std::uint64_t joins_after = 0;
     std::uint64_t parts_published = 0;
     Timestamp last_part_at;               // Rule G13 wants the next within a PART-TARGET.
+    Timestamp last_frame_at;              // Of its track, whether it could be used or not.
     Duration frame_duration;              // Last nominal one.
     Duration shift;                       // Its clock stood still while others' went on.
     std::optional<Timestamp> late_since;  // All its frames since came too late.
     std::deque<HeldFrame> held;
     std::shared_ptr<const Rendition> snapshot;
+    std::shared_ptr<const media::Format> advertised_format;
     std::uint64_t advertised_peak = 0;
     std::uint64_t advertised_mean = 0;
   };
@@ -176,6 +178,7 @@ class Channel {
                    const std::shared_ptr<const media::Format>& format, ChannelOutputs& out);
   void remove_source(SourceId id);
   void finish(Timestamp now, ChannelOutputs& out);
+  Timestamp give_up_at() const;
   void update_deadline(Timestamp now);
   void emit(ChannelEventKind kind, std::string text, ChannelOutputs& out);
   void warn(const char* warning);

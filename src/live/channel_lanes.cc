@@ -61,6 +61,7 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
                      .nominal_duration = source_frame.place.nominal_duration,
                      .is_keyframe = source_frame.is_keyframe,
                      .payload = source_frame.payload};
+  lane->last_frame_at = now;
   bool is_video = lane->packager.kind() == media::Kind::kVideo;
   if (is_video) lane->frame_duration = frame.nominal_duration;
   bool is_late = frame.dts < not_before_ - kExact ||
@@ -103,8 +104,9 @@ void Channel::handle_late(Lane& lane, const SourceFrame& frame, ChannelOutputs& 
     lane.late_since.reset();
     return;
   }
-  if (lane.packager.kind() == media::Kind::kAudio && std::ranges::any_of(lanes_, [](const auto& other) {
-        return other->packager.kind() == media::Kind::kVideo && other->late_since;
+  if (lane.packager.kind() == media::Kind::kAudio && std::ranges::any_of(lanes_, [&](const auto& other) {
+        return other->packager.kind() == media::Kind::kVideo && other->late_since &&
+               now - other->last_frame_at < kLateForGood;
       }))
     return;  // A keyframe decides.
   Duration at = break_timeline(now, arrival_.media_at(clock_of(now)), "the encoder's clock stood still", out);
@@ -176,6 +178,7 @@ void Channel::place(Lane& lane, const ChannelFrame& frame, const std::shared_ptr
     // What was too little for a gap while samples could bridge it may be too much now.
     if (packager.needs_gap_before(frame.dts)) fill(lane, frame.dts, Duration());
   }
+  if (is_filling_) resume(out);
   lane.waits_for_keyframe = false;
   lane.is_silent = false;
   last_placed_at_ = now;
@@ -387,7 +390,7 @@ Timestamp Channel::gap_due() const {
   for (const auto& lane : lanes_)
     if (lane->packager.has_started()) due = std::min(due, lane->last_part_at + part);
   if (is_filling_ || !on_air_) return due;
-  return std::max(due, on_air_->last_frame_at() + config_.stall);
+  return std::max(due, last_placed_at_ + config_.stall);
 }
 
 void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
@@ -401,6 +404,12 @@ void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
         if (lane->packager.has_started()) fill(*lane, from, kExact);
       grid_.push(std::max(from, grid_.newest().time + kLeastGap), false);
       is_filling_ = true;
+      // Each goes on in GAP parts until it has a frame to go on with.
+      cut_at_next_keyframe_ = true;
+      for (auto& lane : lanes_) {
+        lane->is_silent = true;
+        lane->waits_for_keyframe = lane->packager.kind() == media::Kind::kVideo;
+      }
       interrupt(now, "the encoder is silent", out);
       emit(ChannelEventKind::kGap, name_, out);
     } else if (end() - grid_.newest().time >= config_.segment_target) {

@@ -13,7 +13,7 @@ std::uint64_t rounded_up(std::uint64_t rate) { return (rate + rate / 10) / 1'000
 
 }  // namespace
 
-// Writes the multivariant playlist again if a rendition came in or a bit rate left what is advertised.
+// Writes the multivariant playlist again if a rendition came in or one is not any more what is advertised.
 // True if the set of renditions changed.
 bool Channel::update_multivariant() {
   bool is_first = multivariant_.empty();
@@ -21,21 +21,23 @@ bool Channel::update_multivariant() {
         return lane->is_joining || lane->packager.parts_made() >= kPartsToBeListed;
       }))
     return false;
-  bool has_joined = false, has_new_rate = false;
+  bool has_joined = false, has_news = false;
   for (auto& lane : lanes_) {
     const Packager& packager = lane->packager;
     if (packager.parts_made() < kPartsToBeListed) continue;
     if (!lane->is_listed) has_joined = lane->is_listed = true;
     std::uint64_t peak = packager.peak_bitrate(), mean = packager.mean_bitrate();
-    bool is_off = peak > lane->advertised_peak || peak * 3 < lane->advertised_peak ||
+    bool is_other = !lane->advertised_format || !lane->advertised_format->is_same_as(*packager.format());
+    bool is_off = is_other || peak > lane->advertised_peak || peak * 3 < lane->advertised_peak ||
                   mean > lane->advertised_mean * 5 / 4 || mean * 5 / 4 < lane->advertised_mean;
     if (!is_off) continue;
-    has_new_rate = true;
+    has_news = true;
+    lane->advertised_format = packager.format();
     if (peak > lane->advertised_peak || peak * 3 < lane->advertised_peak)
       lane->advertised_peak = rounded_up(peak);
     lane->advertised_mean = mean;
   }
-  if (!has_joined && !has_new_rate) return false;
+  if (!has_joined && !has_news) return false;
   std::vector<VariantFacts> video, audio;
   for (const auto& lane : lanes_) {
     if (!lane->is_listed) continue;

@@ -196,6 +196,118 @@ TEST(Channel, fills_a_long_stall_and_goes_on_with_the_same_timeline) {
   EXPECT_EQ(stage.channel.state(), ChannelState::kLive);
 }
 
+TEST(Channel, goes_on_in_gaps_on_time_until_a_stalled_encoder_comes_to_a_keyframe) {
+  for (bool has_audio : {false, true}) {
+    Stage stage;
+    Encoder& encoder = stage.connect();
+    encoder.add_video();
+    if (has_audio) encoder.add_audio();
+    stage.run(seconds(10));
+    encoder.is_sending = false;
+    stage.run(seconds(4) + ms(500));
+    stage.latest_part = Duration();  // The stall itself is allowed to be late.
+    encoder.is_sending = true;       // In the middle of a group of pictures.
+    stage.run(ms(1'300));
+    EXPECT_TRUE(stage.playlist("v0").segments.back().parts.back().is_gap);
+    stage.run(seconds(5));
+    EXPECT_LE(stage.latest_part.as_seconds(), 0.1) << has_audio;
+    EXPECT_THAT(stage.checker.errors, IsEmpty());
+    EXPECT_EQ(stage.channel.state(), ChannelState::kLive);
+    EXPECT_FALSE(stage.playlist("v0").segments.back().parts.back().is_gap);
+  }
+}
+
+TEST(Channel, ends_when_a_stalled_encoder_never_comes_to_a_keyframe) {
+  Stage stage;
+  Encoder& encoder = stage.connect();
+  encoder.add_video(30, 1'000'000);
+  stage.run(seconds(10));
+  encoder.is_sending = false;
+  stage.run(seconds(3));
+  encoder.is_sending = true;
+  stage.run(seconds(20));
+  EXPECT_EQ(stage.channel.state(), ChannelState::kInterrupted);
+  EXPECT_TRUE(stage.playlist("v0").segments.back().parts.back().is_gap);
+  stage.run(seconds(12));
+  EXPECT_TRUE(stage.channel.has_ended());
+  EXPECT_THAT(stage.checker.errors, IsEmpty());
+}
+
+TEST(Channel, lets_sound_go_on_when_only_the_pictures_of_a_stopped_clock_are_gone) {
+  Stage stage;
+  Encoder& encoder = stage.connect_av();
+  stage.run(seconds(10) + ms(500));
+  encoder.is_sending = false;
+  stage.run(seconds(4));
+  encoder.is_sending = true;
+  encoder.clock_origin -= seconds(4);
+  stage.run(ms(40));  // One picture, too late for its place, and then none.
+  encoder.tracks[0].is_muted = true;
+  stage.run(seconds(8));
+  EXPECT_FALSE(stage.playlist("a0").segments.back().parts.back().is_gap);
+  EXPECT_TRUE(stage.playlist("v0").segments.back().parts.back().is_gap);
+  EXPECT_THAT(stage.checker.errors, IsEmpty());
+}
+
+TEST(Channel, gives_an_encoder_that_comes_back_at_the_last_moment_the_time_to_begin) {
+  Stage stage;
+  Encoder& first = stage.connect_av();
+  stage.run(seconds(10));
+  stage.disconnect(first);
+  stage.run(seconds(29) + ms(800));
+  std::string broadcast = stage.snapshot->broadcast;
+  Encoder& second = stage.connect_av();
+  second.tracks[0].next = 1;  // Its first keyframe comes after two seconds.
+  stage.run(seconds(8));
+  EXPECT_EQ(stage.channel.state(), ChannelState::kLive);
+  EXPECT_EQ(stage.snapshot->broadcast, broadcast);
+  EXPECT_FALSE(stage.playlist("v0").segments.back().parts.back().is_gap);
+  EXPECT_THAT(stage.checker.errors, IsEmpty());
+  // One that never sends anything does not keep it alive.
+  stage.disconnect(second);
+  stage.run(seconds(29));
+  stage.connect();
+  stage.run(seconds(8));
+  EXPECT_TRUE(stage.channel.has_ended());
+}
+
+TEST(Channel, tells_the_new_format_of_an_encoder_that_came_back_changed) {
+  Stage stage;
+  Encoder& first = stage.connect_av();
+  stage.run(seconds(10));
+  EXPECT_THAT(std::string(stage.snapshot->multivariant.text()), HasSubstr("RESOLUTION=1280x720"));
+  stage.disconnect(first);
+  stage.run(seconds(2));
+  Encoder& second = stage.connect_av();
+  auto format = video_format(30, 9);
+  format->width = 1920;
+  format->height = 1080;
+  format->codec_string = "avc1.640028";
+  second.tracks[0].format = format;
+  stage.run(seconds(6));
+  EXPECT_THAT(std::string(stage.snapshot->multivariant.text()), HasSubstr("RESOLUTION=1920x1080"));
+  EXPECT_THAT(std::string(stage.snapshot->multivariant.text()), HasSubstr("avc1.640028,mp4a.40.2"));
+  EXPECT_THAT(stage.checker.errors, IsEmpty());
+}
+
+TEST(Channel, goes_back_to_a_better_source_that_has_sound_only) {
+  Stage stage;
+  Encoder& primary = stage.connect(0);
+  primary.add_audio();
+  Encoder& backup = stage.connect(1);
+  backup.add_audio();
+  stage.run(seconds(10));
+  primary.is_sending = false;
+  stage.run(seconds(2));
+  EXPECT_EQ(stage.channel.source_on_air(), backup.id);
+  primary.is_sending = true;
+  stage.run(seconds(4));
+  EXPECT_EQ(stage.channel.source_on_air(), primary.id);
+  stage.run(seconds(5));
+  EXPECT_EQ(stage.channel.stats().source_switches, 2u);
+  EXPECT_THAT(stage.checker.errors, IsEmpty());
+}
+
 TEST(Channel, gives_an_encoder_whose_clock_stood_still_a_new_place) {
   Stage stage;
   Encoder& encoder = stage.connect_av();

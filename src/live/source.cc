@@ -89,6 +89,14 @@ std::deque<SourceFrame> Source::take_kept() {
 
 void Source::drop_kept() { take_kept(); }
 
+void Source::drop_sound_before(Timestamp arrival) {
+  if (leading_video()) return;
+  while (kept_.size() > 1 && kept_.front().arrived < arrival) {
+    kept_bytes_ -= kept_.front().payload.size();
+    kept_.pop_front();
+  }
+}
+
 bool Source::is_ready(Timestamp now) const {
   if (!has_frames_ || kept_.empty()) return false;
   Duration waited = now - first_frame_at_;

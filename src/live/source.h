@@ -58,6 +58,7 @@ class Source {
         priority_(priority),
         description_(std::move(description)),
         config_(config),
+        started_at_(now),
         steady_since_(now) {}
 
   void handle_format(const media::TrackFormat& announced);
@@ -70,6 +71,8 @@ class Source {
   std::deque<SourceFrame> take_kept();
   const std::deque<SourceFrame>& kept() const { return kept_; }
   void drop_kept();
+  // Where there is sound only: what is older is not needed to begin with.
+  void drop_sound_before(Timestamp arrival);
 
   // True when it can go on air: frames to start with are kept and its tracks have shown up.
   bool is_ready(Timestamp now) const;
@@ -82,6 +85,7 @@ class Source {
   SourceId id() const { return id_; }
   int priority() const { return priority_; }
   const std::string& description() const { return description_; }
+  Timestamp started_at() const { return started_at_; }
   bool has_frames() const { return has_frames_; }
   Timestamp last_frame_at() const { return last_frame_at_; }
   const std::optional<Track>& track(media::TrackId id) const { return tracks_[id]; }
@@ -97,6 +101,7 @@ class Source {
   SourceConfig config_;
   media::Timeline timeline_;
   std::array<std::optional<Track>, media::kTracksPerPublicationMax> tracks_;
+  Timestamp started_at_;
   bool has_frames_ = false;
   Timestamp first_frame_at_;
   Timestamp last_frame_at_;

@@ -221,7 +221,7 @@ class Stage {
     out.clear();
   }
 
-  // Rule G13: so much longer than their PART-TARGETs did new parts of a rendition take to appear, at worst.
+  // Rule G13: so much longer than a PART-TARGET did the next part of a rendition take to appear, at worst.
   Duration latest_part;
 
   int count(ChannelEventKind kind) const {
@@ -254,8 +254,7 @@ class Stage {
   void watch_pace(const Rendition& rendition) {
     Pace& pace = paces_[rendition.name];
     if (rendition.next_part_number == pace.parts) return;
-    auto parts = static_cast<std::int64_t>(rendition.next_part_number - pace.parts);
-    if (pace.parts > 0) latest_part = std::max(latest_part, now - pace.at - rendition.part_target * parts);
+    if (pace.parts > 0) latest_part = std::max(latest_part, now - pace.at - rendition.part_target);
     pace = {rendition.next_part_number, now};
   }
 

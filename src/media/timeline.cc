@@ -52,7 +52,12 @@ void Timeline::handle_format(TrackId id, const Format& format, Duration clock_wr
   } else if (format.frame_rate() >= 0.1 && format.frame_rate() <= 500) {
     rate = {format.frame_rate_numerator, format.frame_rate_denominator};
   }
-  bool is_same = rate.numerator * track.rate.denominator == track.rate.numerator * rate.denominator;
+  // Both are of 32 bits: their products need 64 without a sign.
+  auto product = [](std::int64_t a, std::int64_t b) {
+    return static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b);
+  };
+  bool is_same =
+      product(rate.numerator, track.rate.denominator) == product(track.rate.numerator, rate.denominator);
   if (is_same || (rate.numerator == 0 && track.kind == Kind::kVideo && track.rate_is_guess)) return;
   track.rate = rate;
   track.rate_is_guess = false;

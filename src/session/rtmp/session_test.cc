@@ -306,6 +306,18 @@ TEST(RtmpSession, counts_what_comes_to_nothing_by_reason) {
   EXPECT_EQ(bad_frames, 2);
 }
 
+TEST(RtmpSession, takes_a_track_again_whose_configuration_is_good_again) {
+  Pair pair;
+  pair.accepted();
+  pair.video(0, PacketKind::kSequenceStart, flv::kAvc, v::kH264InBandConfig);
+  pair.video(0, PacketKind::kSequenceStart, flv::kAvc, "0102");
+  pair.video(0, PacketKind::kFrames, flv::kAvc, v::kH264InBandFirst);
+  EXPECT_TRUE(pair.all<media::TrackFrame>().empty());
+  pair.video(40, PacketKind::kSequenceStart, flv::kAvc, v::kH264InBandConfig);
+  pair.video(40, PacketKind::kFrames, flv::kAvc, v::kH264InBandFirst);
+  EXPECT_EQ(pair.all<media::TrackFrame>().size(), 1u);
+}
+
 TEST(RtmpSession, takes_sixteen_tracks_and_no_more) {
   Pair pair;
   pair.accepted();

@@ -152,6 +152,7 @@ void Tracks::handle_config(std::size_t at, media::Codec codec, const flv::Packet
   Track& track = tracks_[at];
   if (track.format && track.format->codec == codec &&
       std::ranges::equal(track.sent_config.bytes(), packet.body.bytes())) {
+    track.is_refused = false;
     return;
   }
   auto format = make_wire_format(codec, packet.body);
