@@ -43,6 +43,7 @@ struct FakeOptions {
   std::optional<std::uint64_t> gap_msn;            // The encoder was away.
   std::optional<std::uint64_t> end_parts;          // ENDLIST after so many parts.
   std::uint64_t window = 10;                       // Complete segments listed.
+  std::uint64_t bunch = 1;                         // So many parts are published at once.
   Duration since_start = Duration::seconds(60);
   std::string multivariant_more;  // Lines for the multivariant playlist.
   std::string head_more;          // Lines behind every media playlist's head.
@@ -52,7 +53,6 @@ struct FakeOptions {
   std::function<void(std::string&)> edit_multivariant;
   std::function<void(std::string&, const Page&)> edit_playlist;
   std::function<void(const Fetch&, Reply&)> edit_reply;
-  std::function<void(std::string& name, std::uint64_t& parts)> edit_state;  // Parts published, by rendition.
   std::function<void(Buffer&, const std::string& name, std::uint64_t part)> edit_part;
   std::function<void(Buffer&, const std::string& name, std::uint64_t msn)> edit_segment;
   std::function<void(Buffer&, const std::string& name, std::uint64_t number)> edit_init;
@@ -70,7 +70,13 @@ class FakeOrigin {
 
  private:
   std::uint64_t parts_at(Timestamp at) const;
-  Timestamp time_of(std::uint64_t parts) const;  // When so many are published.
+  Timestamp time_of(std::uint64_t parts) const;  // Where so many end.
+  std::uint64_t bunched(std::uint64_t parts) const {
+    return (parts + options_.bunch - 1) / options_.bunch * options_.bunch;
+  }
+  Timestamp ready_at(std::uint64_t parts) const {
+    return time_of(bunched(parts));
+  }  // When they are published.
   Reply answer_playlist(const Fetch& fetch, const std::string& name, Timestamp now) const;
   Reply answer_media(const Fetch& fetch, const std::string& path, Timestamp now) const;
   std::string write_multivariant() const;

@@ -175,6 +175,7 @@ Buffer fake_fragment(const FakeFragment& f) {
 
 std::uint64_t FakeOrigin::parts_at(Timestamp at) const {
   auto parts = static_cast<std::uint64_t>((at - kBegin + options_.since_start) / kPart);
+  parts -= parts % options_.bunch;
   return options_.end_parts ? std::min(parts, *options_.end_parts) : parts;
 }
 Timestamp FakeOrigin::time_of(std::uint64_t parts) const {
@@ -314,8 +315,8 @@ Reply FakeOrigin::answer_playlist(const Fetch& fetch, const std::string& name, T
       reply.status = 400;
     } else if (needed > parts) {
       if (options_.end_parts) needed = std::min(needed, *options_.end_parts);
-      ready = time_of(needed);
-      parts = needed;
+      ready = ready_at(needed);
+      parts = bunched(needed);
     }
   }
   reply.set("access-control-allow-origin", "*");
@@ -348,11 +349,11 @@ Reply FakeOrigin::answer_media(const Fetch& fetch, const std::string& path, Time
   } else if (kind == 's' && (number + 1) * kPartsPerSegment <= parts) {
     bytes = make_segment(name, number);
   } else if (kind == 'p' && number <= parts && !is_gap_part) {
-    if (number == parts) ready = time_of(number + 1);
+    if (number == parts) ready = ready_at(number + 1);
     bytes = make_part(name, number);
   } else {
     reply.status = 404;
-    if (is_gap_part && number == parts) ready = time_of(number + 1);
+    if (is_gap_part && number == parts) ready = ready_at(number + 1);
   }
   reply.set("access-control-allow-origin", "*");
   reply.set("access-control-expose-headers", "Age, Date");

@@ -101,6 +101,12 @@ INSTANTIATE_TEST_SUITE_P(
                  }}),
     [](const auto& row) { return row.param.name; });
 
+TEST(Judge, bears_playlists_that_list_nothing) {
+  FakeOptions options;
+  options.edit_playlist = [](std::string& text, const Page&) { text = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n"; };
+  EXPECT_EQ(FakeOrigin(options).judge().exit_code(), 1);
+}
+
 // `also` are rules that the same fault breaks by its nature.
 struct Fault {
   const char* name;
@@ -250,6 +256,7 @@ INSTANTIATE_TEST_SUITE_P(
                   r.last_byte += Duration::milliseconds(350);
                 }
               })},
+        Fault{"parts_in_bunches", Rule::kG13, kFail, [](FakeOptions& o) { o.bunch = 3; }},
         Fault{"live_vod", Rule::kG14, kFail, always("#EXT-X-MEDIA-S", "#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-S")},
         Fault{"event_removes", Rule::kG14, kFail, always("#EXT-X-MEDIA-S", "#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-MEDIA-S")},
         Fault{"hint_after_end", Rule::kG15, kFail, [](FakeOptions& o) {
