@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metric.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/digest.h"
@@ -91,6 +92,10 @@ class Store {
   virtual Answer<std::optional<ApiKey>> find_api_key(std::string_view id) = 0;  // Revoked ones as well.
   virtual Answer<std::vector<ApiKey>> list_api_keys() = 0;                      // Oldest first.
   virtual Answer<void> revoke_api_key(std::string_view id, WallTime at) = 0;    // kNotFound
+
+  // What the engine said when it failed a call, told once, for the log. Empty when none failed since.
+  virtual std::string take_error() { return {}; }
+  virtual void append_metrics(MetricSamples&) const {}
 };
 
 }  // namespace stoa::control

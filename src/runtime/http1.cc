@@ -20,6 +20,8 @@ using ParseError = beast::http::error;
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t kFieldLimit = 100;
+// So much answered and not taken by the peer: its further requests wait.
+constexpr std::size_t kQueuedAnswersMax = 256u << 10;
 
 struct Refused {
   int status;
@@ -62,6 +64,7 @@ class Http1Session : public HttpSession {
   }
 
   void handle_bytes(Bytes bytes) override;
+  void handle_writable() override;
   void handle_deadline() override;
   void handle_closed() override;
   void respond(std::uint32_t stream, http::Response&& response) override;
@@ -72,6 +75,7 @@ class Http1Session : public HttpSession {
   enum class State { kReading, kWaiting, kUpgraded, kClosing };
 
   void consume(Bytes bytes);
+  void consume_pending();
   std::size_t parse(Bytes bytes);
   bool skip_empty_lines(Bytes& bytes) const;
   void begin_request();
@@ -89,6 +93,7 @@ class Http1Session : public HttpSession {
   bool is_first_ = true;  // The preface of HTTP/2 may still come.
   bool is_consuming_ = false;
   bool is_paused_ = false;
+  bool is_held_ = false;  // The peer must first take what it was answered.
   bool keeps_alive_ = true;
   bool is_old_ = false;  // The request was HTTP/1.0.
   bool is_head_done_ = false;
@@ -98,7 +103,7 @@ class Http1Session : public HttpSession {
 };
 
 void Http1Session::handle_bytes(Bytes bytes) {
-  if (state_ == State::kWaiting) {
+  if (state_ == State::kWaiting || (state_ == State::kReading && is_held_)) {
     pending_ += as_text(bytes);
     if (pending_.size() > core_.limits.pipelined_bytes && !is_paused_) {
       is_paused_ = true;
@@ -132,7 +137,7 @@ void Http1Session::consume(Bytes bytes) {
   Bytes rest = bytes.subspan(used);
   if (state_ == State::kUpgraded) return core_.hand_over(id_, rest);
   if (state_ == State::kReading || state_ == State::kWaiting) pending_ = as_text(rest);
-  if (state_ == State::kReading && pending_.size() > core_.limits.header_bytes)
+  if (state_ == State::kReading && !is_held_ && pending_.size() > core_.limits.header_bytes)
     refuse(judge(make_error_code(ParseError::header_limit)));
 }
 
@@ -141,6 +146,8 @@ std::size_t Http1Session::parse(Bytes bytes) {
   while (state_ == State::kReading) {
     Bytes rest = bytes.subspan(used);
     if (!parser_) {
+      is_held_ = core_.tcp.queued_bytes(id_) >= kQueuedAnswersMax;
+      if (is_held_) break;
       if (!skip_empty_lines(rest)) return bytes.size() - rest.size();
       used = bytes.size() - rest.size();
       begin_request();
@@ -237,7 +244,10 @@ void Http1Session::respond(std::uint32_t, http::Response&& response) {
   }
   state_ = State::kReading;
   set_deadline(core_.limits.idle_timeout);
-  if (is_consuming_) return;
+  if (!is_consuming_) consume_pending();
+}
+
+void Http1Session::consume_pending() {
   if (!pending_.empty()) {
     std::string bytes = std::exchange(pending_, {});
     consume(as_bytes(bytes));
@@ -246,6 +256,11 @@ void Http1Session::respond(std::uint32_t, http::Response&& response) {
     is_paused_ = false;
     core_.tcp.resume_reading(id_);
   }
+}
+
+void Http1Session::handle_writable() {
+  if (state_ != State::kReading || !std::exchange(is_held_, false)) return;
+  consume_pending();
 }
 
 void Http1Session::write(const http::Response& response, bool close) {
@@ -290,6 +305,8 @@ void Http1Session::handle_deadline() {
             ? Refused{408, HttpRefusal::kSlowBody, "request_timeout", "The body came too slowly."}
             : Refused{408, HttpRefusal::kSlowHeader, "request_timeout", "The request came too slowly."});
   }
+  // A long answer is still on its way; whether that goes on is judged below.
+  if (core_.tcp.queued_bytes(id_) > 0) return set_deadline(core_.limits.idle_timeout);
   if (is_first_) core_.count(HttpRefusal::kSlowHeader);
   state_ = State::kClosing;
   core_.tcp.close(id_);

@@ -312,6 +312,62 @@ TEST(Drain, drops_what_does_not_finish_by_the_deadline) {
   EXPECT_EQ(waiter.read_to_end(), "");
 }
 
+// Longer than the limit under test; what is tested is that nothing happens meanwhile.
+void outlast(Duration limit) { std::this_thread::sleep_for(std::chrono::nanoseconds((limit * 4).ns())); }
+
+TEST(Http1, sends_a_last_answer_whole_however_long_it_takes) {
+  HttpLimits limits;
+  limits.close_timeout = limits.idle_timeout = Duration::milliseconds(100);
+  for (const char* field : {"Connection: close\r\n", "Connection: keep-alive\r\n"}) {
+    TestServer server(limits);
+    RawClient client(server.port);
+    client.send(get("/big", field));
+    std::string head = client.read_head();
+    EXPECT_THAT(head, HasSubstr("content-length: 8388608"));
+    std::size_t got = client.read(1000).size();
+    outlast(limits.close_timeout);
+    got += client.read_to_end().size();
+    EXPECT_EQ(got, 8u << 20) << field;
+  }
+}
+
+TEST(Drain, lets_a_download_that_goes_on_finish) {
+  HttpLimits limits;
+  limits.close_timeout = Duration::milliseconds(100);
+  TestServer server(limits);
+  RawClient client(server.port);
+  client.send(get("/big"));
+  client.read_head();
+  std::size_t got = client.read(1000).size();
+  Signal drained;
+  server.thread.call(
+      [&] { server.server->drain(Loop::now() + Duration::seconds(8), [&] { drained.raise(); }); });
+  outlast(limits.close_timeout);
+  got += client.read_to_end().size();
+  EXPECT_EQ(got, 8u << 20);
+  client.close();
+  EXPECT_TRUE(drained.wait_for());
+}
+
+TEST(Http1, answers_no_more_pipelined_requests_than_the_client_reads) {
+  TestServer server;
+  RawClient client(server.port);
+  constexpr int kRequests = 20;  // 160 MiB, were all of it queued.
+  std::string requests;
+  for (int i = 0; i < kRequests; ++i) requests += get("/big");
+  client.send(requests);
+  std::size_t got = client.read_head().size();
+  EXPECT_LE(server.metric("stoa_http_requests_total"), 4);
+  client.read(8u << 20);
+  for (int i = 1; i < kRequests; ++i) {
+    std::string head = client.read_head();
+    ASSERT_THAT(head, StartsWith("HTTP/1.1 200")) << i;
+    got += head.size() + client.read(8u << 20).size();
+  }
+  EXPECT_EQ(server.metric("stoa_http_requests_total"), kRequests);
+  EXPECT_GT(got, std::size_t{kRequests - 1} * (8u << 20));
+}
+
 TEST(Drain, is_done_at_once_when_nobody_is_there) {
   TestServer server;
   Signal drained;

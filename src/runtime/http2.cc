@@ -28,8 +28,8 @@ class Http2Session : public HttpSession {
  public:
   Http2Session(HttpCore& core, ConnectionId id, const HttpPeer& peer)
       : core_(core), id_(id), connection_(limits_of(core.limits), peer.address, peer.is_secure) {
+    idle_until_ = Loop::now() + core_.limits.header_timeout;
     pump();
-    set_deadline(Loop::now() + core_.limits.header_timeout);
   }
 
   void handle_bytes(Bytes bytes) override;
@@ -44,7 +44,8 @@ class Http2Session : public HttpSession {
   void take_request(http::Http2Request& request);
   void answer_refused(const http::Http2Refused& refused);
   void pump();
-  void fail(http::Http2Refusal refusal);
+  void count(http::Http2Refusal refusal);
+  void close();
   void judge_deadline();
   void set_deadline(Timestamp at) { core_.set_deadline(id_, at); }
 
@@ -56,8 +57,11 @@ class Http2Session : public HttpSession {
   bool is_closing_ = false;
   bool is_draining_ = false;
   bool has_finished_drain_ = false;
-  bool was_incomplete_ = false;
-  bool was_idle_ = false;
+  // What the connection is waited for; never() when it is not.
+  Timestamp request_until_ = Timestamp::never();  // The rest of a request.
+  Timestamp idle_until_ = Timestamp::never();     // A request at all.
+  Timestamp answer_until_ = Timestamp::never();   // That the peer lets more of an answer through.
+  std::uint64_t body_bytes_seen_ = 0;
 };
 
 void Http2Session::handle_bytes(Bytes bytes) {
@@ -67,8 +71,9 @@ void Http2Session::handle_bytes(Bytes bytes) {
   auto result = connection_.handle_input(Loop::now(), bytes, events);
   process(events);
   is_busy_ = false;
-  pump();
-  if (!result) fail(result.error());
+  if (!result) count(result.error());
+  pump();  // GOAWAY says why.
+  if (!result) close();
 }
 
 void Http2Session::process(Outbox<http::Http2Event>& events) {
@@ -132,48 +137,55 @@ void Http2Session::pump() {
     if (!chunks.empty() && !core_.tcp.send(id_, {}, chunks)) break;
     if (!produced) {
       is_busy_ = false;
-      return fail(produced.error());
+      count(produced.error());
+      return close();
     }
     if (*produced == 0) break;
   }
   process(events);
   is_busy_ = false;
-  if (connection_.is_finished()) {
-    is_closing_ = true;
-    set_deadline(Timestamp::never());
-    return core_.tcp.close(id_);
-  }
+  if (connection_.is_finished()) return close();
   judge_deadline();
 }
 
-// Idle without streams; impatient while a request is arriving; none while requests wait or are answered.
 void Http2Session::judge_deadline() {
-  bool is_idle = connection_.open_streams() == 0, is_incomplete = connection_.incomplete_requests() > 0;
   if (is_draining_ && !has_finished_drain_) return;
-  if (is_incomplete && !was_incomplete_)
-    set_deadline(Loop::now() + core_.limits.body_timeout);
-  else if (is_idle && !was_idle_)
-    set_deadline(Loop::now() + core_.limits.idle_timeout);
-  else if (!is_idle && !is_incomplete)
-    set_deadline(Timestamp::never());
-  was_incomplete_ = is_incomplete;
-  was_idle_ = is_idle;
+  Timestamp now = Loop::now();
+  auto wait = [&](Timestamp& until, bool is_waited_for, bool is_anew, Duration patience) {
+    if (!is_waited_for)
+      until = Timestamp::never();
+    else if (is_anew || until == Timestamp::never())
+      until = now + patience;
+  };
+  std::size_t streams = connection_.open_streams(), incomplete = connection_.incomplete_requests();
+  bool has_progressed = connection_.body_bytes_sent() != body_bytes_seen_;
+  body_bytes_seen_ = connection_.body_bytes_sent();
+  wait(request_until_, incomplete > 0, false, core_.limits.body_timeout);
+  wait(idle_until_, streams == 0, false, core_.limits.idle_timeout);
+  wait(answer_until_, streams > incomplete + waiting_.size(), has_progressed,
+       core_.limits.write_stall_timeout);
+  set_deadline(std::min({request_until_, idle_until_, answer_until_}));
 }
 
 void Http2Session::handle_deadline() {
   if (is_closing_) return;
   if (is_draining_ && !has_finished_drain_) {
     has_finished_drain_ = true;
-    was_idle_ = was_incomplete_ = false;
     connection_.finish_drain();
     return pump();
   }
-  if (connection_.incomplete_requests() > 0) core_.count(HttpRefusal::kSlowBody);
+  Timestamp now = Loop::now();
+  bool is_slow = now >= request_until_, is_stalled = now >= answer_until_;
+  // A long answer is still on its way through TCP, which judges its progress itself.
+  if (!is_slow && core_.tcp.queued_bytes(id_) > 0) {
+    idle_until_ = answer_until_ = Timestamp::never();
+    return judge_deadline();
+  }
+  if (is_slow) core_.count(HttpRefusal::kSlowBody);
+  if (is_stalled) core_.count(HttpRefusal::kHttp2Stalled);
   connection_.finish_drain();
   pump();
-  if (is_closing_) return;
-  is_closing_ = true;
-  core_.tcp.close(id_);
+  close();
 }
 
 void Http2Session::handle_closed() {
@@ -188,10 +200,13 @@ void Http2Session::begin_drain() {
   set_deadline(Loop::now() + kDrainNotice);
 }
 
-void Http2Session::fail(http::Http2Refusal refusal) {
-  if (std::exchange(is_closing_, true)) return;
+void Http2Session::count(http::Http2Refusal refusal) {
   core_.count(refusal == http::Http2Refusal::kProtocol ? HttpRefusal::kHttp2Protocol
                                                        : HttpRefusal::kHttp2Flood);
+}
+
+void Http2Session::close() {
+  if (std::exchange(is_closing_, true)) return;
   set_deadline(Timestamp::never());
   core_.tcp.close(id_);
 }

@@ -180,6 +180,17 @@ TEST(Http2, serves_many_streams_of_many_connections) {
   EXPECT_THAT(report, HasSubstr("4000 succeeded, 0 failed, 0 errored"));
 }
 
+TEST(Http2, lets_go_of_a_client_that_never_opens_its_window) {
+  HttpLimits limits;
+  limits.write_stall_timeout = Duration::milliseconds(300);
+  TestServer server(limits);
+  // --window-bits=0 is a window of no bytes: headers come, no body ever does.
+  std::string output =
+      run_command("timeout 10 nghttp --window-bits=0 " + server.url("/big") + " >/dev/null 2>&1; echo $?");
+  EXPECT_NE(output, "124\n");
+  EXPECT_EQ(server.metric("stoa_http_refused_total", "http2_stalled"), 1);
+}
+
 TEST(Http2, does_not_wait_for_a_handshake_when_it_drains) {
   Secure s;
   RawClient silent(s.server.secure_port), waiter(s.server.port);

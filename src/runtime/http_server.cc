@@ -34,6 +34,7 @@ const char* name_of(HttpRefusal refusal) {
     case HttpRefusal::kSlowBody: return "slow_body";
     case HttpRefusal::kHttp2Protocol: return "http2_protocol";
     case HttpRefusal::kHttp2Flood: return "http2_flood";
+    case HttpRefusal::kHttp2Stalled: return "http2_stalled";
     case HttpRefusal::kSocketProtocol: return "socket_protocol";
     case HttpRefusal::kSocketTooBig: return "socket_message_too_big";
     case HttpRefusal::kSocketSilent: return "socket_silent";

@@ -23,12 +23,13 @@ enum class HttpRefusal : std::uint8_t {
   kSlowBody,
   kHttp2Protocol,
   kHttp2Flood,
+  kHttp2Stalled,  // The peer keeps its flow-control windows shut.
   kSocketProtocol,
   kSocketTooBig,
   kSocketSilent,
   kSocketSlow,
 };
-inline constexpr std::size_t kHttpRefusals = 12;
+inline constexpr std::size_t kHttpRefusals = 13;
 const char* name_of(HttpRefusal refusal);
 
 class HttpSession {

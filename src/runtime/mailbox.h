@@ -43,6 +43,10 @@ class Mailbox {
     if (!s.is_awake.exchange(true, std::memory_order_seq_cst)) wake(state_);
     return true;
   }
+  // The receiver's thread only: handles everything that is there now, not in batches.
+  void deliver_all() {
+    for (std::size_t batches = size() / kBatch + 1; batches > 0; --batches) drain(state_);
+  }
   std::size_t capacity() const { return state_->ring.size(); }
   // A moment's view, from any thread; for gauges.
   std::size_t size() const {

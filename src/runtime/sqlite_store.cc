@@ -228,7 +228,7 @@ Result<std::unique_ptr<SqliteStore>, std::string> SqliteStore::open(const std::s
 }
 
 int SqliteStore::schema_version() const { return impl_->version; }
-const std::string& SqliteStore::last_error() const { return impl_->last_error; }
+std::string SqliteStore::take_error() { return std::exchange(impl_->last_error, {}); }
 
 void SqliteStore::append_metrics(MetricSamples& samples) const {
   samples.push_back({"stoa_store_failures_total",

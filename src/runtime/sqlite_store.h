@@ -49,9 +49,8 @@ class SqliteStore final : public control::Store {
 
   // The number of the newest migration in force.
   int schema_version() const;
-  // What the database said when a call was last refused with kUnavailable; for the log. Empty when none was.
-  const std::string& last_error() const;
-  void append_metrics(MetricSamples& samples) const;
+  std::string take_error() override;
+  void append_metrics(MetricSamples& samples) const override;
 
  private:
   struct Impl;

@@ -60,6 +60,14 @@ std::uint16_t port_of(const SocketAddress& address) {
                    : reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
 }
 
+// "::" means every address, also where the kernel has no IPv6.
+int open_socket(SocketAddress& address, const std::string& text, std::uint16_t port, int flags) {
+  int fd = socket(address.storage.ss_family, SOCK_STREAM | flags, 0);
+  if (fd >= 0 || errno != EAFNOSUPPORT || text != "::") return fd;
+  address = *parse_address("0.0.0.0", port);
+  return socket(address.storage.ss_family, SOCK_STREAM | flags, 0);
+}
+
 AddressKey key_of(const SocketAddress& address) {
   AddressKey key{};
   if (address.storage.ss_family == AF_INET6) {
@@ -358,7 +366,7 @@ void TcpServer::Impl::end_of_input(ConnectionId id, TcpConnection& c) {
   if (!c.is_closing) {
     c.reason = CloseReason::kPeer;
     c.is_closing = true;
-    set_deadline(id, c, Loop::now() + limits.close_timeout);
+    set_deadline(id, c, Loop::now() + limits.write_stall_timeout);
     remember_reap(id);
   }
 }
@@ -368,8 +376,12 @@ void TcpServer::Impl::write_to(ConnectionId id, TcpConnection& c) { after_write(
 void TcpServer::Impl::after_write(ConnectionId id, TcpConnection& c, Io result) {
   if (result == Io::kFailed || result == Io::kEnd) return finish(id, c, CloseReason::kPeer);
   if (c.is_closing) {
-    if (c.queued_bytes() > 0) return;
+    if (c.queued_bytes() > 0) {
+      if (c.take_progress()) set_deadline(id, c, Loop::now() + limits.write_stall_timeout);
+      return;
+    }
     if (c.is_peer_finished) return finish(id, c, c.reason);
+    set_deadline(id, c, Loop::now() + limits.close_timeout);
     return c.finish_sending();
   }
   if (c.take_progress() || c.deadline.at == Timestamp::never()) {
@@ -386,7 +398,8 @@ void TcpServer::Impl::begin_close(ConnectionId id, TcpConnection& c) {
   if (c.is_closing) return;
   c.is_closing = true;
   c.reason = CloseReason::kLocal;
-  set_deadline(id, c, Loop::now() + limits.close_timeout);
+  set_deadline(id, c,
+               Loop::now() + (c.queued_bytes() > 0 ? limits.write_stall_timeout : limits.close_timeout));
   if (c.queued_bytes() == 0) {
     c.finish_sending();
     if (c.is_peer_finished && !c.is_readable) return finish(id, c, CloseReason::kLocal);
@@ -466,10 +479,12 @@ void TcpServer::Impl::handle_deadline(ConnectionId id) {
     ++counts.handshake_timeouts;
     return finish(id, c, CloseReason::kProtocolFailure);
   }
-  if (c.is_closing) return finish(id, c, c.reason);
-  if (c.queued_bytes() == 0) return;
-  ++counts.stalled;
-  finish(id, c, CloseReason::kWriteStalled);
+  if (c.queued_bytes() > 0) {
+    ++counts.stalled;
+    finish(id, c, CloseReason::kWriteStalled);
+  } else if (c.is_closing) {
+    finish(id, c, c.reason);
+  }
 }
 
 TcpServer::TcpServer(Loop& loop, const TcpLimits& limits, TcpHandler& handler)
@@ -479,7 +494,7 @@ TcpServer::~TcpServer() = default;
 
 bool is_port_free(const std::string& text, std::uint16_t port) {
   auto address = parse_address(text, port);
-  int fd = address ? socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+  int fd = address ? open_socket(*address, text, port, SOCK_CLOEXEC) : -1;
   if (fd < 0) return true;  // listen() will say what is wrong.
   int on = 1, off = 0;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -498,7 +513,7 @@ Result<std::uint16_t, std::string> TcpServer::listen(const ListenOptions& option
   };
   auto address = parse_address(options.address, options.port);
   if (!address) return refuse("cannot listen on " + where + ": not an IP address");
-  int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = open_socket(*address, options.address, options.port, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return failure("socket");
   auto fail = [&](const char* what) {
     auto error = failure(what);

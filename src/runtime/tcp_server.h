@@ -37,7 +37,7 @@ struct TcpLimits {
   Duration handshake_timeout = Duration::seconds(10);
   // Something is queued and the peer has taken nothing of it for so long.
   Duration write_stall_timeout = Duration::seconds(20);
-  // How long `close` waits for what is queued, and then for the peer's FIN.
+  // How long `close` waits for the peer's FIN once all that was queued is sent.
   Duration close_timeout = Duration::seconds(5);
 };
 
@@ -105,7 +105,8 @@ class TcpServer {
   bool send(ConnectionId id, Bytes head, std::span<const SharedBytes> slices);
   bool send(ConnectionId id, const SharedBytes& bytes) { return send(id, {}, {&bytes, 1}); }
 
-  // Sends what is queued, finishes the sending side, waits for the peer to finish; all within close_timeout.
+  // Sends what is queued (however long that takes, as long as it goes on: see write_stall_timeout), finishes
+  // the sending side, waits for the peer to finish.
   // Nothing is read from the connection any more.
   void close(ConnectionId id);
   // Closes now and throws away what is queued.

@@ -126,6 +126,7 @@ struct Http2Connection::Impl {
   Buffer small;
   std::vector<Piece> pieces;
   std::size_t produced = 0;
+  std::uint64_t body_bytes_sent = 0;
 };
 
 void Http2Connection::Impl::start() {
@@ -368,6 +369,7 @@ void Http2Connection::Impl::emit_copy(Bytes bytes) {
 void Http2Connection::Impl::emit_slices(Stream& stream, std::size_t length) {
   stream.remaining -= length;
   produced += length;
+  body_bytes_sent += length;
   while (length > 0) {
     const SharedBytes& slice = stream.body.slices[stream.slice];
     std::size_t step = std::min(slice.size() - stream.offset, length);
@@ -457,6 +459,8 @@ void Http2Connection::finish_drain() {
 std::size_t Http2Connection::open_streams() const { return impl_->streams.size(); }
 
 std::size_t Http2Connection::incomplete_requests() const { return impl_->incomplete; }
+
+std::uint64_t Http2Connection::body_bytes_sent() const { return impl_->body_bytes_sent; }
 
 bool Http2Connection::is_finished() const {
   return !nghttp2_session_want_read(impl_->session) && !nghttp2_session_want_write(impl_->session);

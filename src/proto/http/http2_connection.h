@@ -82,6 +82,8 @@ class Http2Connection {
   std::size_t open_streams() const;
   // Streams whose request has not arrived in full.
   std::size_t incomplete_requests() const;
+  // Of answers' bodies, since the beginning: it stands still while the peer's windows are shut.
+  std::uint64_t body_bytes_sent() const;
   // Nothing more will be read or written: GOAWAY was sent or received and every stream is done.
   bool is_finished() const;
 
