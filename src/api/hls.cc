@@ -101,7 +101,7 @@ void HlsOrigin::answer_error(RequestKey key, int status, std::string_view code, 
   switch (status) {
     case 400: ++counted_[kBadRequest]; break;
     case 404: ++counted_[kNotFound]; break;
-    default: ++counted_[kTimedOut]; break;
+    default: break;  // The caller knows which.
   }
   http::Response response = http::make_error_response(status, code, message);
   response.headers.set("cache-control", "max-age=" + std::to_string(max_age_s));
@@ -193,6 +193,9 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
     wake(stand->second, out);
   }
   if (broadcast.snapshot->state == live::ChannelState::kEnded && broadcast.forget_at == Timestamp::never()) {
+    release(broadcast.multivariant_waiters, [&](const Waiter& waiter) {
+      answer_offline(waiter.request, out);
+    });  // It never came to a playlist.
     broadcast.forget_at = now + config_.ended_kept;
     next_deadline_ = std::min(next_deadline_, broadcast.forget_at);
   }
@@ -232,13 +235,17 @@ void HlsOrigin::handle_multivariant(Timestamp now, RequestKey key, Channel* chan
   Broadcast* broadcast = channel && !channel->broadcasts.empty() ? &channel->broadcasts.back() : nullptr;
   if (!broadcast ||
       (broadcast->snapshot->multivariant.empty() && broadcast->snapshot->state == live::ChannelState::kEnded))
-    return answer_error(key, 404, "channel_offline", "The channel is not live.", 1, out);
+    return answer_offline(key, out);
   if (broadcast->snapshot->multivariant.empty()) {
     // Starting: three parts are on their way, so waiting is quicker than asking again.
     return hold(now, broadcast->multivariant_waiters, {.request = key, .is_gzip = gzip},
                 Duration::seconds(10), out);
   }
   answer_multivariant(*broadcast, key, gzip, out);
+}
+
+void HlsOrigin::answer_offline(RequestKey key, Outputs& out) {
+  answer_error(key, 404, "channel_offline", "The channel is not live.", 1, out);
 }
 
 void HlsOrigin::answer_multivariant(Broadcast& broadcast, RequestKey key, bool gzip, Outputs& out) {
@@ -396,6 +403,7 @@ Timestamp HlsOrigin::expire(Timestamp now, WaiterList& list, Outputs& out) {
       earliest = std::min(earliest, waiter->deadline);
       continue;
     }
+    ++counted_[kTimedOut];
     answer_error(waiter->request, 503, "not_in_time", "What was asked for did not come in time.", 1, out);
     let_go(*waiter);
   }

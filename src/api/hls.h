@@ -156,6 +156,7 @@ class HlsOrigin {
   void release(WaiterList& list, Answerer&& answer);
   void wake(Stand& stand, Outputs& out);
   void answer_playlist(Stand& stand, const Waiter& waiter, Outputs& out);
+  void answer_offline(RequestKey key, Outputs& out);
   void answer_multivariant(Broadcast& broadcast, RequestKey key, bool gzip, Outputs& out);
   void answer_part(Stand& stand, RequestKey key, const live::Part& part, Outputs& out);
   void answer_error(RequestKey key, int status, std::string_view code, std::string_view message,

@@ -190,30 +190,34 @@ void ControlThread::handle_http(HttpAsked&& asked) {
   }
 }
 
+// Whoever asks while the shards are being asked gets the same answer: metrics cost every shard a walk over
+// all it has, and need no token.
 void ControlThread::ask_metrics(HttpAsked&& asked) {
-  if (questions_.size() >= kQuestionsMax) {
+  if (question_ && question_->askers.size() >= kAskersMax) {
     send(asked.shard, HttpAnswered{asked.request, http::make_error_response(
                                                       503, "busy", "Too many ask for metrics at once.")});
     return;
   }
-  std::uint64_t number = next_question_++;
-  questions_[number] = Question{std::move(asked), {}, loop_.now() + kMetricsPatience};
+  bool is_first = !question_;
+  if (is_first) question_ = Question{++questions_asked_, {}, {}, loop_.now() + kMetricsPatience};
+  question_->askers.push_back({asked.shard, asked.request});
+  if (!is_first) return;
   for (shard::ShardIndex to = 0; to < shards_count_; ++to)
-    send(to, shard::Mail(shard::MetricsWanted{number}));
+    send(to, shard::Mail(shard::MetricsWanted{question_->number}));
 }
 
 void ControlThread::handle_metrics(shard::MetricsGiven&& given) {
-  auto found = questions_.find(given.question);
-  if (found == questions_.end()) return;
-  found->second.answers.push_back(std::move(given.samples));
-  if (found->second.answers.size() < shards_count_) return;
-  answer_metrics(found->second);
-  questions_.erase(found);
+  if (!question_ || given.question != question_->number) return;
+  question_->answers.push_back(std::move(given.samples));
+  if (question_->answers.size() == shards_count_) answer_metrics();
 }
 
-void ControlThread::answer_metrics(const Question& question) {
-  std::vector<MetricSamples> groups = question.answers;
+void ControlThread::answer_metrics() {
+  Question question = std::move(*question_);
+  question_.reset();
+  std::vector<MetricSamples> groups = std::move(question.answers);
   MetricSamples own;
+  store_->append_metrics(own);
   publishing_.append_metrics(own);
   rest_.append_metrics(own);
   double viewers = 0;
@@ -224,7 +228,7 @@ void ControlThread::answer_metrics(const Question& question) {
   groups.push_back(std::move(own));
   http::Response response = http::make_text_response(200, prometheus_text(groups));
   response.headers.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
-  send(question.asked.shard, HttpAnswered{question.asked.request, std::move(response)});
+  for (const auto& asker : question.askers) send(asker.shard, HttpAnswered{asker.request, response});
 }
 
 void ControlThread::handle_tick() {
@@ -241,11 +245,8 @@ void ControlThread::handle_tick() {
                               static_cast<std::uint32_t>(distinct.size() + uncounted));
   }
   // A shard that does not answer is left out rather than waited for.
-  for (auto question = questions_.begin(); question != questions_.end();) {
-    bool is_due = question->second.deadline <= loop_.now();
-    if (is_due) answer_metrics(question->second);
-    question = is_due ? questions_.erase(question) : std::next(question);
-  }
+  if (question_ && question_->deadline <= loop_.now()) answer_metrics();
+  if (std::string error = store_->take_error(); !error.empty()) log_.error("store", std::move(error));
   tick_.set(loop_.now() + kTick);
 }
 

@@ -47,13 +47,18 @@ class ControlThread {
   void stop();  // Any other thread; returns when the thread has ended.
 
  private:
-  // A /metrics request that waits for the shards' samples.
+  // What the shards are asked for /metrics, and the requests that wait for their samples.
   struct Question {
-    HttpAsked asked;
+    struct Asker {
+      shard::ShardIndex shard;
+      runtime::RequestId request;
+    };
+    std::uint64_t number;
+    std::vector<Asker> askers;
     std::vector<MetricSamples> answers;
     Timestamp deadline;
   };
-  static constexpr std::size_t kQuestionsMax = 64;
+  static constexpr std::size_t kAskersMax = 64;
 
   ControlThread(const Config& config, shard::ShardIndex shards, runtime::Log& log,
                 std::unique_ptr<control::Store> store);
@@ -63,7 +68,7 @@ class ControlThread {
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
   void ask_metrics(HttpAsked&& asked);
-  void answer_metrics(const Question& question);
+  void answer_metrics();
   void handle_tick();
   void send(shard::ShardIndex to, ToShard&& message);
 
@@ -79,8 +84,8 @@ class ControlThread {
   api::Rest rest_;
   // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
   std::map<std::string, std::vector<api::HlsOrigin::Audience>> audiences_;
-  std::map<std::uint64_t, Question> questions_;
-  std::uint64_t next_question_ = 1;
+  std::optional<Question> question_;
+  std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;

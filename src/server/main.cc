@@ -136,6 +136,11 @@ int run(int argc, char** argv) {
   token_key->add_option("--data", token_options.data, "Data folder of the node")->required();
   token_key->add_option("--label", token_options.label, "What it is for");
   token_key->add_option("--scope", token_options.scopes, "What its tokens may do")->delimiter(',');
+  CLI::App* token_list = token->add_subcommand("list", "Print the API keys: id, state, scopes, label");
+  token_list->add_option("--data", token_options.data, "Data folder of the node")->required();
+  CLI::App* token_revoke = token->add_subcommand("revoke", "Revoke an API key and all tokens made with it");
+  token_revoke->add_option("--data", token_options.data, "Data folder of the node")->required();
+  token_revoke->add_option("--key", token_options.key, "API key id")->required();
 
   CheckHlsOptions check_options;
   CLI::App* check =
@@ -153,6 +158,8 @@ int run(int argc, char** argv) {
   if (*serve_command) return serve(serve_options);
   if (*token_create) return create_token(token_options);
   if (*token_key) return create_api_key(token_options);
+  if (*token_list) return list_api_keys(token_options);
+  if (*token_revoke) return revoke_api_key(token_options);
   check_options.slack = Duration::milliseconds(check_slack_ms);
   check_options.watch = Duration::seconds(check_seconds);
   if (*check) return run_check_hls(check_options);

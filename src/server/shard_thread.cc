@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/rest.h"
 #include "crypto/random.h"
 #include "server/pages.h"
 
@@ -22,6 +23,7 @@ runtime::HttpLimits http_limits(const Config& config) {
   runtime::HttpLimits limits;
   limits.connections = config.connections_max;
   limits.connections_per_address = config.connections_per_address_max;
+  limits.body_bytes = api::kRestBodyBytesMax;  // Nothing else takes a body.
   return limits;
 }
 
@@ -92,6 +94,8 @@ void ShardThread::end_channels(std::latch& done) {
 
 void ShardThread::drain(Timestamp deadline) {
   loop_.post([this, deadline] {
+    // The ends of broadcasts owned elsewhere come first: viewers get those instead of a 503.
+    for (auto& mailbox : mailboxes_) mailbox->deliver_all();
     shard_.drain(outputs_);
     run_outputs();
     // Encoders get to read why they were stopped.

@@ -15,8 +15,11 @@ struct TokenOptions {
   int seconds = 3600;
 };
 
-// Print the token, or the new key and its secret, to standard output. Exit codes.
+// Print the token, the new key and its secret, or the keys there are, to standard output. Exit codes.
 int create_token(const TokenOptions& options);
 int create_api_key(const TokenOptions& options);
+int list_api_keys(const TokenOptions& options);
+// A running node believes its tokens no more from the next request on.
+int revoke_api_key(const TokenOptions& options);
 
 }  // namespace stoa::server

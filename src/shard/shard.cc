@@ -203,6 +203,14 @@ void Shard::stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session
   handle_session_outputs(now, wall, encoder, out);
 }
 
+template <typename Predicate>
+void Shard::stop_encoders_if(Predicate&& predicate, Timestamp now, WallTime wall, Outputs& out) {
+  std::vector<ConnectionKey> hit;
+  for (auto& [key, encoder] : encoders_)
+    if (encoder->is_publishing && predicate(*encoder)) hit.push_back(key);
+  for (ConnectionKey key : hit) stop_encoder(now, wall, *encoders_.at(key), session::StopReason::kEnded, out);
+}
+
 void Shard::tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out) {
   if (owner == config_.index) {
     handle_mail(now, wall, std::move(mail), out);
@@ -247,20 +255,21 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
           [&](BroadcastStopped& stopped) {
-            auto found = channels_.find(stopped.channel);
-            if (found == channels_.end()) return;
-            OwnedChannel& owned = *found->second;
-            owned.channel.end(now, wall, owned.outputs);
-            handle_channel_outputs(now, wall, owned, out);
+            if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
+              OwnedChannel& owned = *found->second;
+              owned.channel.end(now, wall, owned.outputs);
+              handle_channel_outputs(now, wall, owned, out);
+            }
+            // Also those of whom the owner, on another shard, has not heard yet.
+            stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now,
+                             wall, out);
           },
           [&](KeyRevoked& revoked) {
-            std::vector<ConnectionKey> hit;
-            for (auto& [key, encoder] : encoders_)
-              if (encoder->is_publishing && encoder->channel == revoked.channel &&
-                  encoder->key_id == revoked.key_id)
-                hit.push_back(key);
-            for (ConnectionKey key : hit)
-              stop_encoder(now, wall, *encoders_.at(key), session::StopReason::kEnded, out);
+            stop_encoders_if(
+                [&](const Encoder& encoder) {
+                  return encoder.channel == revoked.channel && encoder.key_id == revoked.key_id;
+                },
+                now, wall, out);
           },
           [&](PublishDecided& decided) { handle_decision(now, wall, decided, out); },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
@@ -391,6 +400,13 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
 }
 
 void Shard::report(Timestamp now, Outputs& out) {
+  std::unordered_map<const OwnedChannel*, std::vector<control::SourceStatus>> sources;
+  for (const auto& [id, source] : sources_) {
+    auto on_air = source.channel->channel.source_on_air();
+    auto& statuses = sources[source.channel];
+    statuses.push_back(source.status);
+    statuses.back().is_active = on_air && on_air->value == id;
+  }
   for (auto& [name, owned] : channels_) {
     const auto& snapshot = owned->channel.snapshot();
     if (!snapshot || snapshot->multivariant.empty()) continue;
@@ -399,12 +415,8 @@ void Shard::report(Timestamp now, Outputs& out) {
                                   .started_at = snapshot->started_at,
                                   .warnings = snapshot->warnings};
     for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
-    auto on_air = owned->channel.source_on_air();
-    for (const auto& [id, source] : sources_) {
-      if (source.channel != owned.get()) continue;
-      status.sources.push_back(source.status);
-      status.sources.back().is_active = on_air && on_air->value == id;
-    }
+    if (auto found = sources.find(owned.get()); found != sources.end())
+      status.sources = std::move(found->second);
     out.push(SendControlMail{ChannelReported{std::move(status)}});
   }
   out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now)}});

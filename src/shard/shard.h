@@ -101,6 +101,9 @@ class Shard {
   void handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, Outputs& out);
   void end_source(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out);
   void stop_encoder(Timestamp now, WallTime wall, Encoder& encoder, session::StopReason why, Outputs& out);
+  // Publishing ones of this shard.
+  template <typename Predicate>
+  void stop_encoders_if(Predicate&& predicate, Timestamp now, WallTime wall, Outputs& out);
   // To the owner of a channel: a call when it is this shard, mail otherwise.
   void tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out);
 

@@ -132,6 +132,11 @@ class Town {
     for (ShardIndex i = 0; i < shards_.size(); ++i) mail_.push_back({time.now(), i, mail});
   }
 
+  void tell_now(ShardIndex shard, Mail mail) {
+    shards_[shard]->handle_mail(time.now(), time.wall(), std::move(mail), out_);
+    carry(shard);
+  }
+
   sim::VirtualTime time;
   std::map<api::RequestKey, http::Response> answers;
   std::map<std::string, control::ChannelStatus> reported;
@@ -321,6 +326,21 @@ TEST(Shard, a_wrong_name_is_refused_and_nothing_else_disturbed) {
   EXPECT_EQ(wrong.closed_because, "NetStream.Publish.BadName");
   EXPECT_EQ(town.reported.size(), 1u);
   EXPECT_EQ(town.reported["news"].tracks.size(), 2u);
+}
+
+TEST(Shard, a_stop_that_overtakes_the_start_stops_it_all_the_same) {
+  Town town(2);
+  ShardIndex owner = owner_of("news", 2), other = 1 - owner;
+  TestEncoder& encoder = town.add_encoder("news", other);
+  ASSERT_TRUE(town.run_until(
+      [&] { return !town.log.empty() && town.log.back().find("publishes channel") != std::string::npos; },
+      Duration::seconds(1)));
+  // The owner has not heard of the encoder yet.
+  town.tell_now(owner, BroadcastStopped{"news"});
+  town.tell_now(other, BroadcastStopped{"news"});
+  town.run_for(Duration::seconds(3));
+  EXPECT_TRUE(is_closed(town, encoder));
+  EXPECT_TRUE(town.folder(0, "news").empty());
 }
 
 TEST(Shard, a_stopped_broadcast_and_a_revoked_key_close_the_encoder) {

@@ -10,11 +10,12 @@ import { Program, findProgram } from './lib/program.mjs';
 import { Server } from './lib/server.mjs';
 import { pause, until } from './lib/until.mjs';
 
-let server, encoder, video;
+let server, encoder, video, files;
 before(async () => {
   server = await Server.start({ args: ['--limits-rtmp-connections-per-address', '40'] });
   encoder = publishSource(server.publishUrl('calm'));
   ({ video } = await renditionsOf(server, 'calm'));
+  files = server.use().openFiles;
 });
 after(async () => {
   await encoder?.stop();
@@ -89,7 +90,7 @@ test('a flood of connections from one address is cut at its limit and disturbs n
 });
 
 test('after all of this the server holds no more files than before it', { timeout: 30_000 }, async () => {
-  await until('the sockets of the attackers are closed', async () => server.use().openFiles < 120);
+  await until('the sockets of the attackers are closed', async () => server.use().openFiles <= files + 5); // A few of our own requests may be open.
   assert.equal(await server.metric('stoa_rtmp_encoders'), 1);
 });
 
@@ -126,6 +127,13 @@ test('a wrong key, a revoked key and a wrong app are refused', { timeout: 60_000
       await right.stop();
     }
     assert.ok((await guarded.metric('stoa_publish_refused_total')) >= 2);
+
+    const keys = (...words) => new Program('keys', findProgram('stoa'), ['token', ...words, '--data', guarded.data]).success();
+    assert.match(await keys('list'), new RegExp(`^${made[1]} valid \\* e2e$`, 'm'));
+    await keys('revoke', '--key', made[1]);
+    await assert.rejects(call('GET', '/channels'), /401/);
+    assert.match(await keys('list'), new RegExp(`^${made[1]} revoked`, 'm'));
+    await assert.rejects(keys('revoke', '--key', made[1]), /no valid API key/);
   } finally {
     await guarded.stop();
   }

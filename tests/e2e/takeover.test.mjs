@@ -35,9 +35,17 @@ test('an encoder that reconnects takes over from its half-open predecessor in un
     await followParts(video, 3);
     first.signal('SIGSTOP'); // Its connection stays open and says nothing more.
     const file = await recording({ source: 2 });
-    const result = JSON.parse(await new Program('second', findProgram('stoa-bench'), [
+    const began = Date.now();
+    const second = new Program('second', findProgram('stoa-bench'), [
       'ingest', server.publishUrl('take'), file, '--publishers', '1', '--warmup', '0', '--seconds', '5',
-    ]).success());
+    ]);
+    await until('a part of the second is listed', async () => {
+      const { segments, openDiscontinuity, openParts } = await fetchMedia(video);
+      return segments.some((one) => one.discontinuity) || (openDiscontinuity && openParts.some((part) => !part.isGap));
+    }, { every: 20 });
+    const listed = Date.now() - began; // The start of the program is in it.
+    assert.ok(listed < 1500, `its first part was listed after ${listed} ms`);
+    const result = JSON.parse(await second.success());
     assert.ok(result.accepted_ms.max < 1000, `accepted after ${result.accepted_ms.max} ms`);
     assert.equal(result.still_publishing, 1);
     const playlist = await fetchMedia(video);

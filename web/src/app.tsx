@@ -6,15 +6,28 @@ import { Footer, Header } from './ui/frame';
 
 // Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
 // of the time in which a viewer should see the first picture.
+const kReloaded = 'stoa.reloaded_for_script';
 type WatchPage = ComponentType<{ name: string }>;
 let watchPage: WatchPage | null = null;
 const loadWatch = async (): Promise<WatchPage> => (watchPage ??= (await import('./pages/watch')).default);
 
-// Null until the page's script is there. One that did not arrive is asked for again by a reload.
+// Null until the page's script is there. One that did not arrive may have another name since the server was
+// renewed: the address is then loaded anew, once.
 function useWatchPage(isWanted: boolean): WatchPage | null {
   const [page, setPage] = useState<WatchPage | null>(() => watchPage);
   useEffect(() => {
-    if (isWanted && page === null) void loadWatch().then((loaded) => setPage(() => loaded));
+    if (!isWanted || page !== null) return;
+    loadWatch().then(
+      (loaded) => {
+        sessionStorage.removeItem(kReloaded);
+        setPage(() => loaded);
+      },
+      () => {
+        if (sessionStorage.getItem(kReloaded) !== null) return;
+        sessionStorage.setItem(kReloaded, '1');
+        location.reload();
+      },
+    );
   }, [isWanted, page]);
   return page;
 }
