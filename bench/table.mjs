@@ -37,6 +37,7 @@ if (hls) {
   note(hls);
   const { waiting, taking, nginx } = hls;
   row(`${waiting.viewers} viewers with blocked reloads on one core: part to body delivered, p50 / p99, errors`, `${ms(waiting.playlist_ms.p50)} / ${ms(waiting.playlist_ms.p99)}, ${waiting.errors}`, hls.command);
+  row('The same until the load generator, on one core, has read the body: p50 / p99', `${ms(waiting.playlist_read_ms.p50)} / ${ms(waiting.playlist_read_ms.p99)}`, hls.command);
   row('Of that core', `${Math.round(waiting.server_cores * 100)} %`, hls.command);
   row('Memory per waiting viewer', `${(waiting.server_bytes_per_viewer / 1024).toFixed(1)} KiB`, hls.command);
   row('Viewers per core that also fetch every part of 600 kb/s', Math.round(taking.viewers_per_core), hls.command);
