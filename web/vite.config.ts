@@ -55,7 +55,8 @@ const { version } = JSON.parse(readFileSync(here('./package.json'), 'utf8')) as 
 export default defineConfig({
   plugins: [react(), preloadPlayer(), watchPages()],
   define: { __STOA_VERSION__: JSON.stringify(version) },
-  server: { proxy: { '/api': backend, '/live': backend } },
+  // By number: a container may have no name for itself.
+  server: { host: '127.0.0.1', proxy: { '/api': backend, '/live': backend } },
   build: {
     target: ['es2022', 'chrome105', 'firefox110', 'safari16'],
     modulePreload: { polyfill: false },

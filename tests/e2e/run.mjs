@@ -17,9 +17,11 @@ if (files.length === 0) {
   console.error(`no test file matches ${words.join(' ')}`);
   process.exit(2);
 }
+// A file that hangs (its clean-up failed, say) is ended and counts as failed.
+const fileMs = 5 * 60_000;
 let failed = [];
 for (const file of files) {
-  const { status } = spawnSync(process.execPath, ['--test-reporter=spec', join(here, file)], { stdio: 'inherit', env });
+  const { status } = spawnSync(process.execPath, ['--test-reporter=spec', join(here, file)], { stdio: 'inherit', env, timeout: fileMs });
   if (status !== 0) failed.push(file);
 }
 console.log(failed.length === 0 ? `${files.length} files passed` : `failed: ${failed.join(', ')}`);
