@@ -148,7 +148,6 @@ class Channel {
     bool is_listed = false;   // In the multivariant playlist.
     bool was_misaligned = false;
     std::uint64_t joins_after = 0;
-    std::uint64_t parts_published = 0;
     Timestamp last_part_at;               // Rule G13 wants the next within a PART-TARGET.
     Timestamp last_frame_at;              // Of its track, whether it could be used or not.
     Duration frame_duration;              // Last nominal one.

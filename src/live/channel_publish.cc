@@ -70,9 +70,9 @@ void Channel::publish(Timestamp now, ChannelOutputs& out) {
     reports.clear();
     for (const auto& other : lanes_)
       if (other != lane && other->is_listed) reports.push_back(other->packager.report());
+    std::uint64_t parts_before = lane->snapshot ? lane->snapshot->next_part_number : 0;
     lane->snapshot = lane->packager.take_snapshot(reports);
-    if (std::exchange(lane->parts_published, lane->packager.parts_made()) != lane->packager.parts_made())
-      lane->last_part_at = now;
+    if (lane->snapshot->next_part_number != parts_before) lane->last_part_at = now;
   }
   auto snapshot = std::make_shared<ChannelSnapshot>();
   snapshot->channel = name_;
