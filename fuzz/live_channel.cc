@@ -42,13 +42,13 @@ class Run {
         case 12: format(source, static_cast<media::TrackId>(input_.u8() % 18)); break;
         case 13: frame(source, clock_, input_.u8(), static_cast<media::TrackId>(input_.u8() % 18)); break;
         case 14:
-          if (input_.u8() == 0xff) channel_.end(now_, wall(), out_);
+          if (input_.u8() == 0xff) channel_.end(now_, live::SourceDropReason::kBroadcastEnded, out_);
           break;
         default: frame(source, clock_, input_.u8()); break;
       }
       drain();
     }
-    channel_.end(now_, wall(), out_);
+    channel_.end(now_, live::SourceDropReason::kBroadcastEnded, out_);
     drain();
     if (!channel_.has_ended()) std::abort();
   }

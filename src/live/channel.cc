@@ -79,6 +79,7 @@ const char* name_of(SourceDropReason reason) {
     case SourceDropReason::kTakenOver: return "taken over";
     case SourceDropReason::kTooManySources: return "too many sources";
     case SourceDropReason::kBroadcastEnded: return "broadcast ended";
+    case SourceDropReason::kServerStops: return "server stops";
   }
   return "?";
 }
@@ -209,9 +210,9 @@ void Channel::remove_source(SourceId id) {
   std::erase_if(sources_, [&](const auto& source) { return source->id() == id; });
 }
 
-void Channel::end(Timestamp now, WallTime, ChannelOutputs& out) {
+void Channel::end(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
   if (has_ended()) return;
-  finish(now, out);
+  finish(now, why, out);
   update_deadline(now);
 }
 
@@ -227,7 +228,7 @@ void Channel::settle(Timestamp now, WallTime wall, ChannelOutputs& out) {
   fill_absence(now, out);
   fill_silent(out);
   if (now >= give_up_at())
-    finish(now, out);
+    finish(now, SourceDropReason::kBroadcastEnded, out);
   else
     publish(now, out);
   update_deadline(now);
@@ -373,15 +374,14 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
   return &lane;
 }
 
-void Channel::finish(Timestamp now, ChannelOutputs& out) {
+void Channel::finish(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
   if (!lanes_.empty()) finish_parts(out);
   for (auto& lane : lanes_)
     if (lane->packager.has_started()) lane->packager.finish();
   state_ = ChannelState::kEnded;
   on_air_ = nullptr;
   has_news_ = true;
-  for (const auto& source : sources_)
-    out.push(SourceDropped{source->id(), SourceDropReason::kBroadcastEnded});
+  for (const auto& source : sources_) out.push(SourceDropped{source->id(), why});
   sources_.clear();
   publish(now, out);
   emit(ChannelEventKind::kEnded, name_, out);

@@ -60,6 +60,7 @@ enum class SourceDropReason : std::uint8_t {
   kTakenOver,  // A newer source of the same priority.
   kTooManySources,
   kBroadcastEnded,
+  kServerStops,
 };
 const char* name_of(SourceDropReason reason);
 
@@ -116,7 +117,8 @@ class Channel {
   void handle_event(Timestamp now, WallTime wall, SourceId id, const media::TrackEvent& event,
                     ChannelOutputs& out);
   void handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
-  void end(Timestamp now, WallTime wall, ChannelOutputs& out);  // The operator ends the broadcast.
+  // By the operator's word, or because the server stops: `why` is what its sources are told.
+  void end(Timestamp now, SourceDropReason why, ChannelOutputs& out);
   void handle_deadline(Timestamp now, WallTime wall, ChannelOutputs& out);
   Timestamp next_deadline() const { return deadline_; }
 
@@ -176,7 +178,7 @@ class Channel {
   Lane* bind_track(const Source& source, media::TrackId track,
                    const std::shared_ptr<const media::Format>& format, ChannelOutputs& out);
   void remove_source(SourceId id);
-  void finish(Timestamp now, ChannelOutputs& out);
+  void finish(Timestamp now, SourceDropReason why, ChannelOutputs& out);
   Timestamp give_up_at() const;
   void update_deadline(Timestamp now);
   void emit(ChannelEventKind kind, std::string text, ChannelOutputs& out);

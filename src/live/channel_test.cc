@@ -163,7 +163,7 @@ TEST(Channel, ends_at_the_operators_word) {
   Stage stage;
   Encoder& encoder = stage.connect_av();
   stage.run(seconds(5));
-  stage.channel.end(stage.now, stage.wall(), stage.out);
+  stage.channel.end(stage.now, SourceDropReason::kBroadcastEnded, stage.out);
   stage.drain();
   EXPECT_TRUE(stage.has_ended);
   EXPECT_TRUE(stage.playlist("v0").has_ended);
@@ -620,7 +620,7 @@ TEST(Channel, breaks_no_rule_whatever_encoders_do) {
       if (stage.has_ended) break;
     }
     ASSERT_THAT(stage.checker.errors, IsEmpty()) << "seed " << seed;
-    if (!stage.has_ended) stage.channel.end(stage.now, stage.wall(), stage.out);
+    if (!stage.has_ended) stage.channel.end(stage.now, SourceDropReason::kBroadcastEnded, stage.out);
     stage.drain();
     ASSERT_THAT(stage.checker.errors, IsEmpty()) << "seed " << seed << " at the end";
   }

@@ -41,6 +41,16 @@ control::TrackStatus to_status(const live::Rendition& rendition) {
           .language = rendition.language};
 }
 
+session::StopReason stop_reason(live::SourceDropReason why) {
+  switch (why) {
+    case live::SourceDropReason::kTakenOver: return session::StopReason::kTakenOver;
+    case live::SourceDropReason::kServerStops: return session::StopReason::kShutdown;
+    case live::SourceDropReason::kTooManySources:
+    case live::SourceDropReason::kBroadcastEnded: break;
+  }
+  return session::StopReason::kEnded;
+}
+
 }  // namespace
 
 ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
@@ -247,17 +257,13 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
                 encoder.peer + ": dropped from channel " + encoder.channel + ": " +
                     live::name_of(dropped.reason),
                 out);
-            stop_encoder(now, wall, encoder,
-                         dropped.reason == live::SourceDropReason::kTakenOver
-                             ? session::StopReason::kTakenOver
-                             : session::StopReason::kEnded,
-                         out);
+            stop_encoder(now, wall, encoder, stop_reason(dropped.reason), out);
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
           [&](BroadcastStopped& stopped) {
             if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
               OwnedChannel& owned = *found->second;
-              owned.channel.end(now, wall, owned.outputs);
+              owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
               handle_channel_outputs(now, wall, owned, out);
             }
             // Also those of whom the owner, on another shard, has not heard yet.
@@ -428,7 +434,7 @@ void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
   std::vector<OwnedChannel*> all;
   for (auto& [name, owned] : channels_) all.push_back(owned.get());
   for (OwnedChannel* owned : all) {
-    owned->channel.end(now, wall, owned->outputs);
+    owned->channel.end(now, live::SourceDropReason::kServerStops, owned->outputs);
     handle_channel_outputs(now, wall, *owned, out);
   }
 }

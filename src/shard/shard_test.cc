@@ -132,6 +132,10 @@ class Town {
     for (ShardIndex i = 0; i < shards_.size(); ++i) mail_.push_back({time.now(), i, mail});
   }
 
+  void end_channels(ShardIndex shard) {
+    shards_[shard]->end_channels(time.now(), time.wall(), out_);
+    carry(shard);
+  }
   void tell_now(ShardIndex shard, Mail mail) {
     shards_[shard]->handle_mail(time.now(), time.wall(), std::move(mail), out_);
     carry(shard);
@@ -354,6 +358,18 @@ TEST(Shard, a_stopped_broadcast_and_a_revoked_key_close_the_encoder) {
   EXPECT_TRUE(is_closed(town, news));
   EXPECT_TRUE(is_closed(town, sport));
   EXPECT_EQ(town.reported["news"].state, control::LiveState::kEnded);
+}
+
+// Shards stop one after the other: an encoder may hear from its channel's shard before its own stops.
+TEST(Shard, a_stop_is_told_as_a_stop_to_encoders_of_other_shards) {
+  Town town(2);
+  ShardIndex owner = owner_of("news", 2), other = 1 - owner;
+  TestEncoder& encoder = town.add_encoder("news", other);
+  town.run_for(Duration::seconds(2));
+  town.end_channels(owner);
+  town.run_for(Duration::milliseconds(100));
+  EXPECT_TRUE(is_closed(town, encoder));
+  EXPECT_EQ(encoder.closed_because, "NetConnection.Connect.AppShutdown");
 }
 
 }  // namespace
