@@ -1,0 +1,210 @@
+#include "crypto/srtp_kernel.h"
+
+#ifdef STOA_HAS_IPSEC_MB
+
+#define NO_COMPAT_IMB_API_053
+#include <intel-ipsec-mb.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
+#include "crypto/secret.h"
+
+namespace stoa::crypto {
+namespace {
+
+// Jobs of one call that are under way together: well below the library's ring, more than its lanes.
+constexpr std::size_t kJobsAtOnce = 64;
+static_assert(kJobsAtOnce < IMB_MAX_JOBS);
+constexpr std::size_t kSha1BlockBytes = 64, kSha1StateBytes = 20;
+constexpr std::size_t kAes128ScheduleBytes = 16 * 11;
+// The library writes a truncated HMAC-SHA1 of 12 bytes; SRTP's tags are its beginning.
+constexpr std::size_t kHmacOutputBytes = 12;
+
+class GcmKey final : public SrtpKey {
+ public:
+  explicit GcmKey(SrtpCipher cipher) : SrtpKey(cipher) {}
+  ~GcmKey() override { OPENSSL_cleanse(&tables, sizeof tables); }
+  // The library's header aligns it only when LINUX is defined, and its code counts on it.
+  alignas(64) gcm_key_data tables;
+};
+
+class CounterKey final : public SrtpKey {
+ public:
+  CounterKey() : SrtpKey(SrtpCipher::kAes128CounterHmacSha1) {}
+  ~CounterKey() override {
+    wipe(schedule);
+    wipe(inner);
+    wipe(outer);
+  }
+  alignas(64) std::array<std::uint8_t, kAes128ScheduleBytes> schedule;
+  alignas(16) std::array<std::uint8_t, kSha1StateBytes> inner;
+  alignas(16) std::array<std::uint8_t, kSha1StateBytes> outer;
+};
+
+const char* name_of(IMB_ARCH arch) {
+  switch (arch) {
+    case IMB_ARCH_SSE: return "ipsec-mb sse";
+    case IMB_ARCH_AVX: return "ipsec-mb avx";
+    case IMB_ARCH_AVX2: return "ipsec-mb avx2";
+    case IMB_ARCH_AVX512: return "ipsec-mb avx512";
+    default: return "ipsec-mb";
+  }
+}
+
+class MultiBufferKernel final : public SrtpKernel {
+ public:
+  MultiBufferKernel(IMB_MGR* buffers, IMB_ARCH arch) : buffers_(buffers), name_(name_of(arch)) {}
+  ~MultiBufferKernel() override { free_mb_mgr(buffers_); }
+  MultiBufferKernel(const MultiBufferKernel&) = delete;
+  MultiBufferKernel& operator=(const MultiBufferKernel&) = delete;
+
+  const std::string& name() const override { return name_; }
+
+  std::unique_ptr<SrtpKey> make_key(SrtpCipher cipher, Bytes key, Bytes authentication_key) override {
+    if (cipher == SrtpCipher::kAes128CounterHmacSha1) return make_counter_key(key, authentication_key);
+    STOA_ASSERT(authentication_key.empty());
+    auto made = std::make_unique<GcmKey>(cipher);
+    if (cipher == SrtpCipher::kAes128Gcm) {
+      STOA_ASSERT(key.size() == 16);
+      IMB_AES128_GCM_PRE(buffers_, key.data(), &made->tables);
+    } else {
+      STOA_ASSERT(key.size() == 32);
+      IMB_AES256_GCM_PRE(buffers_, key.data(), &made->tables);
+    }
+    return made;
+  }
+
+  void seal(std::span<SrtpJob> jobs) override {
+    for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kJobsAtOnce))) {
+      const auto some = jobs.first(std::min(jobs.size(), kJobsAtOnce));
+      bool has_submitted = false;
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        SrtpJob& job = some[i];
+        switch (job.key->cipher()) {
+          case SrtpCipher::kAes128Gcm: run_gcm(buffers_->gcm128_enc, job, job.tag); break;
+          case SrtpCipher::kAes256Gcm: run_gcm(buffers_->gcm256_enc, job, job.tag); break;
+          case SrtpCipher::kAes128CounterHmacSha1:
+            submit(job, digests_[i].data(), IMB_DIR_ENCRYPT);
+            has_submitted = true;
+            break;
+        }
+      }
+      if (!has_submitted) continue;
+      finish();
+      for (std::size_t i = 0; i < some.size(); ++i)
+        if (!is_aead(some[i].key->cipher())) std::copy_n(digests_[i].data(), some[i].tag_bytes, some[i].tag);
+    }
+  }
+
+  void open(std::span<SrtpJob> jobs) override {
+    for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kJobsAtOnce))) {
+      const auto some = jobs.first(std::min(jobs.size(), kJobsAtOnce));
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        SrtpJob& job = some[i];
+        switch (job.key->cipher()) {
+          case SrtpCipher::kAes128Gcm: run_gcm(buffers_->gcm128_dec, job, digests_[i].data()); break;
+          case SrtpCipher::kAes256Gcm: run_gcm(buffers_->gcm256_dec, job, digests_[i].data()); break;
+          case SrtpCipher::kAes128CounterHmacSha1: submit(job, digests_[i].data(), IMB_DIR_DECRYPT); break;
+        }
+      }
+      finish();
+      for (std::size_t i = 0; i < some.size(); ++i)
+        some[i].is_authentic = CRYPTO_memcmp(digests_[i].data(), some[i].tag, some[i].tag_bytes) == 0;
+    }
+  }
+
+ private:
+  std::unique_ptr<SrtpKey> make_counter_key(Bytes key, Bytes authentication_key) {
+    STOA_ASSERT(key.size() == 16 && authentication_key.size() == kSrtpAuthenticationKeyBytes);
+    auto made = std::make_unique<CounterKey>();
+    alignas(16) std::array<std::uint8_t, kAes128ScheduleBytes> unused;
+    IMB_AES_KEYEXP_128(buffers_, key.data(), made->schedule.data(), unused.data());
+    wipe(unused);
+    start_digest(authentication_key, 0x36, made->inner);
+    start_digest(authentication_key, 0x5c, made->outer);
+    return made;
+  }
+
+  void start_digest(Bytes key, std::uint8_t pad, std::array<std::uint8_t, kSha1StateBytes>& state) {
+    std::array<std::uint8_t, kSha1BlockBytes> block;
+    block.fill(pad);
+    for (std::size_t i = 0; i < key.size(); ++i) block[i] ^= key[i];
+    IMB_SHA1_ONE_BLOCK(buffers_, block.data(), state.data());
+    wipe(block);
+  }
+
+  void run_gcm(aes_gcm_enc_dec_t run, SrtpJob& job, std::uint8_t* tag) {
+    run(&static_cast<GcmKey&>(*job.key).tables, &gcm_scratch_, job.target, job.source, job.text_bytes,
+        job.iv.data(), job.authenticated, job.authenticated_bytes, tag, kGcmTagBytes);
+  }
+
+  void submit(const SrtpJob& from, std::uint8_t* digest, IMB_CIPHER_DIRECTION direction) {
+    auto& key = static_cast<CounterKey&>(*from.key);
+    IMB_JOB* job = IMB_GET_NEXT_JOB(buffers_);
+    job->enc_keys = key.schedule.data();
+    job->dec_keys = key.schedule.data();
+    job->key_len_in_bytes = IMB_KEY_128_BYTES;
+    job->src = from.source;
+    job->dst = from.target;
+    job->cipher_start_src_offset_in_bytes = 0;
+    job->msg_len_to_cipher_in_bytes = from.text_bytes;
+    // The library hashes from `src` on; the hashed bytes stand elsewhere, maybe before it: the sum wraps.
+    job->hash_start_src_offset_in_bytes =
+        reinterpret_cast<std::uintptr_t>(from.authenticated) - reinterpret_cast<std::uintptr_t>(from.source);
+    job->msg_len_to_hash_in_bytes = from.authenticated_bytes;
+    job->iv = from.iv.data();
+    job->iv_len_in_bytes = from.iv.size();
+    job->auth_tag_output = digest;
+    job->auth_tag_output_len_in_bytes = kHmacOutputBytes;
+    job->u.HMAC._hashed_auth_key_xor_ipad = key.inner.data();
+    job->u.HMAC._hashed_auth_key_xor_opad = key.outer.data();
+    job->cipher_mode = from.text_bytes > 0 ? IMB_CIPHER_CNTR : IMB_CIPHER_NULL;
+    job->cipher_direction = direction;
+    job->hash_alg = IMB_AUTH_HMAC_SHA_1;
+    job->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    // What comes back here is done; all of it is looked at when everything is done.
+    static_cast<void>(IMB_SUBMIT_JOB_NOCHECK(buffers_));
+  }
+
+  void finish() {
+    while (const IMB_JOB* job = IMB_FLUSH_JOB(buffers_)) STOA_DCHECK(job->status == IMB_STATUS_COMPLETED);
+  }
+
+  IMB_MGR* buffers_;
+  std::string name_;
+  alignas(64) gcm_context_data gcm_scratch_;
+  alignas(64) std::array<std::array<std::uint8_t, kGcmTagBytes>, kJobsAtOnce> digests_;
+};
+
+}  // namespace
+
+std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() {
+  IMB_MGR* buffers = alloc_mb_mgr(0);
+  if (buffers == nullptr) return nullptr;
+  IMB_ARCH arch = IMB_ARCH_NONE;
+  init_mb_mgr_auto(buffers, &arch);
+  constexpr std::uint64_t kNeeded = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+  const bool has_instructions = (buffers->features & kNeeded) == kNeeded && arch >= IMB_ARCH_SSE;
+  const bool passed_self_test =
+      !(buffers->features & IMB_FEATURE_SELF_TEST) || (buffers->features & IMB_FEATURE_SELF_TEST_PASS);
+  if (!has_instructions || !passed_self_test || imb_get_errno(buffers) != 0) {
+    free_mb_mgr(buffers);
+    return nullptr;
+  }
+  return std::make_unique<MultiBufferKernel>(buffers, arch);
+}
+
+}  // namespace stoa::crypto
+
+#else
+
+namespace stoa::crypto {
+
+std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() { return nullptr; }
+
+}  // namespace stoa::crypto
+
+#endif
