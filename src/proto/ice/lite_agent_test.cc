@@ -1,0 +1,282 @@
+#include "proto/ice/lite_agent.h"
+
+#include <gtest/gtest.h>
+
+#include "proto/ice/test_network.h"
+#include "proto/stun/writer.h"
+
+namespace stoa::ice {
+namespace {
+
+using Type = stun::AttributeType;
+constexpr std::uint32_t kLow = 1'845'501'695, kHigh = 1'853'824'767;
+
+struct Server {
+  explicit Server(const LiteConfig& config = {})
+      : agent(config, credentials("server"), "client", time.now()) {}
+
+  struct Ask {
+    bool is_nominating = true;
+    std::uint32_t priority = kHigh;
+    std::optional<std::uint32_t> nomination;
+    Role role = Role::kControlling;
+    Credentials to = credentials("server");
+    std::string from = "client";
+    std::uint16_t extra_attribute = 0;
+  };
+  Buffer request(const Ask& ask) {
+    stun::MessageWriter writer(stun::MessageClass::kRequest, stun::Method::kBinding,
+                               stun::make_transaction_id(rng));
+    writer.add_text(Type::kUsername, ask.to.ufrag + ":" + ask.from);
+    writer.add_number(Type::kPriority, ask.priority);
+    writer.add_u64(ask.role == Role::kControlling ? Type::kIceControlling : Type::kIceControlled, 7);
+    if (ask.is_nominating && !ask.nomination) writer.add_flag(Type::kUseCandidate);
+    if (ask.nomination) writer.add_number(Type::kNomination, *ask.nomination);
+    if (ask.extra_attribute != 0) writer.add_flag(static_cast<Type>(ask.extra_attribute));
+    writer.add_integrity_sha1(as_bytes(ask.to.password));
+    writer.add_fingerprint();
+    return writer.take();
+  }
+  // The error code of the answer, 0 for success, -1 for none.
+  int ask(const Path& path, const Ask& ask) {
+    Buffer bytes = request(ask);
+    (void)agent.handle_datagram(time.now(), path, Transport::kUdp, bytes, out);
+    int code = -1;
+    for (auto& output : out.take()) {
+      auto* send = std::get_if<SendDatagram>(&output);
+      if (!send) {
+        events.push_back(std::move(output));
+        continue;
+      }
+      EXPECT_EQ(send->path, path);
+      auto answer = stun::Message::parse(send->bytes);
+      EXPECT_TRUE(answer);
+      EXPECT_TRUE(std::ranges::equal(answer->transaction_id(), Bytes(bytes).subspan(8, 12)));
+      code = answer->find_error() ? answer->find_error()->code : 0;
+      if (code == 0) {
+        EXPECT_EQ(answer->find_address(Type::kXorMappedAddress), path.remote);
+        EXPECT_TRUE(answer->check_integrity(as_bytes(ask.to.password)));
+      }
+    }
+    return code;
+  }
+  int ask(const Path& path) { return ask(path, Ask{}); }
+  void wait(Duration duration) {
+    Timestamp end = time.now() + duration;
+    while (agent.next_deadline() <= end) {
+      time.advance_to(std::max(agent.next_deadline(), time.now()));
+      agent.handle_deadline(time.now(), out);
+      for (auto& output : out.take()) events.push_back(std::move(output));
+    }
+    time.advance_to(end);
+  }
+  template <typename T>
+  std::size_t count() const {
+    std::size_t n = 0;
+    for (const Output& event : events) n += std::holds_alternative<T>(event);
+    return n;
+  }
+
+  sim::VirtualTime time;
+  Rng rng{5};
+  LiteAgent agent;
+  Outputs out;
+  std::vector<Output> events;
+};
+
+const Path kWifi{0, at("203.0.113.5:50000")}, kMobile{0, at("198.51.100.9:41234")};
+
+TEST(LiteAgent, answers_a_check_and_learns_the_path) {
+  Server server;
+  EXPECT_EQ(server.ask(kWifi, {.is_nominating = false}), 0);
+  EXPECT_TRUE(server.agent.is_known(kWifi));
+  EXPECT_FALSE(server.agent.selected());
+  EXPECT_EQ(server.count<PathAdded>(), 1u);
+  EXPECT_EQ(server.ask(kWifi), 0);
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  EXPECT_EQ(server.count<PathSelected>(), 1u);
+  EXPECT_EQ(server.count<PathAdded>(), 1u);
+}
+
+TEST(LiteAgent, takes_the_best_of_what_is_nominated_at_once) {
+  Server server;
+  server.ask(kMobile, {.priority = kLow});
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  server.ask(kWifi, {.priority = kHigh});
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  server.ask(kMobile, {.priority = kLow});
+  EXPECT_EQ(server.agent.selected(), kWifi);
+}
+
+TEST(LiteAgent, follows_a_client_that_moved) {
+  Server server;
+  server.ask(kWifi, {.priority = kHigh});
+  server.wait(Duration::seconds(10));
+  // From another network, with a lower priority: its first nominated check is enough.
+  server.ask(kMobile, {.is_nominating = false, .priority = kLow});
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  server.ask(kMobile, {.priority = kLow});
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  EXPECT_EQ(server.agent.stats().path_changes, 1u);
+  // And back.
+  server.wait(Duration::seconds(5));
+  server.ask(kWifi, {.priority = kHigh});
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  EXPECT_EQ(server.count<PathRemoved>(), 0u);
+}
+
+TEST(LiteAgent, follows_the_highest_nomination_number) {
+  Server server;
+  server.ask(kWifi, {.nomination = 1});
+  server.ask(kMobile, {.priority = kLow, .nomination = 2});
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  server.ask(kWifi, {.nomination = 1});  // Late.
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  server.wait(Duration::seconds(5));
+  server.ask(kWifi, {.is_nominating = true});  // Without a number it does not count any more.
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  server.ask(kWifi, {.nomination = 3});
+  EXPECT_EQ(server.agent.selected(), kWifi);
+}
+
+TEST(LiteAgent, holds_a_silent_peer_for_lost_after_thirty_seconds) {
+  Server server;
+  server.ask(kWifi);
+  for (int i = 0; i < 20; ++i) {
+    server.wait(Duration::seconds(29));
+    EXPECT_EQ(server.count<Failed>(), 0u);
+    server.ask(kWifi, {.is_nominating = false});  // Consent needs no nomination.
+  }
+  server.wait(Duration::milliseconds(29'999));
+  EXPECT_TRUE(server.agent.selected());
+  server.wait(Duration::milliseconds(1));
+  EXPECT_FALSE(server.agent.selected());
+  EXPECT_EQ(server.count<PathLost>(), 1u);
+  ASSERT_EQ(server.count<Failed>(), 1u);
+  EXPECT_EQ(std::get<Failed>(server.events.back()).failure, Failure::kConsentExpired);
+  EXPECT_EQ(server.agent.next_deadline(), Timestamp::never());
+}
+
+TEST(LiteAgent, gives_up_when_nobody_comes) {
+  Server server;
+  server.wait(Duration::milliseconds(29'999));
+  EXPECT_EQ(server.count<Failed>(), 0u);
+  server.wait(Duration::milliseconds(1));
+  ASSERT_EQ(server.count<Failed>(), 1u);
+  EXPECT_EQ(std::get<Failed>(server.events.back()).failure, Failure::kNoPath);
+}
+
+TEST(LiteAgent, falls_back_to_a_nominated_path_that_lives) {
+  Server server;
+  server.ask(kMobile, {.priority = kLow});
+  server.ask(kWifi, {.priority = kHigh});
+  for (int i = 0; i < 7; ++i) {
+    server.wait(Duration::seconds(5));
+    server.ask(kMobile, {.is_nominating = false, .priority = kLow});
+  }
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  EXPECT_EQ(server.count<Failed>(), 0u);
+  EXPECT_EQ(server.count<PathRemoved>(), 1u);
+}
+
+TEST(LiteAgent, sends_the_peer_back_to_its_role) {
+  Server server;
+  EXPECT_EQ(server.ask(kWifi, {.role = Role::kControlled}), 487);
+  EXPECT_FALSE(server.agent.is_known(kWifi));
+}
+
+TEST(LiteAgent, believes_only_who_knows_the_password) {
+  Server server;
+  Credentials wrong = credentials("server");
+  wrong.password.back() ^= 1;
+  EXPECT_EQ(server.ask(kWifi, {.to = wrong}), 401);
+  EXPECT_EQ(server.ask(kWifi, {.from = "another"}), 401);
+  EXPECT_EQ(server.ask(kWifi, {.to = credentials("elsewhere")}), 401);
+  EXPECT_FALSE(server.agent.is_known(kWifi));
+  EXPECT_EQ(server.agent.stats().refusals[static_cast<int>(Refusal::kBadIntegrity)], 1u);
+  EXPECT_EQ(server.agent.stats().refusals[static_cast<int>(Refusal::kWrongUsername)], 2u);
+  // Who proves nothing is answered with no more than it sent.
+  stun::MessageWriter bare(stun::MessageClass::kRequest, stun::Method::kBinding, {});
+  (void)server.agent.handle_datagram(server.time.now(), kWifi, Transport::kUdp, bare.take(), server.out);
+  EXPECT_TRUE(server.out.empty());
+}
+
+TEST(LiteAgent, names_what_it_does_not_understand) {
+  Server server;
+  EXPECT_EQ(server.ask(kWifi, {.extra_attribute = 0x7abc}), 420);
+  EXPECT_EQ(server.ask(kWifi, {.extra_attribute = 0xc057 + 1}), 0);
+}
+
+TEST(LiteAgent, passes_over_what_is_no_check) {
+  Server server;
+  auto handle = [&](Bytes bytes) {
+    return server.agent.handle_datagram(server.time.now(), kWifi, Transport::kUdp, bytes, server.out);
+  };
+  EXPECT_EQ(handle(as_bytes("hello")).error(), Refusal::kNotStun);
+  EXPECT_EQ(
+      handle(stun::MessageWriter(stun::MessageClass::kRequest, stun::Method::kAllocate, {}).take()).error(),
+      Refusal::kNotBinding);
+  EXPECT_EQ(
+      handle(stun::MessageWriter(stun::MessageClass::kSuccess, stun::Method::kBinding, {}).take()).error(),
+      Refusal::kUnknownAnswer);
+  EXPECT_TRUE(
+      handle(stun::MessageWriter(stun::MessageClass::kIndication, stun::Method::kBinding, {}).take()));
+  EXPECT_TRUE(server.out.empty());
+}
+
+TEST(LiteAgent, keeps_the_path_through_a_restart) {
+  Server server;
+  server.ask(kWifi);
+  server.agent.restart(server.time.now(), credentials("second"), "renewed");
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  // The old generation still counts, until the new one nominates.
+  EXPECT_EQ(server.ask(kWifi), 0);
+  EXPECT_EQ(server.ask(kMobile, {.is_nominating = false, .to = credentials("second"), .from = "renewed"}), 0);
+  EXPECT_EQ(server.ask(kWifi), 0);
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  EXPECT_EQ(server.ask(kMobile, {.priority = kLow, .to = credentials("second"), .from = "renewed"}), 0);
+  EXPECT_EQ(server.agent.selected(), kMobile) << "the first of the new generation, whatever its priority";
+  EXPECT_EQ(server.ask(kWifi), 401) << "the old credentials are of the past";
+}
+
+TEST(LiteAgent, keeps_no_more_paths_than_allowed) {
+  Server server({.paths_max = 4});
+  server.ask(kWifi);
+  for (std::uint16_t port = 1; port <= 100; ++port) {
+    server.wait(Duration::milliseconds(1));
+    EXPECT_EQ(
+        server.ask({0, {IpAddress::v4(192, 0, 2, 1), port}}, {.is_nominating = false, .priority = kLow}), 0);
+  }
+  EXPECT_EQ(server.agent.selected(), kWifi) << "the selected one is never the one to go";
+  EXPECT_EQ(server.count<PathAdded>(), 101u);
+  EXPECT_EQ(server.count<PathRemoved>(), 97u);
+}
+
+TEST(LiteAgent, loses_a_tcp_path_with_its_connection) {
+  Server server;
+  Path tcp{7, at("203.0.113.5:50001")};
+  Outputs out;
+  Buffer request = server.request({});
+  ASSERT_TRUE(server.agent.handle_datagram(server.time.now(), tcp, Transport::kTcpPassive, request, out));
+  EXPECT_EQ(server.agent.selected(), tcp);
+  server.agent.handle_path_closed(server.time.now(), tcp, server.out);
+  EXPECT_FALSE(server.agent.selected());
+  server.wait(Duration::seconds(10));
+  server.ask(kWifi);
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  server.wait(Duration::seconds(25));
+  EXPECT_EQ(server.count<Failed>(), 0u);
+}
+
+TEST(LiteAgent, prefers_udp_to_tcp) {
+  Server server;
+  Outputs out;
+  Path tcp{7, at("203.0.113.5:50001")};
+  ASSERT_TRUE(
+      server.agent.handle_datagram(server.time.now(), tcp, Transport::kTcpPassive, server.request({}), out));
+  server.ask(kWifi);
+  EXPECT_EQ(server.agent.selected(), kWifi);
+}
+
+}  // namespace
+}  // namespace stoa::ice
