@@ -57,7 +57,7 @@ class Run {
   Buffer transcript;
 
   void drive(ByteReader input) {
-    while (!input.at_end()) {
+    while (input.ok() && !input.at_end()) {
       switch (input.u8() % 5) {
         case 0: send_rtp(input); break;
         case 1: send_rtcp(input); break;

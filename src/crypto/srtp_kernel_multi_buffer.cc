@@ -170,7 +170,8 @@ class MultiBufferKernel final : public SrtpKernel {
   }
 
   void finish() {
-    while (const IMB_JOB* job = IMB_FLUSH_JOB(buffers_)) STOA_DCHECK(job->status == IMB_STATUS_COMPLETED);
+    while ([[maybe_unused]] const IMB_JOB* job = IMB_FLUSH_JOB(buffers_))
+      STOA_DCHECK(job->status == IMB_STATUS_COMPLETED);
   }
 
   IMB_MGR* buffers_;
