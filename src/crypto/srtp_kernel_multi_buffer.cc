@@ -3,8 +3,11 @@
 #ifdef STOA_HAS_IPSEC_MB
 
 #define NO_COMPAT_IMB_API_053
+// For SHA1_Update: a digest begun with a key is a value here, see the OpenSSL kernel.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <intel-ipsec-mb.h>
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
@@ -18,6 +21,8 @@ namespace {
 // Jobs of one call that are under way together: well below the library's ring, more than its lanes.
 constexpr std::size_t kJobsAtOnce = 64;
 static_assert(kJobsAtOnce < IMB_MAX_JOBS);
+// So few HMACs are cheaper one after the other: lanes are paid for also when they are empty.
+constexpr std::size_t kHmacsAloneMax = 2;
 constexpr std::size_t kSha1BlockBytes = 64, kSha1StateBytes = 20;
 constexpr std::size_t kAes128ScheduleBytes = 16 * 11;
 // The library writes a truncated HMAC-SHA1 of 12 bytes; SRTP's tags are its beginning.
@@ -80,39 +85,49 @@ class MultiBufferKernel final : public SrtpKernel {
   void seal(std::span<SrtpJob> jobs) override {
     for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kJobsAtOnce))) {
       const auto some = jobs.first(std::min(jobs.size(), kJobsAtOnce));
-      bool has_submitted = false;
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        SrtpJob& job = some[i];
+      std::size_t hmacs = 0;
+      for (SrtpJob& job : some) {
         switch (job.key->cipher()) {
           case SrtpCipher::kAes128Gcm: run_gcm(buffers_->gcm128_enc, job, job.tag); break;
           case SrtpCipher::kAes256Gcm: run_gcm(buffers_->gcm256_enc, job, job.tag); break;
-          case SrtpCipher::kAes128CounterHmacSha1:
-            submit(job, digests_[i].data(), IMB_DIR_ENCRYPT);
-            has_submitted = true;
-            break;
+          case SrtpCipher::kAes128CounterHmacSha1: under_way_[hmacs++] = &job; break;
         }
       }
-      if (!has_submitted) continue;
-      finish();
-      for (std::size_t i = 0; i < some.size(); ++i)
-        if (!is_aead(some[i].key->cipher())) std::copy_n(digests_[i].data(), some[i].tag_bytes, some[i].tag);
+      if (hmacs <= kHmacsAloneMax) {
+        for (std::size_t i = 0; i < hmacs; ++i) {
+          run_counter(*under_way_[i], IMB_DIR_ENCRYPT);
+          run_hmac(*under_way_[i], digests_[i].data());
+        }
+      } else {
+        for (std::size_t i = 0; i < hmacs; ++i) submit(*under_way_[i], digests_[i].data(), IMB_DIR_ENCRYPT);
+        finish();
+      }
+      for (std::size_t i = 0; i < hmacs; ++i)
+        std::copy_n(digests_[i].data(), under_way_[i]->tag_bytes, under_way_[i]->tag);
     }
   }
 
   void open(std::span<SrtpJob> jobs) override {
     for (; !jobs.empty(); jobs = jobs.subspan(std::min(jobs.size(), kJobsAtOnce))) {
       const auto some = jobs.first(std::min(jobs.size(), kJobsAtOnce));
-      for (std::size_t i = 0; i < some.size(); ++i) {
-        SrtpJob& job = some[i];
+      std::size_t hmacs = 0;
+      for (SrtpJob& job : some) {
         switch (job.key->cipher()) {
-          case SrtpCipher::kAes128Gcm: run_gcm(buffers_->gcm128_dec, job, digests_[i].data()); break;
-          case SrtpCipher::kAes256Gcm: run_gcm(buffers_->gcm256_dec, job, digests_[i].data()); break;
-          case SrtpCipher::kAes128CounterHmacSha1: submit(job, digests_[i].data(), IMB_DIR_DECRYPT); break;
+          case SrtpCipher::kAes128Gcm: open_gcm(buffers_->gcm128_dec, job); break;
+          case SrtpCipher::kAes256Gcm: open_gcm(buffers_->gcm256_dec, job); break;
+          case SrtpCipher::kAes128CounterHmacSha1: under_way_[hmacs++] = &job; break;
         }
       }
-      finish();
-      for (std::size_t i = 0; i < some.size(); ++i)
-        some[i].is_authentic = CRYPTO_memcmp(digests_[i].data(), some[i].tag, some[i].tag_bytes) == 0;
+      if (hmacs <= kHmacsAloneMax) {
+        for (std::size_t i = 0; i < hmacs; ++i) {
+          run_hmac(*under_way_[i], digests_[i].data());
+          run_counter(*under_way_[i], IMB_DIR_DECRYPT);
+        }
+      } else {
+        for (std::size_t i = 0; i < hmacs; ++i) submit(*under_way_[i], digests_[i].data(), IMB_DIR_DECRYPT);
+        finish();
+      }
+      for (std::size_t i = 0; i < hmacs; ++i) check(*under_way_[i], digests_[i].data());
     }
   }
 
@@ -141,7 +156,48 @@ class MultiBufferKernel final : public SrtpKernel {
         job.iv.data(), job.authenticated, job.authenticated_bytes, tag, kGcmTagBytes);
   }
 
-  void submit(const SrtpJob& from, std::uint8_t* digest, IMB_CIPHER_DIRECTION direction) {
+  void open_gcm(aes_gcm_enc_dec_t run, SrtpJob& job) {
+    alignas(16) std::array<std::uint8_t, kGcmTagBytes> tag;
+    run_gcm(run, job, tag.data());
+    check(job, tag.data());
+  }
+
+  static void check(SrtpJob& job, const std::uint8_t* tag) {
+    job.is_authentic = CRYPTO_memcmp(tag, job.tag, job.tag_bytes) == 0;
+  }
+
+  void run_counter(const SrtpJob& from, IMB_CIPHER_DIRECTION direction) {
+    if (from.text_bytes == 0) return;
+    IMB_JOB* job = fill_counter(from, direction);
+    job->hash_alg = IMB_AUTH_NULL;
+    static_cast<void>(IMB_SUBMIT_JOB_NOCHECK(buffers_));
+    finish();
+  }
+
+  static void run_hmac(const SrtpJob& from, std::uint8_t* digest) {
+    const auto& key = static_cast<const CounterKey&>(*from.key);
+    std::array<std::uint8_t, SHA_DIGEST_LENGTH> inner, outer;
+    SHA_CTX state = digest_after_block(key.inner);
+    SHA1_Update(&state, from.authenticated, from.authenticated_bytes);
+    SHA1_Final(inner.data(), &state);
+    state = digest_after_block(key.outer);
+    SHA1_Update(&state, inner.data(), inner.size());
+    SHA1_Final(outer.data(), &state);
+    std::copy_n(outer.begin(), kHmacOutputBytes, digest);
+  }
+
+  // SHA-1 as it stands after the one block that the key made.
+  static SHA_CTX digest_after_block(const std::array<std::uint8_t, kSha1StateBytes>& words) {
+    SHA_CTX state{};
+    SHA1_Init(&state);
+    SHA_LONG* const to[] = {&state.h0, &state.h1, &state.h2, &state.h3, &state.h4};
+    for (std::size_t i = 0; i < 5; ++i) std::memcpy(to[i], words.data() + 4 * i, 4);
+    state.Nl = 8 * kSha1BlockBytes;
+    return state;
+  }
+
+  // The next job of the ring, with its cipher. What is hashed is left to the caller.
+  IMB_JOB* fill_counter(const SrtpJob& from, IMB_CIPHER_DIRECTION direction) {
     auto& key = static_cast<CounterKey&>(*from.key);
     IMB_JOB* job = IMB_GET_NEXT_JOB(buffers_);
     job->enc_keys = key.schedule.data();
@@ -151,20 +207,26 @@ class MultiBufferKernel final : public SrtpKernel {
     job->dst = from.target;
     job->cipher_start_src_offset_in_bytes = 0;
     job->msg_len_to_cipher_in_bytes = from.text_bytes;
+    job->iv = from.iv.data();
+    job->iv_len_in_bytes = from.iv.size();
+    job->cipher_mode = from.text_bytes > 0 ? IMB_CIPHER_CNTR : IMB_CIPHER_NULL;
+    job->cipher_direction = direction;
+    job->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
+    return job;
+  }
+
+  void submit(const SrtpJob& from, std::uint8_t* digest, IMB_CIPHER_DIRECTION direction) {
+    auto& key = static_cast<CounterKey&>(*from.key);
+    IMB_JOB* job = fill_counter(from, direction);
     // The library hashes from `src` on; the hashed bytes stand elsewhere, maybe before it: the sum wraps.
     job->hash_start_src_offset_in_bytes =
         reinterpret_cast<std::uintptr_t>(from.authenticated) - reinterpret_cast<std::uintptr_t>(from.source);
     job->msg_len_to_hash_in_bytes = from.authenticated_bytes;
-    job->iv = from.iv.data();
-    job->iv_len_in_bytes = from.iv.size();
     job->auth_tag_output = digest;
     job->auth_tag_output_len_in_bytes = kHmacOutputBytes;
     job->u.HMAC._hashed_auth_key_xor_ipad = key.inner.data();
     job->u.HMAC._hashed_auth_key_xor_opad = key.outer.data();
-    job->cipher_mode = from.text_bytes > 0 ? IMB_CIPHER_CNTR : IMB_CIPHER_NULL;
-    job->cipher_direction = direction;
     job->hash_alg = IMB_AUTH_HMAC_SHA_1;
-    job->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER;
     // What comes back here is done; all of it is looked at when everything is done.
     static_cast<void>(IMB_SUBMIT_JOB_NOCHECK(buffers_));
   }
@@ -177,7 +239,9 @@ class MultiBufferKernel final : public SrtpKernel {
   IMB_MGR* buffers_;
   std::string name_;
   alignas(64) gcm_context_data gcm_scratch_;
-  alignas(64) std::array<std::array<std::uint8_t, kGcmTagBytes>, kJobsAtOnce> digests_;
+  // Of the HMAC jobs of the call that is being made.
+  std::array<SrtpJob*, kJobsAtOnce> under_way_;
+  alignas(64) std::array<std::array<std::uint8_t, 16>, kJobsAtOnce> digests_;
 };
 
 }  // namespace
