@@ -292,6 +292,25 @@ TEST(Endpoint, answers_a_client_that_did_not_hear_the_last_flight) {
   EXPECT_GT(pair.client.connected_at, at_ms(200));
 }
 
+TEST(Endpoint, stops_answering_a_client_that_never_hears_it) {
+  Pair::Options options;
+  options.client.timing = {.rto_initial = Duration::milliseconds(50), .rto_max = Duration::milliseconds(50)};
+  Pair* running = nullptr;
+  options.passes = [&](Role from, Bytes) {
+    return from == Role::kClient || !running->server.endpoint.is_connected();
+  };
+  Pair pair(options);
+  running = &pair;
+  pair.start();
+  pair.drive(Duration::seconds(5));
+  // Twelve repetitions, one over the limit; then the client's library has had enough of it.
+  EXPECT_EQ(pair.client.endpoint.stats().flights_retransmitted, 12u);
+  EXPECT_EQ(pair.client.closed.value().refusal, Refusal::kHandshakeTimeout);
+  EXPECT_EQ(pair.client.closed_at, at_ms(20 + 13 * 50));
+  EXPECT_EQ(pair.server.count(Refusal::kTooManyLateAnswers), 1u);
+  EXPECT_TRUE(pair.server.connected && !pair.server.closed);
+}
+
 TEST(Endpoint, asks_for_a_cookie_when_told_to) {
   Pair::Options options;
   options.server.asks_cookie = true;

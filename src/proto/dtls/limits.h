@@ -35,7 +35,7 @@ inline constexpr std::size_t kEarlyRecordsMax = 16;
 inline constexpr std::size_t kEarlyBytesMax = 16u << 10;
 // How often our last flight, or a refusal to renegotiate, is sent again after the handshake. OpenSSL would
 // end the association at the thirteenth.
-inline constexpr int kLateAnswersMax = 12;
+inline constexpr int kLateAnswersMax = 11;
 // One handshake message, put together from fragments. A ClientHello with post-quantum key shares has 2 KB.
 inline constexpr std::size_t kCertificatesBytesMax = 16u << 10;
 inline constexpr std::size_t kPeerFingerprintsMax = 16;

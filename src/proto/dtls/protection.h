@@ -1,6 +1,6 @@
 // Records of a connected association without OpenSSL's connection object.
 //
-// That object holds some 50 KB for the rest of its life, most of it buffers for a handshake that is over.
+// That object holds some 60 KB for the rest of its life, most of it buffers for a handshake that is over.
 // What is left to do is to seal and to open records, for which the keys and two counters are enough. So once
 // the handshake needs no more answers its state is moved here: keys are derived as TLS says (RFC 5246 §6.3),
 // and numbers and nonces go on where OpenSSL stopped, since one used twice would give AES-GCM away.
