@@ -126,7 +126,7 @@ Reader::Outcome Reader::handle_bandwidth(std::string_view value) {
   if (!is_as && !is_tias) return {};
   auto amount = parse_number(trim(number), is_as ? kKilobitsMax : kKilobitsMax * 1000);
   if (!amount) return refuse(Refusal::kBadBandwidth);
-  (is_as ? section().bandwidth.as_kbps : section().bandwidth.tias_bps) = *amount;
+  (is_as ? section().bandwidth.as_kbps : section().bandwidth.tias_bps) = amount;
   return {};
 }
 
