@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/rng.h"
 
 namespace stoa::rtcp {
@@ -57,6 +59,16 @@ TEST(SenderClock, follows_a_capture_clock_that_drifts) {
   EXPECT_LE(error.abs(), Duration::milliseconds(1));
   auto ticks = clock.rtp_time_at(after_ms(5000 * 39 + 5000));
   EXPECT_LE(std::abs(static_cast<std::int32_t>(*ticks - ticks_at(5000 * 39 + 5000))), 90);
+}
+
+TEST(SenderClock, is_not_shaken_by_one_report_that_was_delayed) {
+  SenderClock clock(90'000);
+  for (std::int64_t i = 0; i < 15; ++i)
+    clock.handle_sender_report(after_ms(5000 * i), static_cast<std::uint32_t>(450'000 * i));
+  clock.handle_sender_report(after_ms(75'020), 450'000 * 15);  // 20 ms late.
+  Duration error = *clock.capture_time(450'000 * 15) - after_ms(75'000);
+  EXPECT_LT(error.abs(), Duration::milliseconds(6));
+  EXPECT_LT(std::abs(static_cast<std::int32_t>(*clock.rtp_time_at(after_ms(75'000)) - 450'000 * 15)), 6 * 90);
 }
 
 TEST(SenderClock, ignores_a_report_that_is_not_newer) {
