@@ -280,8 +280,9 @@ class Pair {
   struct Side {
     Side(const Config& config, std::uint64_t seed) : association(config, Rng(seed)) {}
     bool is_done() const {
-      return association.is_closed() || (association.is_connected() && association.buffered_bytes() == 0 &&
-                                         association.in_flight_bytes() == 0 && reliable.empty());
+      return association.is_closed() ||
+             (association.is_connected() && association.buffered_bytes() == 0 &&
+              association.in_flight_bytes() == 0 && association.held_bytes() == 0 && reliable.empty());
     }
     Association association;
     Outputs out;
