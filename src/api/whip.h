@@ -1,0 +1,87 @@
+// WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) on HTTP: requests become calls, what came of them becomes
+// responses. Publishing and watching are alike but for who may do it.
+//
+//   OPTIONS /whip/{channel}                 what may be posted
+//   POST    /whip/{channel}                 offer -> 201, answer, Location, ETag, Link (ICE servers)
+//   PATCH   /whip/{channel}/{session}       application/trickle-ice-sdpfrag: candidates 204, restart 200
+//   DELETE  /whip/{channel}/{session}       200
+//   the same under /whep
+//
+// Errors have the JSON body of every error here: {"error":{"code":"…","message":"…"}}.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "proto/http/message.h"
+
+namespace stoa::api {
+
+inline constexpr std::size_t kSessionDescriptionBytesMax = 64u << 10;
+
+enum class RtcRole : std::uint8_t { kPublisher, kViewer };
+
+struct RtcOffered {  // POST
+  RtcRole role;
+  std::string channel;
+  std::string bearer;  // Stream key or token; empty when none was sent.
+  std::string offer;
+};
+struct RtcPatched {
+  RtcRole role;
+  std::string channel, session;
+  std::string bearer;
+  std::optional<std::string> if_match;  // As sent: an entity tag, or "*".
+  std::string fragment;
+};
+struct RtcDeleted {
+  RtcRole role;
+  std::string channel, session;
+  std::string bearer;
+};
+using RtcCall = std::variant<RtcOffered, RtcPatched, RtcDeleted>;
+
+// A call, or the response that it gets at once: OPTIONS, 404 for other paths, 405, 406 (Accept without
+// application/sdp), 413, 415, 400.
+Result<RtcCall, http::Response> parse_rtc_request(const http::Request& request);
+
+// An ICE server that peers are told of (RFC 9725 §4.6).
+struct IceServer {
+  std::string url;  // "stun:host:3478", "turn:host:3478?transport=udp".
+  std::string username, credential;
+};
+
+struct RtcAnswered {
+  std::string answer;
+  std::string session;
+  std::string etag;  // Of the ICE generation, without quotes.
+};
+http::Response make_created_response(const RtcOffered& call, const RtcAnswered& answered,
+                                     const std::vector<IceServer>& servers);
+http::Response make_restarted_response(std::string_view fragment, std::string_view etag);  // 200
+http::Response make_patched_response();                                                    // 204
+http::Response make_deleted_response();                                                    // 200
+
+// Why a call failed, as an HTTP status and a stable code.
+enum class RtcRefusal : std::uint8_t {
+  kBadOffer,              // 400 bad_offer
+  kBadFragment,           // 400 bad_fragment
+  kUnauthorized,          // 401, WWW-Authenticate: Bearer
+  kForbidden,             // 403: the key is of another channel
+  kNoChannel,             // 404 not_live: nobody publishes it (Retry-After), or there is no such channel
+  kNoSession,             // 404 no_session
+  kConflict,              // 409: somebody else publishes and may not be taken over
+  kPreconditionFailed,    // 412: If-Match names another ICE generation
+  kNotAcceptable,         // 406 no_common_codec
+  kUnprocessable,         // 422: understood, but not to be had (not bundled, wrong direction)
+  kPreconditionRequired,  // 428: an ICE restart without If-Match
+  kOverloaded,            // 503, Retry-After
+};
+http::Response make_refusal_response(RtcRefusal refusal, std::string_view message);
+
+}  // namespace stoa::api

@@ -1,0 +1,113 @@
+// The receiving half of a session: which packets belong to which track and layer, what is missing, and what
+// the sender must be told (RFC 3550 §6, RFC 4585, RFC 4588, transport-wide feedback).
+//
+// Packets go out in the order of their arrival, duplicates left out, retransmissions under the number they
+// first had: forwarding does not wait for the missing. Streams are told apart as RFC 9143 §9.2 says: by SSRC,
+// else by the mid and rid extensions, else by payload type.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/outbox.h"
+#include "base/result.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "media/payload/packet.h"
+#include "proto/sdp/negotiate.h"
+
+namespace stoa::webrtc {
+
+// A compound or reduced-size RTCP packet in the clear, to be protected and sent on the selected path.
+struct SendRtcp {
+  Buffer packet;
+};
+// The first packet of a track was understood. Tracks are numbered in the order of the sections.
+struct TrackOpened {
+  payload::RtpTrack track;
+};
+struct PacketsReceived {
+  media::TrackId track = 0;
+  payload::PacketBatch batch;
+};
+struct TrackClockMapped {
+  media::TrackId track = 0;
+  payload::LayerIndex layer = 0;
+  payload::ClockMapping mapping;
+};
+// The layers that carry packets now, as bits; one that was silent for ReceiverConfig::layer_silence is off.
+struct LayersActive {
+  media::TrackId track = 0;
+  std::uint8_t layers = 0;
+};
+// BYE of its last layer.
+struct TrackClosed {
+  media::TrackId track = 0;
+};
+using ReceiverOutput =
+    std::variant<SendRtcp, TrackOpened, PacketsReceived, TrackClockMapped, LayersActive, TrackClosed>;
+using ReceiverOutputs = Outbox<ReceiverOutput>;
+
+struct ReceiverConfig {
+  std::size_t streams_max = 32;  // SSRCs known at once, retransmission streams included.
+  Duration report_interval = Duration::seconds(1);
+  Duration keyframe_interval_min = Duration::milliseconds(500);  // Between two PLI for one layer.
+  Duration layer_silence = Duration::seconds(2);
+  std::string cname = "stoa";
+};
+
+enum class ReceiveRefusal : std::uint8_t {
+  kMalformed,
+  kUnknownStream,  // No section wants it.
+  kTooManyStreams,
+  kDuplicate,
+  kUnknownPayload,  // A payload type that was not agreed upon.
+};
+inline constexpr int kReceiveRefusals = 5;
+const char* name_of(ReceiveRefusal refusal);
+
+struct ReceiverStats {
+  std::uint64_t packets = 0, bytes = 0;
+  std::uint64_t retransmitted = 0;  // Of packets: came again because we asked.
+  std::uint64_t nacks_sent = 0;     // Packets asked for.
+  std::uint64_t lost = 0;           // Given up.
+  std::uint64_t plis_sent = 0;
+  std::array<std::uint64_t, kReceiveRefusals> refused{};
+};
+
+class Receiver {
+ public:
+  // Of the sections that we receive in. `local_ssrc` names us in reports.
+  Receiver(const sdp::Agreement& agreement, const ReceiverConfig& config, std::uint32_t local_ssrc, Rng rng,
+           Timestamp now);
+  ~Receiver();
+
+  // Decrypted. `srtp_index` is 2^16 * rollover counter + sequence number.
+  Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes packet, std::uint64_t srtp_index,
+                                          ReceiverOutputs& out);
+  // What the peer says as a sender: SR, SDES, BYE, XR. Other packets in the datagram are passed over.
+  void handle_rtcp(Timestamp now, WallTime wall, Bytes packet, ReceiverOutputs& out);
+  // After each batch of datagrams: hands on what it brought, and feedback that is due.
+  void flush(Timestamp now, ReceiverOutputs& out);
+  void handle_deadline(Timestamp now, WallTime wall, ReceiverOutputs& out);
+  Timestamp next_deadline() const;
+
+  // Throttled: at most one PLI in keyframe_interval_min for each layer; one that comes earlier is sent then.
+  void request_keyframe(Timestamp now, media::TrackId track, payload::LayerIndex layer, ReceiverOutputs& out);
+  // As measured by the session (RTCP of the other direction, ICE).
+  void set_round_trip(Duration round_trip);
+
+  const std::vector<payload::RtpTrack>& tracks() const;
+  const ReceiverStats& stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace stoa::webrtc
