@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -104,6 +105,8 @@ struct TransportStats {
 
 class Transport {
  public:
+  // Requires: credentials that are valid (a lite agent's peer may have no password), at least one
+  // fingerprint.
   Transport(const TransportShared& shared, TransportConfig config, RemoteTransport remote, Rng rng,
             Timestamp now);
   ~Transport();
@@ -123,7 +126,9 @@ class Transport {
   void handle_deadline(Timestamp now, TransportOutputs& out);
   Timestamp next_deadline() const;
 
-  // ICE restart with the peer's new credentials and ours (RFC 9725 §4.3.2).
+  // ICE restart with the peer's new credentials and ours (RFC 9725 §4.3.2). Keys and channels go on; packets
+  // go on the old path until a new one is selected. A client is given the peer's candidates anew, after this.
+  // Requires: a ufrag of ours that is new.
   void restart_ice(Timestamp now, ice::Credentials local, ice::Credentials remote, TransportOutputs& out);
 
   // An SRTP packet of the peer was opened with receive_context().
@@ -133,16 +138,24 @@ class Transport {
   bool is_connected() const;  // Path and keys are there.
   bool is_closed() const;
   const std::optional<ice::Path>& selected() const;
-  // Does the ufrag, of this generation or the one before a restart, belong here?
+  // ICE has proved it, and it is not gone: PathAdded without PathRemoved.
+  bool is_known(const ice::Path& path) const;
   const ice::Credentials& local_ice() const;
-  // Null until connected.
+  // Of this generation, or of the one before a restart while its checks still count.
+  bool has_ufrag(std::string_view ufrag) const;
+  // Null until connected, and where no profile was asked for. They stay where they are until the end of this
+  // object, also when it is closed.
   srtp::SendContext* send_context();
   srtp::ReceiveContext* receive_context();
   std::optional<dtls::SrtpProfile> srtp_profile() const;
 
-  // Data channels; null when none were agreed upon. What they put out is handed on by the next input, or by
-  // flush_data().
+  // Data channels; null when none were agreed upon. For questions and for what sends nothing (marks, channels
+  // agreed on elsewhere); the commands that send are these. Channels may be opened, and sent to, before the
+  // transport is connected. TransportClosed is the end of all of them, without a ChannelClosed for each.
   sctp::DataChannels* data();
+  Result<sctp::StreamId, sctp::Refusal> open_channel(Timestamp now, sctp::ChannelSettings settings,
+                                                     TransportOutputs& out);
+  void close_channel(Timestamp now, sctp::StreamId channel, TransportOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, sctp::StreamId channel, sctp::MessageKind kind,
                                         SharedBytes payload, TransportOutputs& out);
   const TransportStats& stats() const;
