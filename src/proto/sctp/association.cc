@@ -241,8 +241,11 @@ void Association::handle_timer(Timer timer, Timestamp now, Outputs& out) {
       if (transfer_->heartbeat && !count_failure(Refusal::kPeerUnreachable, out)) return;
       return send_heartbeat(now);
     case kResetTimer:
-      transfer_->rto.back_off();
-      if (!count_failure(Refusal::kPeerUnreachable, out)) return;
+      // While data waits too, its timer alone tells how silent the peer is.
+      if (!waits_for_acknowledgement()) {
+        transfer_->rto.back_off();
+        if (!count_failure(Refusal::kPeerUnreachable, out)) return;
+      }
       if (transfer_->reconfig.asked) transfer_->reconfig.asked->is_due = true;
       return;
     case kTimers: return;

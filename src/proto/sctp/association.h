@@ -180,7 +180,8 @@ class Association {
     int packets_since_sack = 0;
     bool is_sack_due = false;
     bool is_forward_due = false;
-    Tsn forward_sent = 0;
+    Tsn forward_sent = 0;   // The forward point when we last told of it,
+    Tsn forward_reach = 0;  // and how far of it that chunk reached.
     Timestamp forward_sent_at;
     bool may_fast_retransmit = false;  // One packet past the congestion window (§7.2.4).
     Timestamp data_sent_at;
@@ -256,6 +257,7 @@ class Association {
   void flush(Timestamp now, Outputs& out);
   void pack_control(Timestamp now, Packer& packer);
   void pack_data(Timestamp now, Packer& packer);
+  bool waits_for_acknowledgement() const;
   bool may_send_data() const;
   bool has_data_to_send() const;
   std::optional<DataChunk> next_data(Timestamp now, std::size_t room);

@@ -111,9 +111,12 @@ void Association::apply_ack(Timestamp now, const Outstanding::Acked& acked, std:
   // §6.3.2 R3 and R4; flush() starts the timer again when something still waits.
   if (acked.advanced) stop_timer(kRetransmitTimer);
   if (acked.advanced && is_running(kGuardTimer)) set_timer(kGuardTimer, now + config_.timing.shutdown_guard);
-  // The peer has not followed the last FORWARD TSN: say it again, once a round trip.
+  // The peer has followed the last FORWARD TSN and there is more to tell, or it has not: say it again then,
+  // once a round trip.
   Duration pause = t.rto.has_measured() ? t.rto.smoothed() : config_.timing.rto_initial;
-  if (t.outstanding.has_forward() && now - t.forward_sent_at >= pause) t.is_forward_due = true;
+  bool has_followed = t.outstanding.cumulative() >= t.forward_reach;
+  if (t.outstanding.has_forward() && (has_followed || now - t.forward_sent_at >= pause))
+    t.is_forward_due = true;
 }
 
 Association::Outcome Association::handle_forward_tsn(const RawChunk& chunk, Outputs& out) {

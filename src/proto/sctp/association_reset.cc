@@ -140,6 +140,7 @@ void Association::try_next_reset() {
     return std::ranges::find(reset.streams, stream) != reset.streams.end();
   });
   reset.last_tsn = static_cast<std::uint32_t>(transfer_->outstanding.next_tsn() - 1);
+  transfer_->outstanding.mark_reset();
   reset.response = r.answers.value_or(r.next_remote_request - 1);
   r.answers.reset();
   ++r.next_request;

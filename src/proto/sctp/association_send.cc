@@ -45,13 +45,16 @@ void Association::flush(Timestamp now, Outputs& out) {
   }
   pack_control(now, packer);
   pack_data(now, packer);
-  bool waits_for_answer = transfer_->outstanding.in_flight_chunks() > 0 ||
-                          transfer_->outstanding.has_lost() || transfer_->outstanding.has_forward();
-  if (!waits_for_answer) {
+  if (!waits_for_acknowledgement()) {
     stop_timer(kRetransmitTimer);
   } else if (!is_running(kRetransmitTimer)) {
     set_timer(kRetransmitTimer, now + transfer_->rto.value());
   }
+}
+
+bool Association::waits_for_acknowledgement() const {
+  const Outstanding& outstanding = transfer_->outstanding;
+  return outstanding.in_flight_chunks() > 0 || outstanding.has_lost() || outstanding.has_forward();
 }
 
 void Association::pack_control(Timestamp now, Packer& packer) {
@@ -78,6 +81,7 @@ void Association::pack_control(Timestamp now, Packer& packer) {
     ByteWriter& writer = packer.make_room(8 + forward.skipped.size() * (is_interleaved ? 8 : 4));
     write_forward_tsn(is_interleaved ? ChunkType::kIForwardTsn : ChunkType::kForwardTsn, forward, writer);
     t.forward_sent = t.outstanding.forward_point();
+    t.forward_reach = unwrap32(forward.cumulative_tsn, t.outstanding.cumulative());
     t.forward_sent_at = now;
   }
   t.is_forward_due = false;

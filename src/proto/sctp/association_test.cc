@@ -391,6 +391,56 @@ TEST(Association, starts_a_stream_anew_after_a_reset) {
   }
 }
 
+// What is given up on one stream must not be taken for the new messages of another that began anew meanwhile.
+TEST(Association, loses_nothing_that_is_reliable_on_streams_that_begin_anew) {
+  for (bool is_interleaved : {false, true})
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      Config config;
+      config.offered.interleaving = is_interleaved;
+      Peers peers({.jitter = Duration::milliseconds(40), .loss = 0.2}, config, config, seed);
+      ASSERT_TRUE(peers.connect());
+      constexpr std::uint32_t kRounds = 12;
+      for (std::uint32_t round = 0; round < kRounds; ++round) {
+        Reliability once{.retransmissions_max = 0};
+        for (std::uint32_t i = 0; i < 3; ++i)
+          ASSERT_TRUE(
+              peers.send(peers.a, {.stream = 1, .payload = numbered(1000, 900), .reliability = once}));
+        StreamId streams[] = {1};
+        ASSERT_TRUE(peers.a.association.reset_streams(peers.time.now(), streams, peers.a.out));
+        for (std::uint32_t i = 0; i < 6; ++i)
+          ASSERT_TRUE(
+              peers.send(peers.a, {.stream = 2, .payload = numbered(1000, 900), .reliability = once}));
+        ASSERT_TRUE(peers.send(peers.a, {.stream = 1, .payload = numbered(round, 900)}));
+        ASSERT_TRUE(
+            peers.run([&] { return peers.a.count<ResetFinished>() == round + 1; }, Duration::seconds(300)))
+            << seed;
+      }
+      auto kept = [&] {
+        std::set<std::uint32_t> seen;
+        for (const auto& message : peers.b.messages())
+          if (number_of(message.payload) < kRounds) seen.insert(number_of(message.payload));
+        return seen.size() == kRounds;
+      };
+      EXPECT_TRUE(peers.run(kept, Duration::seconds(300))) << is_interleaved << " " << seed;
+    }
+}
+
+TEST(Association, counts_a_silence_once_though_data_and_a_reset_wait_for_its_end) {
+  auto time_to_close = [](bool resets) {
+    Peers peers;
+    EXPECT_TRUE(peers.connect());
+    peers.is_cut = true;
+    EXPECT_TRUE(peers.send(peers.a, {.stream = 1, .payload = numbered(1, 10)}));
+    StreamId streams[] = {1};
+    if (resets) {
+      EXPECT_TRUE(peers.a.association.reset_streams(peers.time.now(), streams, peers.a.out));
+    }
+    EXPECT_TRUE(peers.run([&] { return peers.a.association.is_closed(); }, Duration::seconds(1000)));
+    return peers.time.now();
+  };
+  EXPECT_EQ(time_to_close(true), time_to_close(false));
+}
+
 TEST(Association, refuses_to_reset_what_the_peer_cannot) {
   Config without;
   without.offered.stream_reset = false;

@@ -215,6 +215,7 @@ ForwardTsn Outstanding::make_forward(std::size_t bytes_max) const {
   std::map<std::pair<StreamId, bool>, std::uint32_t> last;
   Tsn tsn = first_;
   for (; tsn < forwarded_; ++tsn) {
+    if (tsn > first_ && entries_[tsn - first_ - 1].ends_numbers) break;
     const OutgoingChunk& chunk = entries_[tsn - first_].chunk;
     if (chunk.is_unordered && !is_interleaved_) continue;  // RFC 3758 §3.2 names ordered streams only.
     std::pair key{chunk.stream, chunk.is_unordered};

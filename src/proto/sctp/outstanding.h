@@ -64,7 +64,13 @@ class Outstanding {
   // True when a FORWARD TSN would tell the peer something (RFC 3758 §3.5).
   bool has_forward() const { return forward_point() > cumulative(); }
   Tsn forward_point() const { return forwarded_ - 1; }
-  // At most `bytes_max` long on the wire. Requires: has_forward().
+  // Streams begin their numbers anew behind the last TSN sent. A FORWARD TSN names streams by number, and the
+  // peer, which may have begun anew already, would take an old number for a new one: until the peer is known
+  // to have passed that TSN, no FORWARD TSN reaches beyond it.
+  void mark_reset() {
+    if (!entries_.empty()) entries_.back().ends_numbers = true;
+  }
+  // Up to forward_point() or less: at most `bytes_max` long on the wire. Requires: has_forward().
   ForwardTsn make_forward(std::size_t bytes_max) const;
 
   std::size_t in_flight_bytes() const { return in_flight_bytes_; }
@@ -84,6 +90,7 @@ class Outstanding {
     State state = State::kInFlight;
     std::uint8_t misses = 0;
     bool was_fast_retransmitted = false;
+    bool ends_numbers = false;  // See mark_reset().
     std::uint32_t transmissions = 1;
   };
 

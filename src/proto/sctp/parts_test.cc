@@ -232,6 +232,22 @@ TEST(Outstanding, forwards_over_what_was_given_up) {
   EXPECT_FALSE(outstanding.has_forward());
 }
 
+TEST(Outstanding, forwards_no_further_than_a_reset_until_the_peer_has_passed_it) {
+  Outstanding outstanding(kSerialOrigin, false, true);
+  for (std::uint64_t i = 0; i < 3; ++i) outstanding.add({}, whole_chunk(i, 0));
+  outstanding.mark_reset();
+  outstanding.add({}, whole_chunk(0, 0));
+  outstanding.handle_timeout();
+  EXPECT_EQ(outstanding.forward_point(), kSerialOrigin + 3);
+  EXPECT_EQ(outstanding.make_forward(1000).cumulative_tsn, 2u);
+  ASSERT_TRUE(outstanding.handle_sack({}, {.cumulative_tsn = 1}, false));
+  EXPECT_EQ(outstanding.make_forward(1000).cumulative_tsn, 2u);
+  ASSERT_TRUE(outstanding.handle_sack({}, {.cumulative_tsn = 2}, false));
+  ForwardTsn forward = outstanding.make_forward(1000);
+  EXPECT_EQ(forward.cumulative_tsn, 3u);
+  EXPECT_EQ(forward.skipped, (std::vector<Skipped>{{1, false, 0}}));
+}
+
 TEST(CongestionWindow, starts_slowly_halves_on_loss_and_begins_again_on_timeout) {
   CongestionWindow window(1200);
   EXPECT_EQ(window.bytes(), 4404u);
