@@ -203,6 +203,12 @@ void Outstanding::give_up_around(Tsn tsn) {
   given_up_.push_back(key);
 }
 
+void Outstanding::mark_reset() {
+  std::size_t marked = entries_.size();
+  while (!is_interleaved_ && marked > 0 && !entries_[marked - 1].chunk.is_end) --marked;
+  if (marked > 0) entries_[marked - 1].ends_numbers = true;
+}
+
 void Outstanding::move_forward_point() {
   forwarded_ = std::max(forwarded_, first_);
   while (forwarded_ < next_tsn() && entry(forwarded_).state == State::kGivenUp) ++forwarded_;

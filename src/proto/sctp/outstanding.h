@@ -66,10 +66,9 @@ class Outstanding {
   Tsn forward_point() const { return forwarded_ - 1; }
   // Streams begin their numbers anew behind the last TSN sent. A FORWARD TSN names streams by number, and the
   // peer, which may have begun anew already, would take an old number for a new one: until the peer is known
-  // to have passed that TSN, no FORWARD TSN reaches beyond it.
-  void mark_reset() {
-    if (!entries_.empty()) entries_.back().ends_numbers = true;
-  }
+  // to have passed that TSN, no FORWARD TSN reaches beyond it. Of DATA, it stops before a message that was
+  // half sent then, since the peer could not tell that the rest belongs to what was given up.
+  void mark_reset();
   // Up to forward_point() or less: at most `bytes_max` long on the wire. Requires: has_forward().
   ForwardTsn make_forward(std::size_t bytes_max) const;
 

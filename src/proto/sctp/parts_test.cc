@@ -137,6 +137,32 @@ TEST(Reassembly, forgets_what_the_peer_gave_up) {
   }
 }
 
+TEST(Reassembly, does_not_wait_for_the_beginning_of_what_was_given_up) {
+  for (bool is_interleaved : {false, true}) {
+    Reassembly reassembly({}, is_interleaved);
+    std::vector<ReceivedMessage> out;
+    Buffer payload(100, 1);
+    auto add = [&](std::uint32_t at, int number, bool is_begin, bool is_end) {
+      DataChunk chunk = fragment(payload, number, is_begin, is_end, true);
+      chunk.fragment = at;
+      ASSERT_TRUE(reassembly.add(kSerialOrigin + at, chunk, out));
+    };
+    // Of six fragments the third and the last came before the first two were skipped, the others after.
+    add(2, 0, false, false);
+    add(5, 0, false, true);
+    std::vector<Skipped> skipped;
+    if (is_interleaved) skipped.push_back({1, true, 0});
+    ASSERT_TRUE(reassembly.skip(kSerialOrigin + 1, skipped, out));
+    add(3, 0, false, false);
+    add(4, 0, false, false);
+    EXPECT_EQ(reassembly.held_bytes(), 0u);
+    add(6, 1, true, false);
+    add(7, 1, false, true);
+    EXPECT_EQ(out.size(), 1u);
+    EXPECT_EQ(reassembly.held_bytes(), 0u);
+  }
+}
+
 TEST(SendQueue, shares_the_line_by_weight) {
   Limits limits;
   SendQueue queue(limits);
@@ -246,6 +272,20 @@ TEST(Outstanding, forwards_no_further_than_a_reset_until_the_peer_has_passed_it)
   ForwardTsn forward = outstanding.make_forward(1000);
   EXPECT_EQ(forward.cumulative_tsn, 3u);
   EXPECT_EQ(forward.skipped, (std::vector<Skipped>{{1, false, 0}}));
+}
+
+TEST(Outstanding, forwards_over_a_message_that_a_reset_fell_into_as_a_whole) {
+  Outstanding outstanding(kSerialOrigin, false, true);
+  outstanding.add({}, whole_chunk(0, 0));
+  OutgoingChunk begin = whole_chunk(1, 0), end = whole_chunk(1, 0);
+  begin.is_end = end.is_begin = false;
+  outstanding.add({}, std::move(begin));
+  outstanding.mark_reset();
+  outstanding.add({}, std::move(end));
+  outstanding.handle_timeout();
+  EXPECT_EQ(outstanding.make_forward(1000).cumulative_tsn, 0u);
+  ASSERT_TRUE(outstanding.handle_sack({}, {.cumulative_tsn = 0}, false));
+  EXPECT_EQ(outstanding.make_forward(1000).cumulative_tsn, 2u);
 }
 
 TEST(CongestionWindow, starts_slowly_halves_on_loss_and_begins_again_on_timeout) {

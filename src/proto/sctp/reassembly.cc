@@ -79,6 +79,7 @@ Result<void, Refusal> Reassembly::add_ordered(Stream& stream, Tsn tsn, const Dat
 Result<void, Refusal> Reassembly::add_unordered(Stream& stream, const DataChunk& chunk,
                                                 std::vector<ReceivedMessage>& out) {
   std::uint64_t number = unwrap(chunk.message_number, stream.unordered_near);
+  if (number <= stream.unordered_given_up) return {};
   stream.unordered_near = std::max(stream.unordered_near, number);
   auto at = stream.unordered.try_emplace(number).first;
   auto added = add_to(at->second, chunk.fragment, chunk);
@@ -116,6 +117,7 @@ Result<void, Refusal> Reassembly::add_loose(Stream& stream, Tsn tsn, const DataC
   } else {
     run = stream.runs.emplace(tsn, Run{.last = last, .payload_bytes = bytes}).first;
   }
+  if (drop_orphan(stream, run)) return {};
   if (stream.loose.at(run->first).is_begin && stream.loose.at(last).is_end)
     out.push_back(take_run(chunk.stream, stream, run));
   return {};
@@ -168,10 +170,13 @@ Result<void, Refusal> Reassembly::skip(Tsn cumulative, std::span<const Skipped> 
       continue;
     }
     std::uint64_t up_to = unwrap(entry.message_number, at->unordered_near);
+    at->unordered_near = std::max(at->unordered_near, up_to);
+    at->unordered_given_up = std::max(at->unordered_given_up, up_to);
     auto end = at->unordered.upper_bound(up_to);
     for (auto it = at->unordered.begin(); it != end; ++it) release(it->second);
     at->unordered.erase(at->unordered.begin(), end);
   }
+  dropped_to_ = std::max(dropped_to_, cumulative);
   for (auto& [id, stream] : streams_) drop_loose(stream, cumulative);
   return {};
 }
@@ -204,8 +209,19 @@ void Reassembly::drop_loose(Stream& stream, Tsn up_to) {
       release(fragment->second.payload.size(), 1);
       fragment = stream.loose.erase(fragment);
     }
-    if (left.last > up_to) stream.runs.emplace(up_to + 1, left);
+    if (left.last > up_to) {
+      drop_orphan(stream, stream.runs.emplace(up_to + 1, left).first);
+      return;
+    }
   }
+  if (!stream.runs.empty()) drop_orphan(stream, stream.runs.begin());
+}
+
+bool Reassembly::drop_orphan(Stream& stream, std::map<Tsn, Run>::iterator run) {
+  if (run->first != dropped_to_ + 1 || stream.loose.at(run->first).is_begin) return false;
+  dropped_to_ = run->second.last;
+  (void)take_run(0, stream, run);
+  return true;
 }
 
 void Reassembly::reset_streams(std::span<const StreamId> streams) {

@@ -63,8 +63,9 @@ class Reassembly {
   struct Stream {
     std::uint64_t next = kSerialOrigin;  // The ordered message to be delivered next.
     Messages ordered;
-    std::uint64_t unordered_near = kSerialOrigin;  // To unwrap MIDs against.
-    Messages unordered;                            // I-DATA.
+    // I-DATA. MIDs are unwrapped against `unordered_near`; up to `unordered_given_up` none is taken.
+    std::uint64_t unordered_near = kSerialOrigin, unordered_given_up = kSerialOrigin - 1;
+    Messages unordered;
     // DATA: fragments by TSN, and their runs, by the first TSN of each, that may be one message.
     std::map<Tsn, Fragment> loose;
     std::map<Tsn, Run> runs;
@@ -86,6 +87,8 @@ class Reassembly {
   void skip_ordered(StreamId id, Stream& stream, std::uint64_t up_to, std::vector<ReceivedMessage>& out);
   ReceivedMessage take_run(StreamId id, Stream& stream, std::map<Tsn, Run>::iterator run);
   void drop_loose(Stream& stream, Tsn up_to);
+  // Drops what has lost its beginning, if this is it.
+  bool drop_orphan(Stream& stream, std::map<Tsn, Run>::iterator run);
   void hold(std::size_t payload_bytes) { held_bytes_ += payload_bytes + kChunkOverheadBytes; }
   void release(std::size_t payload_bytes, std::size_t chunks) {
     held_bytes_ -= payload_bytes + chunks * kChunkOverheadBytes;
@@ -96,6 +99,8 @@ class Reassembly {
   bool is_interleaved_;
   std::unordered_map<StreamId, Stream> streams_;
   std::size_t held_bytes_ = 0;
+  // DATA: what was dropped ends here. A fragment that begins no message and follows it belongs to that.
+  Tsn dropped_to_ = 0;
 };
 
 }  // namespace stoa::sctp
