@@ -4,6 +4,7 @@
 
 #include "api/rest.h"
 #include "crypto/random.h"
+#include "proto/ice/candidate.h"
 #include "server/pages.h"
 
 namespace stoa::server {
@@ -16,6 +17,11 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.channel.target_duration_s = config.target_duration_s;
   made.channel.grace = config.grace;
   made.channel.packager.window = config.window;
+  made.rtc.port.sessions_max = config.rtc_sessions_max;
+  made.rtc.port.fan_out.senders_max = config.rtc_sessions_max;
+  // Segments begin at keyframes, which browsers make when they are asked.
+  made.rtc.assembler.keyframe_interval = config.segment_target;
+  for (const std::string& url : config.ice_servers) made.rtc.ice_servers.push_back({.url = url});
   return made;
 }
 
@@ -23,7 +29,7 @@ runtime::HttpLimits http_limits(const Config& config) {
   runtime::HttpLimits limits;
   limits.connections = config.connections_max;
   limits.connections_per_address = config.connections_per_address_max;
-  limits.body_bytes = api::kRestBodyBytesMax;  // Nothing else takes a body.
+  limits.body_bytes = std::max(api::kRestBodyBytesMax, api::kSessionDescriptionBytesMax);
   return limits;
 }
 
@@ -51,7 +57,9 @@ ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::S
       rtmp_handler_(*this),
       http_(loop_, http_limits(config), *this),
       rtmp_(loop_, rtmp_limits(config), rtmp_handler_),
-      shard_(shard_config(config, index, shards), Rng(crypto::random_seed())),
+      udp_(loop_, *this),
+      ice_tcp_(loop_, {}, *this),
+      shard_(shard_config(config, index, shards), runtime::Loop::wall(), Rng(crypto::random_seed())),
       timer_(loop_, [this] { handle_deadline(); }),
       shards_(shards) {}
 
@@ -70,6 +78,32 @@ void ShardThread::connect_shard(shard::ShardIndex to, runtime::Mailbox<ToShard>&
 
 void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
   control_ = std::make_unique<Postbox<ToControl>>(loop_, mailbox);
+}
+
+Result<std::uint16_t, std::string> ShardThread::listen_rtc(const std::string& address, std::uint16_t port,
+                                                           const std::vector<IpAddress>& reached_at,
+                                                           std::vector<std::string>& notices) {
+  STOA_TRY(runtime::UdpBinding bound, udp_.open({.address = address, .port = port}));
+  STOA_TRY(port, ice_tcp_.listen(address, bound.port));
+  if (index_ == 0) notices = std::move(bound.notices);
+  std::vector<ice::Candidate> candidates;
+  auto add = [&](const IpAddress& ip, ice::Transport transport, std::uint16_t preference) {
+    candidates.push_back({.foundation = ice::make_foundation(ice::CandidateType::kHost, transport, ip),
+                          .transport = transport,
+                          .priority = ice::candidate_priority(ice::CandidateType::kHost, preference),
+                          .address = {ip, port},
+                          .type = ice::CandidateType::kHost});
+  };
+  std::uint16_t rank = 0;
+  for (const IpAddress& ip : reached_at) {
+    add(ip, ice::Transport::kUdp, static_cast<std::uint16_t>(65'535 - rank));
+    add(ip, ice::Transport::kTcpPassive,
+        ice::tcp_local_preference(ice::CandidateType::kHost, ice::Transport::kTcpPassive,
+                                  static_cast<std::uint16_t>(8'191 - rank)));
+    ++rank;
+  }
+  shard_.open_rtc(std::move(candidates));
+  return port;
 }
 
 void ShardThread::start() {
@@ -96,8 +130,9 @@ void ShardThread::drain(Timestamp deadline) {
   loop_.post([this, deadline] {
     // The ends of broadcasts owned elsewhere come first: viewers get those instead of a 503.
     for (auto& mailbox : mailboxes_) mailbox->deliver_all();
-    shard_.drain(outputs_);
+    shard_.drain(loop_.now(), loop_.wall(), outputs_);
     run_outputs();
+    ice_tcp_.stop_listening();
     // Encoders get to read why they were stopped.
     auto on_drained = [this] {
       if (--draining_ == 0) loop_.stop();
@@ -127,8 +162,9 @@ void ShardThread::RtmpHandler::on_closed(runtime::ConnectionId id, runtime::Clos
 
 void ShardThread::handle_request(runtime::RequestId id, http::Request&& request) {
   const std::string& path = request.path;
-  if (path.starts_with("/live/") && is_read(request)) {
-    shard_.handle_request(loop_.now(), id.value(), request, outputs_);
+  if ((path.starts_with("/live/") && is_read(request)) || path.starts_with("/whip/") ||
+      path.starts_with("/whep/")) {
+    shard_.handle_request(loop_.now(), loop_.wall(), id.value(), request, outputs_);
     run_outputs();
   } else if (path.starts_with("/api/") || path == "/metrics") {
     ask_control(id, std::move(request));
@@ -171,6 +207,8 @@ void ShardThread::handle_message(ToShard&& message) {
     shard::MetricsGiven given{wanted->question, shard_.metrics()};
     http_.append_metrics(given.samples);
     rtmp_.append_metrics("rtmp", given.samples);
+    udp_.append_metrics("rtc", given.samples);
+    ice_tcp_.append_metrics("rtc", given.samples);
     double dropped = 0;
     for (const auto& postbox : shards_) dropped += postbox ? static_cast<double>(postbox->dropped()) : 0;
     given.samples.push_back({"stoa_mail_dropped_total",
@@ -190,6 +228,27 @@ void ShardThread::handle_deadline() {
   run_outputs();
 }
 
+void ShardThread::on_datagrams(std::span<ReceivedDatagram> datagrams) {
+  shard_.handle_datagrams(loop_.now(), loop_.wall(), datagrams, outputs_);
+  run_outputs();
+}
+
+// What WebRTC peers are to be sent, in batches that stay in the cache.
+void ShardThread::send_media() {
+  for (bool has_more = true; has_more;) {
+    has_more = shard_.fill(loop_.now(), batch_);
+    if (batch_.is_empty()) return;
+    udp_.send(batch_);
+    ice_tcp_.send(batch_);
+    batch_.clear();
+  }
+}
+
+void ShardThread::on_path_closed(LocalPath local, const SocketAddress& remote) {
+  shard_.handle_path_closed(loop_.now(), loop_.wall(), local, remote, outputs_);
+  run_outputs();
+}
+
 void ShardThread::run_outputs() {
   for (auto& output : outputs_.take()) {
     std::visit(Overloaded{
@@ -199,16 +258,25 @@ void ShardThread::run_outputs() {
                    [&](shard::CloseConnection& close) {
                      rtmp_.close(runtime::ConnectionId::from_value(close.connection));
                    },
-                   [&](api::HlsOrigin::Answer& answer) {
+                   [&](api::Answer& answer) {
                      http_.respond(runtime::RequestId::from_value(answer.request),
                                    std::move(answer.response));
                    },
                    [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
                    [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
                    [&](LogLine& line) { log_.write(line); },
+                   [&](webrtc::SendDatagram& send) {
+                     if (is_udp_path(send.local)) {
+                       udp_.send_one(send.local, send.remote, send.bytes);
+                     } else {
+                       ice_tcp_.send_one(send.local, send.bytes);
+                     }
+                   },
+                   [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
                },
                output);
   }
+  send_media();
   timer_.set(shard_.next_deadline());
 }
 

@@ -41,6 +41,13 @@ control::TrackStatus to_status(const live::Rendition& rendition) {
           .language = rendition.language};
 }
 
+RtcConfig rtc_config(const ShardConfig& config) {
+  RtcConfig made = config.rtc;
+  made.index = config.index;
+  made.shards = config.shards;
+  return made;
+}
+
 session::StopReason stop_reason(live::SourceDropReason why) {
   switch (why) {
     case live::SourceDropReason::kTakenOver: return session::StopReason::kTakenOver;
@@ -82,9 +89,11 @@ struct Shard::OwnedChannel {
   std::uint64_t number;
   live::Channel channel;
   live::ChannelOutputs outputs;
+  std::optional<live::SourceId> on_air;  // As the WebRTC half was told.
 };
 
-Shard::Shard(const ShardConfig& config, Rng rng) : config_(config), rng_(rng), origin_(config.hls) {
+Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
+    : config_(config), rng_(rng), rtc_(rtc_config(config), wall, Rng(rng_.next())), origin_(config.hls) {
   timers_.set({TimerKind::kReport}, Timestamp() + config.report_interval);
 }
 Shard::~Shard() = default;
@@ -107,6 +116,7 @@ void Shard::handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes 
   if (found == encoders_.end() || found->second->is_closing) return;
   found->second->session.handle_bytes(now, bytes, found->second->outputs);
   handle_session_outputs(now, wall, *found->second, out);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out) {
@@ -121,6 +131,7 @@ void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey
   ended_sessions_.add(encoder.session);
   timers_.set({TimerKind::kEncoder, key}, Timestamp::never());
   encoders_.erase(found);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out) {
@@ -223,13 +234,18 @@ void Shard::stop_encoders_if(Predicate&& predicate, Timestamp now, WallTime wall
 
 void Shard::tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out) {
   if (owner == config_.index) {
-    handle_mail(now, wall, std::move(mail), out);
+    dispatch(now, wall, std::move(mail), out);
   } else {
     out.push(SendMail{owner, std::move(mail)});
   }
 }
 
 void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
+  dispatch(now, wall, std::move(mail), out);
+  handle_rtc_outputs(now, wall, out);
+}
+
+void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
   std::visit(
       Overloaded{
           [&](SourceStarted& started) { handle_source_started(now, wall, std::move(started), out); },
@@ -237,6 +253,8 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             auto found = sources_.find(media.source.value);
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
+            rtc_.handle_source_event(now, wall, owned.channel.name(), media.source, media.event,
+                                     rtc_outputs_);
             owned.channel.handle_event(now, wall, media.source, media.event, owned.outputs);
             handle_channel_outputs(now, wall, owned, out);
           },
@@ -245,10 +263,12 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
             sources_.erase(found);
+            rtc_.handle_source_gone(now, wall, owned.channel.name(), ended.source, rtc_outputs_);
             owned.channel.handle_source_ended(now, wall, ended.source, owned.outputs);
             handle_channel_outputs(now, wall, owned, out);
           },
           [&](SourceDropped& dropped) {
+            if (rtc_.handle_source_dropped(now, wall, dropped, rtc_outputs_)) return;
             auto connection = connection_of_source_.find(dropped.source.value);
             if (connection == connection_of_source_.end()) return;
             Encoder& encoder = *encoders_.at(connection->second);
@@ -266,18 +286,29 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
               owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
               handle_channel_outputs(now, wall, owned, out);
             }
+            rtc_.stop_publishers(now, wall, stopped.channel, "", rtc_outputs_);
             // Also those of whom the owner, on another shard, has not heard yet.
             stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now,
                              wall, out);
           },
           [&](KeyRevoked& revoked) {
+            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, rtc_outputs_);
             stop_encoders_if(
                 [&](const Encoder& encoder) {
                   return encoder.channel == revoked.channel && encoder.key_id == revoked.key_id;
                 },
                 now, wall, out);
           },
-          [&](PublishDecided& decided) { handle_decision(now, wall, decided, out); },
+          [&](PublishDecided& decided) {
+            if (!rtc_.handle_decision(now, wall, decided, rtc_outputs_))
+              handle_decision(now, wall, decided, out);
+          },
+          [&](RtcAsked& asked) { rtc_.handle_asked(now, wall, asked, rtc_outputs_); },
+          [&](RtcReplied& replied) { rtc_.handle_replied(replied, rtc_outputs_); },
+          [&](relay::ToOwner& message) { rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_); },
+          [&](relay::ToSubscriber& message) {
+            rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_);
+          },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
       },
       mail);
@@ -314,6 +345,7 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                    },
                    [&](live::SourceDropped& dropped) {
                      sources_.erase(dropped.source.value);
+                     rtc_.handle_source_gone(now, wall, owned.channel.name(), dropped.source, rtc_outputs_);
                      tell_owner(now, wall, shard_of(dropped.source),
                                 SourceDropped{dropped.source, dropped.reason}, out);
                    },
@@ -331,9 +363,11 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                output);
   }
   if (!has_ended) {
+    follow_air(now, wall, owned);
     timers_.set({TimerKind::kChannel, owned.number}, owned.channel.next_deadline());
     return;
   }
+  rtc_.end_broadcast(now, wall, owned.channel.name(), rtc_outputs_);
   control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
   out.push(SendControlMail{ChannelReported{std::move(status)}});
   keep_counters(owned.channel);
@@ -341,6 +375,44 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
   timers_.set({TimerKind::kChannel, owned.number}, Timestamp::never());
   channel_of_number_.erase(owned.number);
   channels_.erase(std::string(owned.channel.name()));
+}
+
+void Shard::follow_air(Timestamp now, WallTime wall, OwnedChannel& owned) {
+  std::optional<live::SourceId> on_air = owned.channel.source_on_air();
+  if (on_air == owned.on_air) return;
+  owned.on_air = on_air;
+  rtc_.set_on_air(now, wall, owned.channel.name(), on_air, rtc_outputs_);
+}
+
+// What one output leads to may put out more; all of it is done before this returns.
+void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
+  while (!rtc_outputs_.empty()) {
+    for (RtcOutput& output : rtc_outputs_.take()) {
+      std::visit(Overloaded{
+                     [&](SendMail& send) {
+                       if (send.to == config_.index) {
+                         dispatch(now, wall, std::move(send.mail), out);
+                       } else {
+                         out.push(std::move(send));
+                       }
+                     },
+                     [&](auto& other) { out.push(std::move(other)); },
+                 },
+                 output);
+    }
+  }
+}
+
+void Shard::handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams,
+                             Outputs& out) {
+  rtc_.handle_datagrams(now, wall, datagrams, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
+}
+
+void Shard::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, const SocketAddress& remote,
+                               Outputs& out) {
+  rtc_.handle_path_closed(now, wall, local, remote, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::keep_counters(const live::Channel& channel) {
@@ -372,7 +444,12 @@ void Shard::flush_answers(Outputs& out) {
   timers_.set({TimerKind::kOrigin}, origin_.next_deadline());
 }
 
-void Shard::handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out) {
+void Shard::handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
+                           Outputs& out) {
+  if (!request.path.starts_with("/live/")) {
+    rtc_.handle_request(now, wall, key, request, rtc_outputs_);
+    return handle_rtc_outputs(now, wall, out);
+  }
   origin_.handle_request(now, key, request, answers_);
   flush_answers(out);
 }
@@ -403,6 +480,8 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
         break;
     }
   }
+  if (rtc_.next_deadline() <= now) rtc_.handle_deadline(now, wall, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::report(Timestamp now, Outputs& out) {
@@ -420,12 +499,14 @@ void Shard::report(Timestamp now, Outputs& out) {
                                   .state = to_live_state(snapshot->state),
                                   .started_at = snapshot->started_at,
                                   .warnings = snapshot->warnings};
+    for (const relay::TrackObstacle& track : rtc_.obstacles(name))
+      status.warnings.push_back(std::string("webrtc_") + payload::name_of(track.obstacle));
     for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
     if (auto found = sources.find(owned.get()); found != sources.end())
       status.sources = std::move(found->second);
     out.push(SendControlMail{ChannelReported{std::move(status)}});
   }
-  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now)}});
+  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now), rtc_.viewers()}});
 }
 
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
@@ -437,9 +518,12 @@ void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
     owned->channel.end(now, live::SourceDropReason::kServerStops, owned->outputs);
     handle_channel_outputs(now, wall, *owned, out);
   }
+  handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::drain(Outputs& out) {
+void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
+  rtc_.close_all(now, wall, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
   origin_.drain(answers_);
   flush_answers(out);
 }
@@ -447,6 +531,7 @@ void Shard::drain(Outputs& out) {
 MetricSamples Shard::metrics() const {
   MetricSamples samples;
   origin_.append_metrics(samples);
+  rtc_.append_metrics(samples);
   session::RtmpStats sessions = ended_sessions_;
   for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
   sessions.append_samples(samples);

@@ -74,7 +74,8 @@ class Town {
  public:
   explicit Town(ShardIndex shards) {
     for (ShardIndex i = 0; i < shards; ++i)
-      shards_.push_back(std::make_unique<Shard>(ShardConfig{.index = i, .shards = shards}, Rng(100 + i)));
+      shards_.push_back(
+          std::make_unique<Shard>(ShardConfig{.index = i, .shards = shards}, WallTime(), Rng(100 + i)));
   }
   TestEncoder& add_encoder(const std::string& key, ShardIndex shard) {
     ConnectionKey connection = next_connection_++;
@@ -192,7 +193,7 @@ class Town {
                   if (encoder->connection == send.connection) encoder->down.send(send.bytes.bytes());
               },
               [&](CloseConnection& close) { closed.push_back(close.connection); },
-              [&](api::HlsOrigin::Answer& answer) { answers[answer.request] = std::move(answer.response); },
+              [&](api::Answer& answer) { answers[answer.request] = std::move(answer.response); },
               [&](SendMail& send) {
                 EXPECT_NE(send.to, from);
                 mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});

@@ -9,7 +9,7 @@
 
 #include "base/time.h"
 
-namespace stoa::shard {
+namespace stoa {
 
 template <typename Key>
 class TimerQueue {
@@ -43,4 +43,4 @@ class TimerQueue {
   std::map<Key, Timestamp> filed_;
 };
 
-}  // namespace stoa::shard
+}  // namespace stoa

@@ -1,0 +1,207 @@
+// Everything behind the UDP port (and the ICE-TCP port) of one shard: whose a datagram is, the sessions'
+// lives from offer to end, and what they receive and send.
+//
+//   open_publisher(), open_viewer() -> answer -> SessionConnected -> … -> SessionClosed
+//
+// Datagrams come in batches; what is to be decrypted of a batch is decrypted in one call. What goes out is of
+// two kinds: SendDatagram for the little that control needs, and fill() for media, which is pulled until
+// there is none left. A session is known by its paths once ICE has proved them, and before that by the ufrag
+// that its peer's checks carry.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/datagram.h"
+#include "base/metric.h"
+#include "base/outbox.h"
+#include "base/result.h"
+#include "base/rng.h"
+#include "base/slot_table.h"
+#include "base/time.h"
+#include "base/timer_queue.h"
+#include "proto/srtp/transform.h"
+#include "session/webrtc/fan_out.h"
+#include "session/webrtc/negotiation.h"
+#include "session/webrtc/receiver.h"
+#include "session/webrtc/transport.h"
+
+namespace stoa::webrtc {
+
+using SessionId = SlotId<struct SessionTag>;
+
+struct PortConfig {
+  std::vector<ice::Candidate> candidates;  // Where the port can be reached: UDP and TCP.
+  std::size_t sessions_max = 20'000;
+  FanOutConfig fan_out;
+  ReceiverConfig receiver;
+  ice::LiteConfig ice;
+  PublisherOptions publisher;
+  std::uint64_t viewer_bits_per_second =
+      50'000'000;  // The pacer's rate until a congestion controller knows better.
+};
+
+// Outputs.
+struct SendDatagram {
+  LocalPath local;
+  SocketAddress remote;
+  Buffer bytes;
+};
+// ICE believes in a TCP connection; until then its owner limits its life.
+struct PathProved {
+  LocalPath local;
+};
+struct SessionConnected {
+  SessionId session;
+  std::string path;      // For the log: "192.0.2.1:5000 udp".
+  std::string protocol;  // Of SRTP: "AEAD_AES_128_GCM".
+};
+// The last of a session. `why` for the log and the API: "by peer", "no path", …
+struct SessionClosed {
+  SessionId session;
+  TransportEnd end;
+  std::string why;
+  bool was_connected;
+};
+// What a publisher sends.
+struct Published {
+  SessionId session;
+  std::variant<TrackOpened, PacketsReceived, TrackClockMapped, LayersActive, TrackClosed> event;
+};
+struct DataReceived {
+  SessionId session;
+  DataEvent event;
+};
+using PortOutput = std::variant<SendDatagram, PathProved, SessionConnected, SessionClosed, Published,
+                                DataReceived, StreamKeyframeWanted>;
+using PortOutputs = Outbox<PortOutput>;
+
+enum class OpenRefusal : std::uint8_t { kFull, kBadOffer };
+struct OpenFault {
+  OpenRefusal refusal;
+  NegotiationFault negotiation;  // Of kBadOffer.
+};
+struct OpenedPublisher {
+  SessionId session;
+  std::string answer, etag;
+};
+struct OpenedViewer {
+  SessionId session;
+  std::string answer, etag;
+  std::vector<ViewerOutlet> outlets;  // In the order of FanOut's.
+  std::vector<media::TrackId> left_out;
+};
+
+enum class PatchRefusal : std::uint8_t {
+  kNoSession,
+  kBadFragment,
+  kWrongEtag,  // If-Match names another generation of ICE.
+  kNeedsEtag,  // A restart without If-Match (RFC 9725 §4.3.2).
+};
+struct Patched {
+  std::string fragment;  // Of a restart: ours. Empty: candidates were taken note of.
+  std::string etag;
+};
+
+class Port {
+ public:
+  Port(const PortConfig& config, std::shared_ptr<const dtls::Identity> identity,
+       std::unique_ptr<crypto::SrtpKernel> kernel, Rng rng);
+  ~Port();
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  // Commands.
+  Result<OpenedPublisher, OpenFault> open_publisher(Timestamp now, std::string_view offer);
+  Result<OpenedViewer, OpenFault> open_viewer(Timestamp now, std::string_view offer,
+                                              std::span<const payload::RtpTrack> tracks);
+  // `if_match` is an entity tag without quotes, or "*"; empty when the request had none.
+  Result<Patched, PatchRefusal> patch(Timestamp now, SessionId session, std::string_view fragment,
+                                      std::string_view if_match, PortOutputs& out);
+  void close(Timestamp now, SessionId session, PortOutputs& out);
+  void close_all(Timestamp now, PortOutputs& out);
+  void request_keyframe(Timestamp now, SessionId publisher, media::TrackId track, payload::LayerIndex layer,
+                        PortOutputs& out);
+  // Feeds an outlet of a viewer from a stream of fan_out().
+  void set_source(Timestamp now, SessionId viewer, std::size_t outlet, StreamId stream, PortOutputs& out);
+  Result<void, sctp::Refusal> send_data(Timestamp now, SessionId session, sctp::StreamId channel,
+                                        sctp::MessageKind kind, SharedBytes payload, PortOutputs& out);
+  // Where the port can be reached, for sessions to come.
+  void set_candidates(std::vector<ice::Candidate> candidates) { config_.candidates = std::move(candidates); }
+  // For sessions to come.
+  void set_identity(std::shared_ptr<const dtls::Identity> identity);
+  // Streams are the owner's.
+  FanOut& fan_out() { return fan_out_; }
+
+  // The wire. Datagrams are decrypted where they stand.
+  void handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams,
+                        PortOutputs& out);
+  void handle_path_closed(Timestamp now, LocalPath local, const SocketAddress& remote, PortOutputs& out);
+  void handle_deadline(Timestamp now, WallTime wall, PortOutputs& out);
+  Timestamp next_deadline() const;
+  // Media to send, until `batch` is full or there is no more. True: call again.
+  bool fill(Timestamp now, DatagramBatch& batch) { return fan_out_.fill(now, batch); }
+
+  std::size_t sessions() const { return sessions_.size(); }
+  // Empty when there is no such session.
+  std::string etag(SessionId session);
+  const ReceiverStats* receiver_stats(SessionId session);
+  void append_metrics(MetricSamples& samples) const;
+
+ private:
+  struct Session;
+  struct Opened;
+
+  Session* add_session(Timestamp now, const ice::Credentials& local, const RemoteTransport& remote,
+                       dtls::Role role, const std::optional<sdp::AgreedData>& data, SessionId& id);
+  LocalDescription local_description(const ice::Credentials& ice);
+  void handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
+  void handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
+  void handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, PortOutputs& out);
+  void handle_opened(Timestamp now, WallTime wall, Session& session, const srtp::PacketToUnprotect& packet,
+                     PortOutputs& out);
+  void handle_transport_outputs(Timestamp now, Session& session, PortOutputs& out);
+  void handle_receiver_outputs(Session& session, PortOutputs& out);
+  void handle_fan_out_outputs(PortOutputs& out);
+  void begin_media(Timestamp now, Session& session);
+  void send_rtcp(Session& session, Bytes packet, PortOutputs& out);
+  void file(Session& session);
+  void remove(Session& session);
+  Session* find_by_path(const ice::Path& path);
+
+  PortConfig config_;
+  Rng rng_;
+  srtp::Transform transform_;
+  TransportShared shared_;
+  FanOut fan_out_;
+  SlotTable<std::unique_ptr<Session>, SessionTag> sessions_;
+  std::unordered_map<ice::Path, SessionId> by_path_;
+  std::unordered_map<std::string, SessionId> by_ufrag_;
+  std::unordered_map<SenderId, SessionId> by_sender_;
+  TimerQueue<std::uint64_t> timers_;  // SessionId::value().
+  // Scratch, kept for its memory.
+  std::vector<srtp::PacketToUnprotect> opening_;
+  std::vector<Session*> opening_of_, touched_;
+  TransportOutputs transport_outputs_;
+  ReceiverOutputs receiver_outputs_;
+  FanOutOutputs fan_out_outputs_;
+  Buffer rtcp_;
+
+  struct Counters {
+    std::uint64_t opened = 0, connected = 0;
+    std::array<std::uint64_t, kTransportEnds> closed{};
+    std::uint64_t datagrams = 0, unknown_kind = 0, unknown_ufrag = 0, unknown_path = 0, not_authentic = 0;
+    std::uint64_t stun = 0, dtls = 0, media = 0;
+    ReceiverStats ended_receivers;
+    std::uint64_t transport_refused = 0;
+  };
+  Counters counters_;
+};
+
+}  // namespace stoa::webrtc

@@ -1,0 +1,548 @@
+// Sessions and what flows through them.
+#include "shard/rtc.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "crypto/srtp_kernel.h"
+
+namespace stoa::shard {
+namespace {
+
+// In a SourceId: the shard, then this bit for those that a Rtc made, then a number.
+constexpr int kSourceShardShift = 48;
+constexpr std::uint64_t kRtcSource = 1ull << 47;
+
+}  // namespace
+
+Rtc::Rtc(const RtcConfig& config, WallTime wall, Rng rng)
+    : config_(config),
+      rng_(rng),
+      identity_({}),
+      port_(config.port, identity_.current(wall), crypto::make_srtp_kernel(), Rng(rng_.next())) {}
+
+Rtc::~Rtc() = default;
+
+live::SourceId Rtc::next_source_id() {
+  return {static_cast<std::uint64_t>(config_.index) << kSourceShardShift | kRtcSource | next_source_++};
+}
+
+bool Rtc::is_own_source(live::SourceId source) const { return (source.value & kRtcSource) != 0; }
+
+void Rtc::log(LogLevel level, std::string text, RtcOutputs& out) {
+  out.push(LogLine{level, "webrtc", std::move(text)});
+}
+
+void Rtc::handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams,
+                           RtcOutputs& out) {
+  port_.handle_datagrams(now, wall, datagrams, port_outputs_);
+  handle_port_outputs(now, wall, out);
+}
+
+void Rtc::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, const SocketAddress& remote,
+                             RtcOutputs& out) {
+  port_.handle_path_closed(now, local, remote, port_outputs_);
+  handle_port_outputs(now, wall, out);
+}
+
+// What one output leads to may put out more; all of it is done before this returns.
+void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
+  while (!port_outputs_.empty()) {
+    for (webrtc::PortOutput& output : port_outputs_.take()) {
+      std::visit(Overloaded{
+                     [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
+                     [&](webrtc::PathProved& proved) { out.push(proved); },
+                     [&](webrtc::SessionConnected& connected) { handle_connected(connected, out); },
+                     [&](webrtc::SessionClosed& closed) { handle_closed(now, closed, out); },
+                     [&](webrtc::Published& published) { handle_published(now, wall, published, out); },
+                     [&](webrtc::DataReceived& data) { echo(now, data); },
+                     [&](webrtc::StreamKeyframeWanted& wanted) { want_keyframe(now, wall, wanted, out); },
+                 },
+                 output);
+    }
+  }
+}
+
+// Data channels of WHIP and WHEP carry nothing of ours; what comes is sent back, which tells a client that
+// its data channel works.
+void Rtc::echo(Timestamp now, webrtc::DataReceived& data) {
+  if (auto* message = std::get_if<sctp::ChannelMessage>(&data.event))
+    (void)port_.send_data(now, data.session, message->channel, message->kind,
+                          SharedBytes(std::move(message->payload)), port_outputs_);
+}
+
+void Rtc::handle_connected(const webrtc::SessionConnected& connected, RtcOutputs& out) {
+  std::uint64_t id = connected.session.value();
+  if (auto publisher = publishers_.find(id); publisher != publishers_.end()) {
+    log(LogLevel::kInfo,
+        publisher->second.peer + ": connected over " + connected.path + " with " + connected.protocol +
+            ", publishes channel " + publisher->second.channel,
+        out);
+  } else if (auto viewer = viewers_.find(id); viewer != viewers_.end()) {
+    viewer->second.is_connected = true;
+    log(LogLevel::kDebug,
+        "a viewer of channel " + viewer->second.channel + " connected over " + connected.path, out);
+  }
+}
+
+void Rtc::handle_closed(Timestamp now, const webrtc::SessionClosed& closed, RtcOutputs& out) {
+  std::uint64_t id = closed.session.value();
+  if (auto found = publishers_.find(id); found != publishers_.end()) {
+    Publisher publisher = std::move(found->second);
+    publishers_.erase(found);
+    by_token_.erase(publisher.token);
+    by_source_.erase(publisher.source.value);
+    timers_.set({TimerKind::kPublisher, "", id}, Timestamp::never());
+    log(closed.was_connected ? LogLevel::kInfo : LogLevel::kWarning,
+        publisher.peer + ": publisher of channel " + publisher.channel + " closed: " + closed.why, out);
+    if (publisher.is_started && !publisher.is_dropped)
+      out.push(SendMail{config_.index, SourceEnded{publisher.source}});
+    return;
+  }
+  auto viewer = viewers_.find(id);
+  if (viewer == viewers_.end()) return;
+  log(closed.was_connected ? LogLevel::kDebug : LogLevel::kInfo,
+      "a viewer of channel " + viewer->second.channel + " left: " + closed.why, out);
+  std::string channel = viewer->second.channel;
+  by_token_.erase(viewer->second.token);
+  viewers_.erase(viewer);
+  leave_audience(now, channel, closed.session);
+}
+
+void Rtc::handle_published(Timestamp now, WallTime wall, webrtc::Published& published, RtcOutputs& out) {
+  auto found = publishers_.find(published.session.value());
+  if (found == publishers_.end() || found->second.is_dropped) return;
+  Publisher& publisher = found->second;
+  if (!publisher.is_started) {
+    publisher.is_started = true;
+    publication_of(publisher.channel).add_packet_source(publisher.source);
+    out.push(SendMail{config_.index,
+                      SourceStarted{.channel = publisher.channel,
+                                    .source = publisher.source,
+                                    .offer = {.priority = 0, .description = publisher.peer},
+                                    .status = {.peer = publisher.peer, .protocol = "whip", .priority = 0}}});
+  }
+  Publication& publication = publication_of(publisher.channel);
+  std::visit(Overloaded{
+                 [&](webrtc::TrackOpened& opened) {
+                   publication.handle_track(now, publisher.source, opened.track, publication_outputs_);
+                   publisher.assembler->handle_track(now, opened.track, assembled_);
+                 },
+                 [&](webrtc::PacketsReceived& received) {
+                   publication.handle_packets(publisher.source, received.track, received.batch,
+                                              publication_outputs_);
+                   publisher.assembler->handle_packets(now, wall, received.track, received.batch, assembled_);
+                 },
+                 [&](webrtc::TrackClockMapped& mapped) {
+                   publication.handle_clock(publisher.source, mapped.track, mapped.layer, mapped.mapping,
+                                            publication_outputs_);
+                   publisher.assembler->handle_clock(mapped.track, mapped.layer, mapped.mapping);
+                 },
+                 [&](webrtc::LayersActive& active) {
+                   publisher.assembler->handle_active_layers(now, active.track, active.layers, assembled_);
+                 },
+                 [&](webrtc::TrackClosed& closed) {
+                   publication.handle_track_closed(now, publisher.source, closed.track, publication_outputs_);
+                   publisher.assembler->handle_track_closed(now, closed.track, assembled_);
+                 },
+             },
+             published.event);
+  handle_publication_outputs(now, wall, publisher.channel, publication, out);
+  handle_assembled(now, published.session, publisher, out);
+}
+
+void Rtc::handle_assembled(Timestamp now, webrtc::SessionId session, Publisher& publisher, RtcOutputs& out) {
+  for (auto& output : assembled_.take()) {
+    std::visit(Overloaded{
+                   [&](media::TrackEvent& event) {
+                     out.push(SendMail{config_.index, SourceMedia{publisher.source, std::move(event)}});
+                   },
+                   [&](live::PacketAssembler::KeyframeNeeded& needed) {
+                     port_.request_keyframe(now, session, needed.track, needed.layer, port_outputs_);
+                   },
+                   [&](live::PacketAssembler::TrackLeftOut& left) {
+                     log(LogLevel::kWarning,
+                         "channel " + publisher.channel + ": " +
+                             std::string(payload::name_of(left.encoding)) +
+                             " does not go into HLS; only real-time viewers get this track",
+                         out);
+                   },
+               },
+               output);
+  }
+  timers_.set({TimerKind::kPublisher, "", session.value()}, publisher.assembler->next_deadline());
+}
+
+bool Rtc::handle_source_dropped(Timestamp now, WallTime wall, const SourceDropped& dropped, RtcOutputs& out) {
+  if (!is_own_source(dropped.source)) return false;
+  auto session = by_source_.find(dropped.source.value);
+  if (session == by_source_.end()) return true;
+  auto publisher = publishers_.find(session->second);
+  if (publisher == publishers_.end()) return true;
+  publisher->second.is_dropped = true;
+  log(LogLevel::kInfo,
+      publisher->second.peer + ": dropped from channel " + publisher->second.channel + ": " +
+          live::name_of(dropped.reason),
+      out);
+  port_.close(now, webrtc::SessionId::from_value(session->second), port_outputs_);
+  handle_port_outputs(now, wall, out);
+  return true;
+}
+
+void Rtc::stop_publishers(Timestamp now, WallTime wall, std::string_view channel, std::string_view key_id,
+                          RtcOutputs& out) {
+  std::vector<webrtc::SessionId> hit;
+  for (const auto& [id, publisher] : publishers_)
+    if (publisher.channel == channel && (key_id.empty() || publisher.key_id == key_id))
+      hit.push_back(webrtc::SessionId::from_value(id));
+  for (webrtc::SessionId session : hit) port_.close(now, session, port_outputs_);
+  handle_port_outputs(now, wall, out);
+}
+
+// The owner's side: a channel's publication.
+
+Publication& Rtc::publication_of(const std::string& channel) {
+  auto found = publications_.find(channel);
+  if (found == publications_.end())
+    found = publications_.emplace(channel, std::make_unique<Publication>(channel, Rng(rng_.next()))).first;
+  return *found->second;
+}
+
+void Rtc::handle_source_event(Timestamp now, WallTime wall, const std::string& channel, live::SourceId source,
+                              const media::TrackEvent& event, RtcOutputs& out) {
+  if (is_own_source(source)) return;  // Its packets came by another way.
+  Publication& publication = publication_of(channel);
+  publication.handle_event(now, wall, source, event, publication_outputs_);
+  handle_publication_outputs(now, wall, channel, publication, out);
+}
+
+void Rtc::handle_source_gone(Timestamp now, WallTime wall, const std::string& channel, live::SourceId source,
+                             RtcOutputs& out) {
+  auto found = publications_.find(channel);
+  if (found == publications_.end()) return;
+  found->second->remove_source(now, source, publication_outputs_);
+  handle_publication_outputs(now, wall, channel, *found->second, out);
+}
+
+void Rtc::set_on_air(Timestamp now, WallTime wall, const std::string& channel,
+                     std::optional<live::SourceId> source, RtcOutputs& out) {
+  auto found = publications_.find(channel);
+  if (found == publications_.end()) return;
+  found->second->set_on_air(now, wall, source, publication_outputs_);
+  handle_publication_outputs(now, wall, channel, *found->second, out);
+}
+
+void Rtc::end_broadcast(Timestamp now, WallTime wall, const std::string& channel, RtcOutputs& out) {
+  auto found = publications_.find(channel);
+  if (found == publications_.end()) return;
+  std::unique_ptr<Publication> publication = std::move(found->second);
+  publications_.erase(found);
+  timers_.set({TimerKind::kPublication, channel, 0}, Timestamp::never());
+  publication->end(publication_outputs_);
+  handle_publication_outputs(now, wall, channel, *publication, out);
+  timers_.set({TimerKind::kPublication, channel, 0}, Timestamp::never());
+}
+
+std::vector<relay::TrackObstacle> Rtc::obstacles(const std::string& channel) const {
+  auto found = publications_.find(channel);
+  return found == publications_.end() ? std::vector<relay::TrackObstacle>() : found->second->obstacles();
+}
+
+void Rtc::handle_publication_outputs(Timestamp now, WallTime wall, const std::string& channel,
+                                     Publication& publication, RtcOutputs& out) {
+  for (PublicationOutput& output : publication_outputs_.take()) {
+    std::visit(Overloaded{
+                   [&](SendToSubscriber& send) {
+                     if (send.shard == config_.index) {
+                       handle_relay(now, wall, std::move(send.message), out);
+                     } else {
+                       out.push(SendMail{send.shard, std::move(send.message)});
+                     }
+                   },
+                   [&](SourceKeyframeWanted& wanted) {
+                     auto session = by_source_.find(wanted.source.value);
+                     if (session != by_source_.end())
+                       port_.request_keyframe(now, webrtc::SessionId::from_value(session->second),
+                                              wanted.track, wanted.layer, port_outputs_);
+                   },
+               },
+               output);
+  }
+  timers_.set({TimerKind::kPublication, channel, 0}, publication.next_deadline());
+}
+
+void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, RtcOutputs& out) {
+  std::visit(Overloaded{
+                 [&](relay::Subscribe& wanted) {
+                   auto found = publications_.find(wanted.publication);
+                   if (found == publications_.end()) {
+                     relay::TracksChanged nothing{.publication = wanted.publication, .has_ended = true};
+                     if (wanted.shard == config_.index) {
+                       handle_relay(now, wall, relay::ToSubscriber(std::move(nothing)), out);
+                     } else {
+                       out.push(SendMail{wanted.shard, relay::ToSubscriber(std::move(nothing))});
+                     }
+                     return;
+                   }
+                   found->second->subscribe(now, wall, wanted.shard, publication_outputs_);
+                   handle_publication_outputs(now, wall, wanted.publication, *found->second, out);
+                 },
+                 [&](relay::Unsubscribe& left) {
+                   auto found = publications_.find(left.publication);
+                   if (found == publications_.end()) return;
+                   found->second->unsubscribe(now, wall, left.shard, publication_outputs_);
+                   handle_publication_outputs(now, wall, left.publication, *found->second, out);
+                 },
+                 [&](relay::KeyframeWanted& wanted) {
+                   auto found = publications_.find(wanted.publication);
+                   if (found == publications_.end()) return;
+                   found->second->handle_keyframe_wanted(wanted, publication_outputs_);
+                   handle_publication_outputs(now, wall, wanted.publication, *found->second, out);
+                 },
+             },
+             message);
+  handle_port_outputs(now, wall, out);
+}
+
+// The subscriber's side: a channel's audience here.
+
+void Rtc::send_to_owner(Timestamp now, WallTime wall, const std::string& channel, relay::ToOwner&& message,
+                        RtcOutputs& out) {
+  ShardIndex owner = owner_of(channel, config_.shards);
+  if (owner == config_.index) {
+    handle_relay(now, wall, std::move(message), out);
+  } else {
+    out.push(SendMail{owner, std::move(message)});
+  }
+}
+
+void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& message, RtcOutputs& out) {
+  std::visit(Overloaded{
+                 [&](relay::TracksChanged& changed) { handle_tracks_changed(now, wall, changed, out); },
+                 [&](relay::PacketsSent& sent) {
+                   auto found = audiences_.find(sent.publication);
+                   if (found == audiences_.end() || found->second.generation != sent.generation) return;
+                   auto stream = found->second.streams.find(sent.track);
+                   if (stream != found->second.streams.end())
+                     port_.fan_out().append(now, stream->second, sent.batch);
+                 },
+                 [&](relay::ClockMapped& mapped) {
+                   auto found = audiences_.find(mapped.publication);
+                   if (found == audiences_.end() || found->second.generation != mapped.generation) return;
+                   auto stream = found->second.streams.find(mapped.track);
+                   if (stream != found->second.streams.end())
+                     port_.fan_out().map_clock(stream->second, mapped.layer, mapped.mapping);
+                 },
+             },
+             message);
+}
+
+void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChanged& changed,
+                                RtcOutputs& out) {
+  auto found = audiences_.find(changed.publication);
+  if (found == audiences_.end()) return;
+  Audience& audience = found->second;
+  bool is_new_generation = !audience.is_known || audience.generation != changed.generation;
+  audience.is_known = true;
+  audience.generation = changed.generation;
+  audience.obstacles = std::move(changed.obstacles);
+  // New streams come before the old ones go: viewers keep what they see until the new one can be shown.
+  std::map<media::TrackId, webrtc::StreamId> old;
+  if (is_new_generation) old = std::exchange(audience.streams, {});
+  for (const payload::RtpTrack& track : changed.tracks) {
+    if (audience.streams.contains(track.id)) continue;
+    webrtc::StreamId stream = port_.fan_out().add_stream(track);
+    if (!stream.is_set()) {
+      log(LogLevel::kWarning, "channel " + changed.publication + ": too many tracks are watched here", out);
+      continue;
+    }
+    audience.streams[track.id] = stream;
+    stream_owners_[stream] = {changed.publication, track.id};
+  }
+  for (auto stream = audience.streams.begin(); stream != audience.streams.end();) {
+    bool is_there = std::ranges::any_of(
+        changed.tracks, [&](const payload::RtpTrack& track) { return track.id == stream->first; });
+    if (is_there) {
+      ++stream;
+    } else {
+      // By itself it has no place in `old`, which may hold another stream of that track.
+      stream_owners_.erase(stream->second);
+      port_.fan_out().remove_stream(stream->second);
+      stream = audience.streams.erase(stream);
+    }
+  }
+  audience.tracks = std::move(changed.tracks);
+  std::vector<webrtc::SessionId> unserved;
+  for (webrtc::SessionId id : audience.viewers) {
+    auto viewer = viewers_.find(id.value());
+    if (viewer == viewers_.end()) continue;
+    if (!feed_viewer(now, audience, id, viewer->second) && !audience.tracks.empty()) unserved.push_back(id);
+  }
+  for (auto& [track, stream] : old) {
+    stream_owners_.erase(stream);
+    port_.fan_out().remove_stream(stream);
+  }
+  port_.set_identity(identity_.current(wall));
+  answer_waiting(now, audience, out);
+  // Another codec than was agreed upon: these viewers must ask anew.
+  if (changed.has_ended) unserved = audience.viewers;
+  for (webrtc::SessionId id : unserved) port_.close(now, id, port_outputs_);
+  if (changed.has_ended) drop_audience(audiences_.find(changed.publication));
+  handle_port_outputs(now, wall, out);
+  if (auto still = audiences_.find(changed.publication); still != audiences_.end())
+    file(now, still->first, still->second);
+}
+
+// Gives each outlet the track it was agreed for, or one that its receiver can take as well. False when there
+// is none for any outlet.
+bool Rtc::feed_viewer(Timestamp now, Audience& audience, webrtc::SessionId id, Viewer& viewer) {
+  bool is_served = false;
+  for (std::size_t i = 0; i < viewer.outlets.size(); ++i) {
+    const webrtc::ViewerOutlet& outlet = viewer.outlets[i];
+    webrtc::StreamId stream;
+    for (const payload::RtpTrack& track : audience.tracks) {
+      if (track.encoding != outlet.config.encoding) continue;
+      auto found = audience.streams.find(track.id);
+      if (found == audience.streams.end()) continue;
+      if (!stream.is_set() || track.id == outlet.track) stream = found->second;
+    }
+    is_served = is_served || stream.is_set();
+    port_.set_source(now, id, i, stream, port_outputs_);
+  }
+  return is_served;
+}
+
+void Rtc::want_keyframe(Timestamp now, WallTime wall, const webrtc::StreamKeyframeWanted& wanted,
+                        RtcOutputs& out) {
+  auto owner = stream_owners_.find(wanted.stream);
+  if (owner == stream_owners_.end()) return;
+  auto audience = audiences_.find(owner->second.channel);
+  if (audience == audiences_.end()) return;
+  std::string channel = owner->second.channel;
+  send_to_owner(
+      now, wall, channel,
+      relay::KeyframeWanted{channel, audience->second.generation, owner->second.track, wanted.layer}, out);
+}
+
+void Rtc::leave_audience(Timestamp now, const std::string& channel, webrtc::SessionId viewer) {
+  auto found = audiences_.find(channel);
+  if (found == audiences_.end()) return;
+  std::erase(found->second.viewers, viewer);
+  file(now, found->first, found->second);
+}
+
+void Rtc::drop_audience(std::map<std::string, Audience, std::less<>>::iterator found) {
+  if (found == audiences_.end()) return;
+  for (auto& [track, stream] : found->second.streams) {
+    stream_owners_.erase(stream);
+    port_.fan_out().remove_stream(stream);
+  }
+  timers_.set({TimerKind::kAudience, found->first, 0}, Timestamp::never());
+  audiences_.erase(found);
+}
+
+void Rtc::file(Timestamp now, const std::string& channel, Audience& audience) {
+  bool is_empty = audience.viewers.empty() && audience.waiting.empty();
+  if (!is_empty) {
+    audience.leave_at = Timestamp::never();
+  } else if (audience.leave_at == Timestamp::never()) {
+    audience.leave_at = now + config_.unsubscribe_after;
+  }
+  timers_.set({TimerKind::kAudience, channel, 0}, std::min(audience.leave_at, audience.waits_until));
+}
+
+Timestamp Rtc::next_deadline() const { return std::min(timers_.next(), port_.next_deadline()); }
+
+void Rtc::handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out) {
+  while (auto due = timers_.take_due(now)) {
+    switch (due->kind) {
+      case TimerKind::kPublication:
+        if (auto found = publications_.find(due->name); found != publications_.end()) {
+          found->second->handle_deadline(now, wall, publication_outputs_);
+          handle_publication_outputs(now, wall, due->name, *found->second, out);
+        }
+        break;
+      case TimerKind::kPublisher:
+        if (auto found = publishers_.find(due->id); found != publishers_.end()) {
+          found->second.assembler->handle_deadline(now, assembled_);
+          handle_assembled(now, webrtc::SessionId::from_value(due->id), found->second, out);
+        }
+        break;
+      case TimerKind::kAudience: handle_audience_deadline(now, wall, due->name, out); break;
+      case TimerKind::kUndecided:
+        if (auto found = undecided_.find(due->id); found != undecided_.end()) {
+          refuse_call(config_.index, found->second.request, api::RtcRefusal::kOverloaded,
+                      "The key could not be checked in time.", out);
+          undecided_.erase(found);
+          --waiting_calls_;
+        }
+        break;
+    }
+  }
+  if (port_.next_deadline() <= now) port_.handle_deadline(now, wall, port_outputs_);
+  handle_port_outputs(now, wall, out);
+}
+
+void Rtc::handle_audience_deadline(Timestamp now, WallTime wall, const std::string& channel,
+                                   RtcOutputs& out) {
+  auto found = audiences_.find(channel);
+  if (found == audiences_.end()) return;
+  Audience& audience = found->second;
+  if (now >= audience.waits_until) answer_waiting(now, audience, out);
+  if (now >= audience.leave_at) {
+    drop_audience(found);
+    send_to_owner(now, wall, channel, relay::Unsubscribe{channel, config_.index}, out);
+    return;
+  }
+  file(now, channel, audience);
+}
+
+void Rtc::close_all(Timestamp now, WallTime wall, RtcOutputs& out) {
+  for (auto& [source, waiting] : std::exchange(undecided_, {}))
+    refuse_call(config_.index, waiting.request, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
+  for (auto& [channel, audience] : audiences_) {
+    audience.tracks.clear();
+    answer_waiting(now, audience, out);
+  }
+  waiting_calls_ = 0;
+  port_.close_all(now, port_outputs_);
+  handle_port_outputs(now, wall, out);
+}
+
+std::vector<std::pair<std::string, std::size_t>> Rtc::viewers() const {
+  std::vector<std::pair<std::string, std::size_t>> counts;
+  for (const auto& [channel, audience] : audiences_) {
+    auto connected = std::ranges::count_if(audience.viewers, [&](webrtc::SessionId id) {
+      auto viewer = viewers_.find(id.value());
+      return viewer != viewers_.end() && viewer->second.is_connected;
+    });
+    if (connected > 0) counts.emplace_back(channel, static_cast<std::size_t>(connected));
+  }
+  return counts;
+}
+
+void Rtc::append_metrics(MetricSamples& samples) const {
+  port_.append_metrics(samples);
+  auto add = [&](MetricKind kind, const char* name, const char* help, double value,
+                 std::vector<std::pair<const char*, std::string>> labels = {}) {
+    samples.push_back({name, help, kind, std::move(labels), value});
+  };
+  add(MetricKind::kCounter, "stoa_whip_offers_total", "Offers to publish.", static_cast<double>(calls_[0]));
+  add(MetricKind::kCounter, "stoa_whep_offers_total", "Offers to watch.", static_cast<double>(calls_[1]));
+  add(MetricKind::kCounter, "stoa_rtc_calls_refused_total", "WHIP and WHEP calls that were refused.",
+      static_cast<double>(calls_refused_));
+  add(MetricKind::kGauge, "stoa_whip_publishers", "Sessions that publish.",
+      static_cast<double>(publishers_.size()));
+  add(MetricKind::kGauge, "stoa_whep_viewers", "Sessions that watch.", static_cast<double>(viewers_.size()));
+  std::array<std::size_t, 3> obstructed{};
+  for (const auto& [channel, publication] : publications_)
+    for (const relay::TrackObstacle& track : publication->obstacles())
+      ++obstructed[static_cast<std::size_t>(track.obstacle)];
+  for (payload::Obstacle obstacle : {payload::Obstacle::kCodec, payload::Obstacle::kReorderedFrames})
+    add(MetricKind::kGauge, "stoa_whep_obstructed_tracks",
+        "Tracks on air that WebRTC viewers do not get, or not whole.",
+        static_cast<double>(obstructed[static_cast<std::size_t>(obstacle)]),
+        {{"reason", payload::name_of(obstacle)}});
+}
+
+}  // namespace stoa::shard

@@ -1,0 +1,294 @@
+// WHIP and WHEP: from calls to sessions.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "crypto/random.h"
+#include "shard/rtc.h"
+
+namespace stoa::shard {
+namespace {
+
+constexpr std::size_t kTokenLetters = 22;  // 131 bits: who knows a session's address may end it.
+
+std::string bearer_or_channel(const api::RtcOffered& call) {
+  // Where a channel's name is its own key, encoders need not be told one.
+  return call.bearer.empty() ? call.channel : call.bearer;
+}
+
+struct Refused {
+  api::RtcRefusal refusal;
+  std::string why;
+};
+
+Refused explain(control::PublishRefusal refusal) {
+  switch (refusal) {
+    case control::PublishRefusal::kChannelDisabled:
+      return {api::RtcRefusal::kForbidden, "The channel is disabled."};
+    case control::PublishRefusal::kStoreUnavailable:
+      return {api::RtcRefusal::kOverloaded, "The key cannot be checked now. Try again."};
+    case control::PublishRefusal::kRevokedKey:
+      return {api::RtcRefusal::kUnauthorized, "The stream key was revoked."};
+    default: return {api::RtcRefusal::kUnauthorized, "A stream key of the channel is needed."};
+  }
+}
+
+}  // namespace
+
+void Rtc::reply(ShardIndex to, api::RequestKey request, http::Response response, RtcOutputs& out) {
+  if (to == config_.index) {
+    out.push(api::Answer{request, std::move(response)});
+  } else {
+    out.push(SendMail{to, RtcReplied{request, std::move(response)}});
+  }
+}
+
+void Rtc::refuse_call(ShardIndex to, api::RequestKey request, api::RtcRefusal refusal, std::string_view why,
+                      RtcOutputs& out) {
+  ++calls_refused_;
+  reply(to, request, api::make_refusal_response(refusal, why), out);
+}
+
+void Rtc::handle_replied(RtcReplied& replied, RtcOutputs& out) {
+  out.push(api::Answer{replied.request, std::move(replied.response)});
+}
+
+std::string Rtc::make_token() {
+  return std::to_string(config_.index) + '-' + crypto::make_base62(kTokenLetters);
+}
+
+ShardIndex Rtc::shard_of_token(std::string_view token) const {
+  ShardIndex shard = config_.shards;
+  auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), shard);
+  bool is_whole = error == std::errc() && end != token.data() + token.size() && *end == '-';
+  return is_whole && shard < config_.shards ? shard : config_.shards;
+}
+
+webrtc::SessionId Rtc::find_session(std::string_view token, api::RtcRole role,
+                                    std::string_view channel) const {
+  auto found = by_token_.find(std::string(token));
+  if (found == by_token_.end()) return {};
+  if (role == api::RtcRole::kPublisher) {
+    auto publisher = publishers_.find(found->second.value());
+    if (publisher == publishers_.end() || publisher->second.channel != channel) return {};
+  } else {
+    auto viewer = viewers_.find(found->second.value());
+    if (viewer == viewers_.end() || viewer->second.channel != channel) return {};
+  }
+  return found->second;
+}
+
+void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
+                         RtcOutputs& out) {
+  auto call = api::parse_rtc_request(request);
+  if (!call) {
+    out.push(api::Answer{key, std::move(call.error())});
+    return;
+  }
+  if (!is_open_)
+    return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "WebRTC is off on this server.",
+                       out);
+  std::string peer = request.peer_address;
+  if (auto* offered = std::get_if<api::RtcOffered>(&*call)) {
+    ++calls_[offered->role == api::RtcRole::kPublisher ? 0 : 1];
+    if (waiting_calls_ >= config_.calls_max)
+      return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "Too many calls at once.", out);
+    if (offered->role == api::RtcRole::kViewer)
+      return ask_for_viewer(now, wall, config_.index, key, std::move(*offered), out);
+    live::SourceId question = next_source_id();
+    std::string stream_key = bearer_or_channel(*offered);
+    Timestamp until = now + config_.call_timeout;
+    undecided_[question.value] = {key, std::move(*offered), std::move(peer), until};
+    ++waiting_calls_;
+    timers_.set({TimerKind::kUndecided, "", question.value}, until);
+    out.push(SendControlMail{PublishAsked{config_.index, question, "live", std::move(stream_key)}});
+    return;
+  }
+  const std::string& token = std::holds_alternative<api::RtcPatched>(*call)
+                                 ? std::get<api::RtcPatched>(*call).session
+                                 : std::get<api::RtcDeleted>(*call).session;
+  ShardIndex to = shard_of_token(token);
+  RtcAsked asked{config_.index, key, std::move(*call), std::move(peer), std::nullopt};
+  if (to == config_.shards) {
+    refuse_call(config_.index, key, api::RtcRefusal::kNoSession, "There is no such session.", out);
+  } else if (to == config_.index) {
+    handle_asked(now, wall, asked, out);
+  } else {
+    out.push(SendMail{to, std::move(asked)});
+  }
+}
+
+bool Rtc::handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, RtcOutputs& out) {
+  auto found = undecided_.find(decided.source.value);
+  if (found == undecided_.end()) return is_own_source(decided.source);
+  Undecided waiting = std::move(found->second);
+  undecided_.erase(found);
+  --waiting_calls_;
+  timers_.set({TimerKind::kUndecided, "", decided.source.value}, Timestamp::never());
+  if (!decided.decision) {
+    Refused refused = explain(decided.decision.error());
+    log(LogLevel::kWarning,
+        waiting.peer + ": publishing to " + waiting.call.channel +
+            " refused: " + control::name_of(decided.decision.error()),
+        out);
+    refuse_call(config_.index, waiting.request, refused.refusal, refused.why, out);
+    return true;
+  }
+  if (decided.decision->channel != waiting.call.channel) {
+    refuse_call(config_.index, waiting.request, api::RtcRefusal::kForbidden,
+                "The stream key is of another channel.", out);
+    return true;
+  }
+  ShardIndex owner = owner_of(waiting.call.channel, config_.shards);
+  RtcAsked asked{config_.index, waiting.request, std::move(waiting.call), std::move(waiting.peer),
+                 *decided.decision};
+  if (owner == config_.index) {
+    handle_asked(now, wall, asked, out);
+  } else {
+    out.push(SendMail{owner, std::move(asked)});
+  }
+  return true;
+}
+
+void Rtc::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked, RtcOutputs& out) {
+  std::visit(Overloaded{
+                 [&](api::RtcOffered& call) { open_publisher(now, wall, asked, call, out); },
+                 [&](api::RtcPatched& call) { handle_patch(now, wall, asked, call, out); },
+                 [&](api::RtcDeleted& call) { handle_delete(now, wall, asked, call, out); },
+             },
+             asked.call);
+}
+
+void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::OpenFault& fault,
+                       RtcOutputs& out) {
+  if (fault.refusal == webrtc::OpenRefusal::kFull)
+    return refuse_call(to, request, api::RtcRefusal::kOverloaded,
+                       "This server has no room for more sessions.", out);
+  auto status = [&] {
+    switch (fault.negotiation.refusal) {
+      case webrtc::NegotiationRefusal::kBadDescription: return api::RtcRefusal::kBadOffer;
+      case webrtc::NegotiationRefusal::kNoCommonCodec: return api::RtcRefusal::kNotAcceptable;
+      default: return api::RtcRefusal::kUnprocessable;
+    }
+  }();
+  refuse_call(to, request, status, fault.negotiation.text, out);
+}
+
+void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcOffered& call,
+                         RtcOutputs& out) {
+  if (!asked.grant) return;
+  port_.set_identity(identity_.current(wall));
+  auto opened = port_.open_publisher(now, call.offer);
+  if (!opened) return refuse_offer(asked.from, asked.request, opened.error(), out);
+  Publisher publisher{.token = make_token(),
+                      .channel = call.channel,
+                      .key_id = asked.grant->key_id,
+                      .source = next_source_id(),
+                      .assembler = std::make_unique<live::PacketAssembler>(config_.assembler),
+                      .peer = asked.peer};
+  by_token_[publisher.token] = opened->session;
+  by_source_[publisher.source.value] = opened->session.value();
+  log(LogLevel::kInfo, asked.peer + ": offers to publish channel " + call.channel, out);
+  api::RtcAnswered answered{std::move(opened->answer), publisher.token, std::move(opened->etag)};
+  publishers_.emplace(opened->session.value(), std::move(publisher));
+  reply(asked.from, asked.request, api::make_created_response(call, answered, config_.ice_servers), out);
+}
+
+void Rtc::ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::RequestKey request,
+                         api::RtcOffered&& call, RtcOutputs& out) {
+  auto found = audiences_.find(call.channel);
+  if (found == audiences_.end()) {
+    if (audiences_.size() >= config_.publications_max)
+      return refuse_call(from, request, api::RtcRefusal::kOverloaded, "Too many channels are watched here.",
+                         out);
+    found = audiences_.try_emplace(call.channel).first;
+    send_to_owner(now, wall, call.channel, relay::Subscribe{call.channel, config_.index}, out);
+    // The owner may be this shard, and may have answered.
+    found = audiences_.find(call.channel);
+    if (found == audiences_.end())
+      return refuse_call(from, request, api::RtcRefusal::kNoChannel, "Nobody is live on this channel now.",
+                         out);
+  }
+  Audience& audience = found->second;
+  audience.waiting.push_back({from, request, std::move(call)});
+  ++waiting_calls_;
+  if (audience.is_known) {
+    port_.set_identity(identity_.current(wall));
+    answer_waiting(now, audience, out);
+  } else if (audience.waits_until == Timestamp::never()) {
+    audience.waits_until = now + config_.call_timeout;
+  }
+  file(now, found->first, audience);
+}
+
+// Everybody who waits is answered: with a session when there are tracks, with 404 when there are none.
+void Rtc::answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out) {
+  audience.waits_until = Timestamp::never();
+  for (WaitingOffer& offer : std::exchange(audience.waiting, {})) {
+    --waiting_calls_;
+    if (audience.tracks.empty()) {
+      refuse_call(offer.from, offer.request, api::RtcRefusal::kNoChannel,
+                  audience.obstacles.empty() ? "Nobody is live on this channel now."
+                                             : "What is broadcast has no codec that WebRTC can carry.",
+                  out);
+    } else {
+      open_viewer(now, audience, offer, out);
+    }
+  }
+}
+
+void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& offer, RtcOutputs& out) {
+  auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks);
+  if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
+  Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
+  by_token_[viewer.token] = opened->session;
+  audience.viewers.push_back(opened->session);
+  audience.leave_at = Timestamp::never();
+  api::RtcAnswered answered{std::move(opened->answer), viewer.token, std::move(opened->etag)};
+  Viewer& placed = viewers_.emplace(opened->session.value(), std::move(viewer)).first->second;
+  feed_viewer(now, audience, opened->session, placed);
+  reply(offer.from, offer.request, api::make_created_response(offer.call, answered, config_.ice_servers),
+        out);
+}
+
+void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPatched& call,
+                       RtcOutputs& out) {
+  webrtc::SessionId session = find_session(call.session, call.role, call.channel);
+  std::string if_match = call.if_match.value_or("");
+  auto patched = port_.patch(now, session, call.fragment, if_match, port_outputs_);
+  handle_port_outputs(now, wall, out);
+  if (patched) {
+    reply(asked.from, asked.request,
+          patched->fragment.empty() ? api::make_patched_response()
+                                    : api::make_restarted_response(patched->fragment, patched->etag),
+          out);
+    return;
+  }
+  switch (patched.error()) {
+    case webrtc::PatchRefusal::kNoSession:
+      return refuse_call(asked.from, asked.request, api::RtcRefusal::kNoSession, "There is no such session.",
+                         out);
+    case webrtc::PatchRefusal::kBadFragment:
+      return refuse_call(asked.from, asked.request, api::RtcRefusal::kBadFragment,
+                         "The body is no fragment of trickled candidates (RFC 8840).", out);
+    case webrtc::PatchRefusal::kWrongEtag:
+      return refuse_call(asked.from, asked.request, api::RtcRefusal::kPreconditionFailed,
+                         "If-Match names another ICE session than the current one.", out);
+    case webrtc::PatchRefusal::kNeedsEtag:
+      return refuse_call(asked.from, asked.request, api::RtcRefusal::kPreconditionRequired,
+                         "An ICE restart needs If-Match.", out);
+  }
+}
+
+void Rtc::handle_delete(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcDeleted& call,
+                        RtcOutputs& out) {
+  webrtc::SessionId session = find_session(call.session, call.role, call.channel);
+  if (!session.is_set())
+    return refuse_call(asked.from, asked.request, api::RtcRefusal::kNoSession, "There is no such session.",
+                       out);
+  port_.close(now, session, port_outputs_);
+  handle_port_outputs(now, wall, out);
+  reply(asked.from, asked.request, api::make_deleted_response(), out);
+}
+
+}  // namespace stoa::shard
