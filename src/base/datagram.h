@@ -15,6 +15,11 @@ namespace stoa {
 // What a datagram goes through on our side: the shard's UDP socket, or one connection of ICE-TCP.
 using LocalPath = std::uint32_t;
 inline constexpr LocalPath kUdpPath = 0;
+// The same socket through others of the machine's addresses is 1 to kUdpPaths - 1: an answer must leave from
+// the address that the peer sent to. A machine with one address sees kUdpPath alone. From kUdpPaths on,
+// ICE-TCP.
+inline constexpr LocalPath kUdpPaths = 256;
+constexpr bool is_udp_path(LocalPath local) { return local < kUdpPaths; }
 
 // Its bytes may be changed in place (decryption) and are the receiver's again after the call.
 struct ReceivedDatagram {
