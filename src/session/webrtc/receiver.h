@@ -4,10 +4,21 @@
 // Packets go out in the order of their arrival, duplicates left out, retransmissions under the number they
 // first had: forwarding does not wait for the missing. Streams are told apart as RFC 9143 §9.2 says: by SSRC,
 // else by the mid and rid extensions, else by payload type.
+//
+// Layers of a simulcast are one track. They are numbered as AgreedSection::receive_layers lists them, which
+// is the publisher's order: browsers and OBS name the smallest picture first, and so must others.
+//
+// Packets that hold nothing but padding (a sender probes with them) come out as packets without payload and
+// without facts: their numbers were used, so a receiver that passes them over must close the gap.
+//
+// Sequence numbers and timestamps of a layer go on when another SSRC takes it over. NTP times of the
+// publisher become ours by one offset for the whole session (peer_clock.h), so tracks stay in step; before
+// the first sender report a layer's clock is mapped by the arrival of its first packet.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -27,7 +38,9 @@ namespace stoa::webrtc {
 struct SendRtcp {
   Buffer packet;
 };
-// The first packet of a track was understood. Tracks are numbered in the order of the sections.
+// The first packet of a track was understood. Tracks are numbered in the order of the sections that bring
+// media, whether these are open or not. A publisher that changes to another codec closes the track and opens
+// it anew, under the same number.
 struct TrackOpened {
   payload::RtpTrack track;
 };
@@ -35,6 +48,7 @@ struct PacketsReceived {
   media::TrackId track = 0;
   payload::PacketBatch batch;
 };
+// At a layer's first packet, and whenever a sender report makes it better.
 struct TrackClockMapped {
   media::TrackId track = 0;
   payload::LayerIndex layer = 0;
@@ -45,7 +59,7 @@ struct LayersActive {
   media::TrackId track = 0;
   std::uint8_t layers = 0;
 };
-// BYE of its last layer.
+// BYE of its last layer, or another codec.
 struct TrackClosed {
   media::TrackId track = 0;
 };
@@ -62,11 +76,11 @@ struct ReceiverConfig {
 };
 
 enum class ReceiveRefusal : std::uint8_t {
-  kMalformed,
+  kMalformed,      // Not RTP or RTCP, or a payload that its codec's format forbids.
   kUnknownStream,  // No section wants it.
   kTooManyStreams,
-  kDuplicate,
-  kUnknownPayload,  // A payload type that was not agreed upon.
+  kDuplicate,       // Came before, or so late that nobody can tell.
+  kUnknownPayload,  // A payload type that was not agreed upon, or not of what the track is now.
 };
 inline constexpr int kReceiveRefusals = 5;
 const char* name_of(ReceiveRefusal refusal);
@@ -76,7 +90,7 @@ struct ReceiverStats {
   std::uint64_t retransmitted = 0;  // Of packets: came again because we asked.
   std::uint64_t nacks_sent = 0;     // Packets asked for.
   std::uint64_t lost = 0;           // Given up.
-  std::uint64_t plis_sent = 0;
+  std::uint64_t plis_sent = 0;      // Or FIR, where only that was agreed upon.
   std::array<std::uint64_t, kReceiveRefusals> refused{};
 };
 
@@ -92,14 +106,17 @@ class Receiver {
                                           ReceiverOutputs& out);
   // What the peer says as a sender: SR, SDES, BYE, XR. Other packets in the datagram are passed over.
   void handle_rtcp(Timestamp now, WallTime wall, Bytes packet, ReceiverOutputs& out);
-  // After each batch of datagrams: hands on what it brought, and feedback that is due.
+  // Required after each batch of datagrams: hands on what it brought, and feedback that is due.
   void flush(Timestamp now, ReceiverOutputs& out);
   void handle_deadline(Timestamp now, WallTime wall, ReceiverOutputs& out);
+  // Due at once until a wall time was given, so that clocks can be mapped.
   Timestamp next_deadline() const;
 
   // Throttled: at most one PLI in keyframe_interval_min for each layer; one that comes earlier is sent then.
+  // Repeated a few times until a keyframe comes. A layer that never came is not asked.
   void request_keyframe(Timestamp now, media::TrackId track, payload::LayerIndex layer, ReceiverOutputs& out);
-  // As measured by the session (RTCP of the other direction, ICE).
+  // As measured by the session (RTCP of the other direction, ICE). Where reference times were agreed upon
+  // (RFC 3611) it is also measured here.
   void set_round_trip(Duration round_trip);
 
   const std::vector<payload::RtpTrack>& tracks() const;
