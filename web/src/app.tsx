@@ -7,20 +7,23 @@ import { Footer, Header } from './ui/frame';
 // Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
 // of the time in which a viewer should see the first picture.
 const kReloaded = 'stoa.reloaded_for_script';
-type WatchPage = ComponentType<{ name: string }>;
-let watchPage: WatchPage | null = null;
-const loadWatch = async (): Promise<WatchPage> => (watchPage ??= (await import('./pages/watch')).default);
+type Page = ComponentType<{ name: string }>;
+type PageName = 'watch' | 'studio';
+const pages: Partial<Record<PageName, Page>> = {};
+const loadPage = async (name: PageName): Promise<Page> =>
+  (pages[name] ??= (await (name === 'watch' ? import('./pages/watch') : import('./pages/studio'))).default);
 
 // Null until the page's script is there. One that did not arrive may have another name since the server was
 // renewed: the address is then loaded anew, once.
-function useWatchPage(isWanted: boolean): WatchPage | null {
-  const [page, setPage] = useState<WatchPage | null>(() => watchPage);
+function usePage(wanted: PageName | null): Page | null {
+  const [, setLoaded] = useState<PageName | null>(null);
+  const page = wanted === null ? null : (pages[wanted] ?? null);
   useEffect(() => {
-    if (!isWanted || page !== null) return;
-    loadWatch().then(
-      (loaded) => {
+    if (wanted === null || page !== null) return;
+    loadPage(wanted).then(
+      () => {
         sessionStorage.removeItem(kReloaded);
-        setPage(() => loaded);
+        setLoaded(wanted);
       },
       () => {
         if (sessionStorage.getItem(kReloaded) !== null) return;
@@ -28,7 +31,7 @@ function useWatchPage(isWanted: boolean): WatchPage | null {
         location.reload();
       },
     );
-  }, [isWanted, page]);
+  }, [wanted, page]);
   return page;
 }
 
@@ -48,6 +51,7 @@ function useRoute(): Route {
         const isPlain =
           event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
         if (link === null || !isPlain || event.defaultPrevented || link.target !== '') return;
+        if (!link.hasAttribute('href')) return;
         const url = new URL(link.href, location.href);
         if (url.origin !== location.origin || routeOf(url.pathname).page === 'not_found') return;
         event.preventDefault();
@@ -62,7 +66,9 @@ function useRoute(): Route {
       'pointerover',
       (event) => {
         const link = event.target instanceof Element ? event.target.closest('a') : null;
-        if (link !== null && link.pathname.startsWith('/watch/')) void loadWatch();
+        if (link === null) return;
+        const { page } = routeOf(link.pathname);
+        if (page === 'watch' || page === 'studio') void loadPage(page).catch(() => undefined);
       },
       { signal, passive: true },
     );
@@ -71,14 +77,17 @@ function useRoute(): Route {
   return route;
 }
 
+const pageOf = ({ page }: Route): PageName | null => (page === 'watch' || page === 'studio' ? page : null);
+
 // What an address needs before it can be drawn.
 export async function prepare(): Promise<void> {
-  if (routeOf(location.pathname).page === 'watch') await loadWatch();
+  const page = pageOf(routeOf(location.pathname));
+  if (page !== null) await loadPage(page);
 }
 
 export function App() {
   const route = useRoute();
-  const WatchPage = useWatchPage(route.page === 'watch');
+  const Loaded = usePage(pageOf(route));
   return (
     <>
       <a className="skip" href="#main">
@@ -87,13 +96,13 @@ export function App() {
       <Header />
       <main id="main" tabIndex={-1}>
         {route.page === 'home' && <HomePage />}
-        {route.page === 'watch' &&
-          (WatchPage === null ? (
-            <div className="watch">
+        {(route.page === 'watch' || route.page === 'studio') &&
+          (Loaded === null ? (
+            <div className={route.page}>
               <div className="stage" />
             </div>
           ) : (
-            <WatchPage key={route.channel} name={route.channel} />
+            <Loaded key={`${route.page} ${route.channel}`} name={route.channel} />
           ))}
         {route.page === 'not_found' && <NotFoundPage />}
       </main>

@@ -50,8 +50,9 @@ export class Server {
   playlistUrl(channel) {
     return `${this.origin}/live/${channel}/index.m3u8`;
   }
-  watchUrl(channel) {
-    return `${this.origin}/watch/${channel}`;
+  // The watch page, told which way to watch: "hls", "realtime" or "auto".
+  watchUrl(channel, via = 'hls') {
+    return `${this.origin}/watch/${channel}?via=${via}`;
   }
 
   async text(path, { status = 200 } = {}) {

@@ -4,6 +4,7 @@ import { Backoff } from '../lib/backoff';
 import { formatResolution, formatUptime, formatViewers } from '../lib/format';
 import { Poller } from '../lib/poller';
 import { watchPath } from '../lib/route';
+import { Icon } from '../ui/icons';
 import { PosterArt } from '../ui/poster_art';
 import { PublishHelp } from '../ui/publish_help';
 
@@ -106,6 +107,10 @@ export function HomePage() {
             </span>
           )}
         </p>
+        <a className="text_button go_live" href="/studio">
+          <Icon name="on_air" />
+          Go live
+        </a>
       </div>
       {channels === null && <Skeletons />}
       {channels !== null && !isEmpty && (

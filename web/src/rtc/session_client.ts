@@ -1,0 +1,157 @@
+// WHIP (RFC 9725) and WHEP as an HTTP client: one object per session, from the offer to the end. It knows
+// nothing of media; `fetch` is handed in, so that tests need no server.
+//
+//   POST   url      offer            -> 201 answer, Location, ETag, Link (ICE servers)
+//   PATCH  session  candidates       -> 204
+//   PATCH  session  new credentials  -> 200 the server's (ICE restart)
+//   DELETE session                   -> 200
+
+import { iceServersOf } from './link_header';
+
+export interface Answered {
+  answer: string;
+  iceServers: RTCIceServer[];
+}
+
+// Why a request failed. `status` is 0 when no answer came at all.
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  constructor(
+    readonly status: number,
+    readonly code: string, // The server's stable word, "" when it gave none.
+    message: string, // The server's sentence, for people; "" when it gave none.
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const kSdp = 'application/sdp';
+const kFragment = 'application/trickle-ice-sdpfrag';
+const kAnswerWithinMs = 10_000;
+const kDescriptionMax = 1 << 18; // Characters; an answer is a few thousand.
+
+// Headers are bytes, of which `fetch` takes one for each character: what is beyond Latin goes as UTF-8.
+const headerTextOf = (text: string): string =>
+  Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
+
+async function errorOf(response: Response): Promise<SessionError> {
+  const body: unknown = await response.json().catch(() => null);
+  const error = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
+  const textOf = (value: unknown) => (typeof value === 'string' ? value.slice(0, 500) : '');
+  const after = Number(response.headers.get('retry-after') ?? NaN);
+  return new SessionError(
+    response.status,
+    textOf(error?.code),
+    textOf(error?.message),
+    Number.isFinite(after) && after >= 0 ? Math.min(after, 300) : null,
+  );
+}
+
+export class SessionClient {
+  private session: string | null = null; // Absolute.
+  private etag: string | null = null;
+  private canPatch = true;
+  private isEnded = false;
+
+  constructor(
+    private readonly url: string, // Absolute.
+    private readonly key: string, // Bearer; "" for none.
+    private readonly fetchWith: Fetch = (url, init) => fetch(url, init),
+  ) {}
+
+  get isOpen(): boolean {
+    return this.session !== null && !this.isEnded;
+  }
+
+  // Throws a SessionError.
+  async post(offer: string): Promise<Answered> {
+    const response = await this.send('POST', this.url, kSdp, offer, { accept: kSdp });
+    if (response.status !== 201) throw await errorOf(response);
+    const answer = await this.bodyOf(response);
+    const location = response.headers.get('location');
+    this.session = location === null ? null : this.resolve(location, response.url || this.url);
+    this.etag = response.headers.get('etag');
+    if (this.isEnded) this.finish(); // Left while the answer was on its way.
+    if (!answer.startsWith('v=0')) throw new SessionError(response.status, 'bad_answer', '');
+    return { answer, iceServers: iceServersOf(response.headers.get('link')) };
+  }
+
+  // Candidates for the connection that stands. Servers may do without them (RFC 9725 §4.3): a refusal ends
+  // the telling, not the session. Throws only when the session is gone.
+  async trickle(fragment: string): Promise<void> {
+    if (!this.isOpen || !this.canPatch || this.session === null) return;
+    const headers: Record<string, string> = this.etag === null ? {} : { 'if-match': this.etag };
+    const response = await this.send('PATCH', this.session, kFragment, fragment, headers);
+    if (response.ok) return;
+    if (response.status === 404 || response.status === 410) throw await errorOf(response);
+    // 412: of the generation before a restart, and of no use any more.
+    if ([400, 405, 415, 422, 501].includes(response.status)) this.canPatch = false;
+  }
+
+  // New credentials; resolves with the server's fragment. Throws when the server restarts nothing.
+  async restart(fragment: string): Promise<string> {
+    if (this.session === null || this.isEnded) throw new SessionError(0, 'no_session', '');
+    const response = await this.send('PATCH', this.session, kFragment, fragment, { 'if-match': '*' });
+    if (response.status !== 200) throw await errorOf(response);
+    const answer = await this.bodyOf(response);
+    this.etag = response.headers.get('etag') ?? this.etag;
+    return answer;
+  }
+
+  // Ends the session, also while the page goes away (keepalive) or the answer to POST is still awaited.
+  end(): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.finish();
+  }
+
+  private finish(): void {
+    const { session } = this;
+    if (session === null) return;
+    this.session = null;
+    const init: RequestInit = { method: 'DELETE', headers: this.authorization(), keepalive: true };
+    this.fetchWith(session, init).catch(() => undefined); // The server notices an absent peer by itself.
+  }
+
+  private authorization(): Record<string, string> {
+    return this.key === '' ? {} : { authorization: `Bearer ${headerTextOf(this.key)}` };
+  }
+
+  private async send(
+    method: string,
+    url: string,
+    type: string,
+    body: string,
+    headers: Record<string, string>,
+  ): Promise<Response> {
+    const all = { ...headers, ...this.authorization(), 'content-type': type };
+    const aborter = new AbortController();
+    const timer = setTimeout(() => aborter.abort(), kAnswerWithinMs);
+    try {
+      return await this.fetchWith(url, { method, body, headers: all, signal: aborter.signal });
+    } catch {
+      throw new SessionError(0, aborter.signal.aborted ? 'timeout' : 'unreachable', '');
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async bodyOf(response: Response): Promise<string> {
+    const text = await response.text().catch(() => '');
+    if (text.length > kDescriptionMax) throw new SessionError(response.status, 'bad_answer', '');
+    return text;
+  }
+
+  // A session elsewhere would get the key that was meant for this server.
+  private resolve(location: string, base: string): string | null {
+    try {
+      const url = new URL(location, base);
+      return url.origin === new URL(this.url).origin ? url.href : null;
+    } catch {
+      return null;
+    }
+  }
+}
