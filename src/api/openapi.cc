@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "api/openapi_rtc.h"
 #include "api/rest.h"
 #include "api/rest_json.h"
 #include "base/assert.h"
@@ -249,7 +250,10 @@ std::string write_openapi(std::span<const Route> routes, const std::string& vers
     if (!path.is_object()) path = json::object();
     path.get_object()[lower(http::name_of(route.method))] = operation_of(route);
   }
+  add_rtc_paths(paths);
   json::object scheme = {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}};
+  json::object stream_key = {
+      {"type", "http"}, {"scheme", "bearer"}, {"description", "A stream key of the channel."}};
   json::object license = {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}};
   json::object document = {
       {"openapi", "3.1.0"},
@@ -257,8 +261,10 @@ std::string write_openapi(std::span<const Route> routes, const std::string& vers
        json::object{{"title", "Stoa"}, {"version", version}, {"description", kAbout}, {"license", license}}},
       {"servers", json::array{json::object{{"url", "/"}}}},
       {"paths", std::move(paths)},
-      {"components", json::object{{"schemas", std::move(schemas)},
-                                  {"securitySchemes", json::object{{"bearer", std::move(scheme)}}}}}};
+      {"components",
+       json::object{{"schemas", std::move(schemas)},
+                    {"securitySchemes", json::object{{"bearer", std::move(scheme)},
+                                                     {kRtcSecurityScheme, std::move(stream_key)}}}}}};
   return write_json(document);
 }
 

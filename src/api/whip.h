@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,7 +23,12 @@
 
 namespace stoa::api {
 
-inline constexpr std::size_t kSessionDescriptionBytesMax = 64u << 10;
+inline constexpr std::size_t kSessionDescriptionBytesMax = 64u << 10;  // Also of a fragment.
+inline constexpr std::size_t kRtcSessionCharactersMax = 64;
+inline constexpr std::size_t kBearerBytesMax = 4096;
+inline constexpr std::size_t kIfMatchBytesMax = 1024;
+// How long peers are asked to wait where it makes sense to come back.
+inline constexpr int kNotLiveRetryAfterS = 2, kOverloadedRetryAfterS = 5;
 
 enum class RtcRole : std::uint8_t { kPublisher, kViewer };
 
@@ -36,7 +42,7 @@ struct RtcPatched {
   RtcRole role;
   std::string channel, session;
   std::string bearer;
-  std::optional<std::string> if_match;  // As sent: an entity tag, or "*".
+  std::optional<std::string> if_match;  // As sent: well formed; matches_if_match() reads it.
   std::string fragment;
 };
 struct RtcDeleted {
@@ -46,9 +52,20 @@ struct RtcDeleted {
 };
 using RtcCall = std::variant<RtcOffered, RtcPatched, RtcDeleted>;
 
-// A call, or the response that it gets at once: OPTIONS, 404 for other paths, 405, 406 (Accept without
-// application/sdp), 413, 415, 400.
+// Letters, digits, '-' and '_', 1 to 64 of them: what a session may be called in a path.
+bool is_session_name(std::string_view text);
+
+// True for the paths that are answered here.
+bool owns_rtc_path(std::string_view path);
+
+// A call, or the response that it gets at once: OPTIONS, 404 for other paths, 405, 413, 415, 406 (Accept
+// without application/sdp), 400 (no body, a bearer or If-Match that cannot be read). Authentication of
+// another scheme than Bearer counts as none.
 Result<RtcCall, http::Response> parse_rtc_request(const http::Request& request);
+
+// Whether an If-Match names `etag` (without quotes) or is "*" (RFC 9110 §13.1.1). Weak tags never match:
+// which ICE generation is meant must be certain.
+bool matches_if_match(std::string_view if_match, std::string_view etag);
 
 // An ICE server that peers are told of (RFC 9725 §4.6).
 struct IceServer {
@@ -61,6 +78,9 @@ struct RtcAnswered {
   std::string session;
   std::string etag;  // Of the ICE generation, without quotes.
 };
+// Location is the path of the session, without host. Servers whose words no header can hold (control
+// characters) are left out. Requires: answered.session is a session name, answered.etag has neither quotes
+// nor spaces.
 http::Response make_created_response(const RtcOffered& call, const RtcAnswered& answered,
                                      const std::vector<IceServer>& servers);
 http::Response make_restarted_response(std::string_view fragment, std::string_view etag);  // 200
@@ -80,8 +100,17 @@ enum class RtcRefusal : std::uint8_t {
   kNotAcceptable,         // 406 no_common_codec
   kUnprocessable,         // 422: understood, but not to be had (not bundled, wrong direction)
   kPreconditionRequired,  // 428: an ICE restart without If-Match
-  kOverloaded,            // 503, Retry-After
+  kOverloaded,            // 503 overloaded, Retry-After
 };
+inline constexpr int kRtcRefusals = 12;
+// What is promised about a refusal: its status and code never change.
+struct RtcRefusalFacts {
+  RtcRefusal refusal;
+  int status;
+  const char* code;
+  const char* meaning;  // A sentence for people who read the documentation.
+};
+std::span<const RtcRefusalFacts> rtc_refusal_table();
 http::Response make_refusal_response(RtcRefusal refusal, std::string_view message);
 
 }  // namespace stoa::api
