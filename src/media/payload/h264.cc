@@ -35,6 +35,10 @@ bool can_start_frame(std::uint8_t type, Bytes body) {
   if (type == kSlice || type == kIdrSlice) return !body.empty() && (body[0] & 0x80) != 0;
   return type == kSei || type == kSps || type == kDelimiter;
 }
+// Whether a unit is of a picture that nothing refers to. Units that are no slices do not say.
+bool is_unreferenced(std::uint8_t header, std::uint8_t type) {
+  return (header & kReferenceMask) == 0 && (type == kSlice || type == kIdrSlice);
+}
 bool is_of_keyframe(std::uint8_t type) { return type == kIdrSlice || type == kSps; }
 
 Result<void, Refusal> check_unit(Bytes nal) {
@@ -171,13 +175,13 @@ Result<PayloadFacts, Refusal> inspect_h264_payload(Bytes payload) {
   std::uint8_t type = type_of(payload[0]);
   if (payload[0] & kForbiddenBit || type == 0) return refuse(Refusal::kBadValue);
   PayloadFacts facts;
-  facts.is_discardable = (payload[0] & kReferenceMask) == 0;
   if (type == kFuA) {
     if (payload.size() < kFuHeadBytes) return refuse(Refusal::kTruncated);
     std::uint8_t unit = type_of(payload[1]);
     if (!is_unit_type(unit)) return refuse(Refusal::kBadValue);
     facts.starts_frame = (payload[1] & kFuStart) != 0 && can_start_frame(unit, payload.subspan(kFuHeadBytes));
     facts.is_keyframe = is_of_keyframe(unit);
+    facts.is_discardable = is_unreferenced(payload[0], unit);
     return facts;
   }
   if (type > kStapA) return refuse(Refusal::kUnsupported);
@@ -185,6 +189,7 @@ Result<PayloadFacts, Refusal> inspect_h264_payload(Bytes payload) {
     if (is_partition(type)) return refuse(Refusal::kUnsupported);
     facts.starts_frame = can_start_frame(type, payload.subspan(1));
     facts.is_keyframe = is_of_keyframe(type);
+    facts.is_discardable = is_unreferenced(payload[0], type);
     return facts;
   }
   ByteReader reader(payload.subspan(kStapHeadBytes));
@@ -194,6 +199,7 @@ Result<PayloadFacts, Refusal> inspect_h264_payload(Bytes payload) {
     if (nal.empty()) return refuse(Refusal::kBadValue);
     if (is_first) facts.starts_frame = can_start_frame(type_of(nal[0]), nal.subspan(1));
     if (is_of_keyframe(type_of(nal[0]))) facts.is_keyframe = true;
+    if (is_unreferenced(nal[0], type_of(nal[0]))) facts.is_discardable = true;
   }
   return facts;
 }

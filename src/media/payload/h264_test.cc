@@ -132,6 +132,11 @@ TEST(H264Payload, tells_key_frames_and_what_nothing_refers_to) {
   EXPECT_FALSE(facts("419a").is_keyframe);
   EXPECT_FALSE(facts("419a").is_discardable);
   EXPECT_TRUE(facts("019a").is_discardable);
+  EXPECT_TRUE(facts("1c819a").is_discardable);
+  EXPECT_TRUE(facts("180003 060102 0002 019a").is_discardable);
+  // Delimiters and SEI are before every frame and say nothing of it.
+  EXPECT_FALSE(facts("09f0").is_discardable);
+  EXPECT_FALSE(facts("060102").is_discardable);
 }
 
 TEST(NalUnits, come_out_of_configuration_records) {
