@@ -21,6 +21,8 @@ constexpr Duration kAskInterval = Duration::milliseconds(500);
 constexpr Duration kLayerStall = Duration::milliseconds(700);
 // A higher layer must have been there for so long: each change is a new format.
 constexpr Duration kLayerSteady = Duration::seconds(1);
+// But layers that come up together with the track are waited for by nobody.
+constexpr Duration kLayersBegin = Duration::milliseconds(500);
 constexpr Duration kClockJump = Duration::seconds(1);
 // By arrival alone a clock is not believed to have jumped before it is this far off; what is this much older
 // than others is no late packet.
@@ -139,6 +141,8 @@ struct PacketAssembler::Impl {
     std::array<Layer, payload::kLayersMax> layers;
     int current = -1, wanted = -1;
     std::optional<std::uint8_t> active;
+    bool has_begun = false;
+    Timestamp began_at;
     std::shared_ptr<const media::Format> format;
     bool waits_for_keyframe = false;
     bool has_keyframe = false;
@@ -248,6 +252,7 @@ void PacketAssembler::Impl::handle_packet(Timestamp now, WallTime wall, Track& t
     has_begun = true;
     began_at = now;
   }
+  if (!std::exchange(track.has_begun, true)) track.began_at = now;
   Layer& layer = track.layers[packet.layer];
   if (!layer.has_packets || now - layer.last_packet_at > kLayerStall) layer.began_at = now;
   layer.has_packets = true;
@@ -278,7 +283,8 @@ void PacketAssembler::Impl::choose_layer(Timestamp now, Track& track, Outputs& o
     if (track.active && (*track.active >> i & 1) == 0) continue;
     // What is taken or lower will do at once, also when nothing else is there.
     bool is_up = track.current >= 0 && i > track.current;
-    if (is_up && now - layer.began_at < kLayerSteady) continue;
+    bool is_first = layer.began_at - track.began_at < kLayersBegin;
+    if (is_up && !is_first && now - layer.began_at < kLayerSteady) continue;
     best = i;
   }
   if (best >= 0 && best != track.wanted) want_layer(now, track, best, out);
@@ -296,7 +302,8 @@ void PacketAssembler::Impl::want_layer(Timestamp now, Track& track, int layer, O
       .ask_interval = kAskInterval,
   });
   // A sender begins with a keyframe; if that is lost, the depacketizer says so.
-  if (is_video && track.current >= 0) ask(now, track, layer, out);
+  bool is_new = track.layers[layer].began_at == now;
+  if (is_video && track.current >= 0 && !is_new) ask(now, track, layer, out);
 }
 
 void PacketAssembler::handle_active_layers(Timestamp now, TrackId id, std::uint8_t layers, Outputs& out) {
