@@ -103,12 +103,13 @@ void IceTcpServer::Impl::on_open(ConnectionId id, const Peer& peer) {
 
 void IceTcpServer::Impl::drop_stranger(ConnectionId id, std::uint64_t& count) {
   ++count;
-  no_longer_stranger(*find(id));
   end(id);
 }
 
 void IceTcpServer::Impl::end(ConnectionId id) {
-  find(id)->is_ended = true;
+  Connection& connection = *find(id);
+  no_longer_stranger(connection);
+  connection.is_ended = true;
   tcp.drop(id);
 }
 
