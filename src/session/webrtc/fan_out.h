@@ -43,6 +43,7 @@ struct OutletConfig {
   std::uint8_t payload_type = 0;
   std::optional<std::uint32_t> rtx_ssrc;  // Both or none.
   std::optional<std::uint8_t> rtx_payload_type;
+  std::string mid;               // Sent along when `extensions` has an id for it; at most 16 bytes.
   rtp::ExtensionMap extensions;  // What the receiver knows; what the stream has of it is passed on.
   bool has_nack = false, has_pli = false;
 };
@@ -131,6 +132,7 @@ class FanOut {
   struct Totals {
     std::uint64_t packets = 0, bytes = 0, trains = 0, retransmitted = 0, plis = 0, reports = 0, skipped = 0;
     std::uint64_t padding_bytes = 0, held_back = 0;  // By a pacer, times.
+    std::uint64_t refused = 0;  // By SRTP: sent as zeros. A mistake of ours, or a used up key.
   };
   const Totals& totals() const;
 

@@ -33,6 +33,7 @@ class Pacer {
  private:
   PacerConfig config_;
   std::int64_t budget_bytes_;
+  std::int64_t rest_ = 0;  // Of a byte, in bit nanoseconds.
   Timestamp updated_at_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -21,35 +22,128 @@ struct HistoryLimits {
   Duration age = Duration::seconds(4);
 };
 
-// Where in the order of arrival: grows by one with every packet of the layer.
+// Where in the order of arrival: grows by one with every packet of the layer, also over clear().
 using Position = std::int64_t;
+
+// The fields at the front of a VP8 or VP9 payload that a receiver's own ids go into, found once for all
+// receivers. Offsets are 0 where a field is not there.
+struct PictureFields {
+  std::uint8_t descriptor_bytes = 0;  // 0: nothing that can be rewritten.
+  std::uint8_t picture_id_bits = 15;
+  std::uint8_t picture_id_at = 0, tl0_index_at = 0, key_index_at = 0;
+  std::uint8_t tl0_index = 0, key_index = 0;
+  std::uint16_t picture_id = 0;
+};
 
 class History {
  public:
-  explicit History(const HistoryLimits& limits);
+  // Sequence numbers that may be missing at a time; the oldest are given up beyond that.
+  static constexpr std::size_t kHolesMax = 128;
+  // So many packets in a row from before everything that is kept: the source counts anew, and so do we.
+  static constexpr int kRestartPackets = 32;
+  static constexpr std::size_t kPictureDescriptorBytesMax = 64;
 
-  // The packets of `batch` that are of layer `layer`.
+  // `encoding` tells where picture ids are, and how sure the first packet of a frame is.
+  explicit History(const HistoryLimits& limits, payload::Encoding encoding = payload::Encoding::kH264);
+
+  // The packets of `batch` that are of layer `layer`. Duplicates are dropped. A packet without payload
+  // (padding to probe with) is left out and the numbers behind it close up; when they are past that already
+  // it is kept, and is an Entry with an empty payload.
   void append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer);
-  // Nothing before belongs to what follows (the source changed): empties it.
+  // Nothing before belongs to what follows (the source changed): empties it. Positions go on.
   void clear();
 
-  Position begin() const;
-  Position end() const;  // Behind the newest.
+  Position begin() const { return begin_; }
+  Position end() const { return end_; }  // Behind the newest.
   struct Entry {
-    const payload::Packet* packet;
+    const payload::Packet* packet = nullptr;
     Bytes payload, descriptor;
     Timestamp arrived;
+    std::int64_t sequence = 0;  // packet->sequence less the padding packets before it.
+    PictureFields picture;
   };
   // Requires: begin() <= at < end().
   Entry entry(Position at) const;
-  // The packet with this sequence number, if it is kept.
+  // The packet with this sequence number (as Entry has it), if it is kept.
   std::optional<Entry> find(std::int64_t sequence) const;
-  // Where the newest keyframe begins whose packets are all kept and whose followers have no hole.
+  // Where the newest keyframe begins whose packets are all kept and whose followers have no hole. From there
+  // on, what has a lower number than the keyframe's first packet is of the past.
   std::optional<Position> keyframe() const;
-  std::size_t held_bytes() const;
+  // Of that keyframe. Requires: keyframe().
+  std::int64_t keyframe_sequence() const { return keyframe_->sequence; }
+  std::size_t held_bytes() const { return held_bytes_; }
+
+  // For whoever walks it at speed.
+  struct Slot {
+    const payload::Packet* packet = nullptr;
+    const payload::PacketBlock* block = nullptr;
+    std::int64_t sequence = 0;
+    Timestamp arrived;
+  };
+  const Slot& slot(Position at) const { return slots_[index_of(at)]; }
+  PictureFields picture(Position at) const {
+    return pictures_.empty() ? PictureFields{} : pictures_[index_of(at)];
+  }
+  std::optional<Position> find_position(std::int64_t sequence) const;
+  // Changes with clear(): numbers of before mean nothing any longer.
+  std::uint32_t epoch() const { return epoch_; }
+  std::int64_t newest_timestamp() const { return newest_timestamp_; }
+  bool has_descriptors() const { return !pictures_.empty(); }
 
  private:
-  // (The implementer's.)
+  struct Known {
+    std::int64_t sequence;
+    Position position;
+  };
+  struct Hole {
+    std::int64_t begin, end;
+  };
+  struct Keyframe {
+    std::int64_t sequence;
+    Position position;
+  };
+  struct Held {
+    std::shared_ptr<const payload::PacketBlock> block;
+    Position end = 0;
+  };
+
+  std::size_t index_of(std::int64_t number) const {
+    return static_cast<std::size_t>(number) & (slots_.size() - 1);
+  }
+  void append_packet(Timestamp now, const payload::PacketBatch& batch, const payload::Packet& packet);
+  bool is_refused(std::int64_t sequence);
+  bool fill_hole(std::int64_t sequence);
+  void note_hole(std::int64_t from, std::int64_t to);
+  std::int64_t close_up(std::int64_t raw) const;
+  void note_padding(std::int64_t raw);
+  void note_keyframe(std::int64_t sequence);
+  bool starts_keyframe(std::int64_t sequence) const;
+  void read_picture(Position at, Bytes payload);
+  void hold(const std::shared_ptr<const payload::PacketBlock>& block);
+  void drop_first();
+  void trim(Timestamp now);
+  void grow();
+
+  static constexpr std::size_t kPaddingsKept = 32;
+
+  HistoryLimits limits_;
+  payload::Encoding encoding_;
+  std::vector<Slot> slots_;  // Rings, by position …
+  std::vector<PictureFields> pictures_;
+  std::vector<Known> known_;  // … and by sequence number.
+  std::vector<Held> held_;    // A ring: the blocks that slots point into.
+  std::size_t held_first_ = 0, held_count_ = 0;
+  Position begin_ = 0, end_ = 0;
+  std::size_t held_bytes_ = 0;
+  std::uint32_t epoch_ = 0;
+  bool is_new_ = true;  // Nothing came since clear().
+  int refused_in_a_row_ = 0;
+  std::int64_t oldest_ = 0, newest_ = 0;  // Sequence numbers.
+  std::int64_t newest_timestamp_ = 0;
+  std::vector<Hole> holes_;                             // In order.
+  std::array<std::int64_t, kPaddingsKept> paddings_{};  // Raw numbers of those that were closed up.
+  std::int64_t padding_count_ = 0;
+  std::optional<Keyframe> keyframe_;
 };
 
 }  // namespace stoa::webrtc

@@ -1,0 +1,176 @@
+#include "session/webrtc/fan_out_impl.h"
+
+namespace stoa::webrtc {
+
+void FanOut::Impl::subscribe(Timestamp at, OutletRef ref, StreamId id) {
+  Outlet& outlet = *find_outlet(ref);
+  Stream* stream = find_stream(id);
+  if (stream && stream->track.encoding != outlet.encoding) stream = nullptr;  // No payload type for it.
+  if (Stream* before = find_stream(outlet.source)) leave(Role::kSubscribed, before->subscribed, outlet);
+  outlet.source = stream ? id : StreamId{};
+  if (stream == nullptr) {
+    stop_waiting(outlet);
+    leave_feed(outlet);
+    return;
+  }
+  enter(Role::kSubscribed, stream->subscribed, ref, outlet);
+  choose_layer(at, ref);
+}
+
+// The highest layer that is alive and allowed; while none is, the highest allowed.
+void FanOut::Impl::choose_layer(Timestamp at, OutletRef ref) {
+  Outlet& outlet = *find_outlet(ref);
+  Stream* stream = find_stream(outlet.source);
+  if (stream == nullptr) return;
+  const std::size_t highest = std::min<std::size_t>(outlet.layer_max, stream->layer_count() - 1);
+  Layer* chosen = nullptr;
+  for (std::size_t i = highest + 1; i-- > 0 && chosen == nullptr;)
+    if (stream->layers[i]->is_alive) chosen = stream->layers[i].get();
+  if (chosen == nullptr) {
+    // What is above the limit is better kept than nothing, and what is waited for need not change.
+    if (outlet.feed && outlet.feed->stream == outlet.source && outlet.feed->index <= highest) return;
+    chosen = stream->layers[highest].get();
+  }
+  if (chosen == outlet.feed) {
+    stop_waiting(outlet);
+  } else if (chosen != outlet.waits_for) {
+    wait_for(at, ref, outlet, chosen);
+  }
+}
+
+void FanOut::Impl::reconsider(Timestamp at, Stream& stream) {
+  for (std::size_t i = 0; i < stream.subscribed.size(); ++i) choose_layer(at, stream.subscribed[i]);
+}
+
+void FanOut::Impl::wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* layer) {
+  stop_waiting(outlet);
+  outlet.waits_for = layer;
+  outlet.waits_from = layer->history.end();
+  enter(Role::kWaiting, layer->waiting, ref, outlet);
+  if (is_ready(at, outlet)) {
+    enqueue(*find_sender(ref.sender), ref.outlet);
+  } else if (outlet.is_video) {
+    want_keyframe(*layer);
+  }
+}
+
+void FanOut::Impl::stop_waiting(Outlet& outlet) {
+  if (outlet.waits_for == nullptr) return;
+  leave(Role::kWaiting, outlet.waits_for->waiting, outlet);
+  outlet.waits_for = nullptr;
+}
+
+void FanOut::Impl::leave_feed(Outlet& outlet) {
+  if (outlet.feed == nullptr) return;
+  if (outlet.feed->clock && outlet.has_sent) {
+    outlet.last_captured = outlet.feed->captured_at(outlet.last_source_timestamp);
+  } else {
+    outlet.last_captured.reset();
+  }
+  leave(Role::kFed, outlet.feed->fed, outlet);
+  outlet.feed = nullptr;
+}
+
+// Whether what it waits for is there.
+bool FanOut::Impl::is_ready(Timestamp at, const Outlet& outlet) const {
+  const History& history = outlet.waits_for->history;
+  if (!outlet.is_video) return history.end() > std::max(outlet.waits_from, history.begin());
+  const auto keyframe = history.keyframe();
+  if (!keyframe) return false;
+  const Duration age = at - history.slot(*keyframe).arrived;
+  const bool is_silent = outlet.feed == nullptr || at - outlet.feed->appended_at > kLayerSilence;
+  if (is_silent) return age <= config.catch_up_max;
+  if (*keyframe < outlet.waits_from) return false;
+  return outlet.ends_frame || age > kFrameEndWait;
+}
+
+Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer) const {
+  const History& history = layer.history;
+  if (!outlet.has_sent || history.end() == history.begin()) return {};
+  const Duration arrived = history.slot(history.end() - 1).arrived - outlet.last_arrived;
+  if (outlet.feed == &layer && outlet.has_run() && outlet.run().epoch == history.epoch())
+    return Duration::from_ticks(history.newest_timestamp() - outlet.last_source_timestamp, layer.clock_rate);
+  std::optional<WallTime> last = outlet.last_captured;
+  if (outlet.feed)
+    last = outlet.feed->clock ? std::optional(outlet.feed->captured_at(outlet.last_source_timestamp))
+                              : std::nullopt;
+  if (!last || !layer.clock) return arrived;
+  const Duration captured = layer.captured_at(history.newest_timestamp()) - *last;
+  return (captured - arrived).abs() <= kClockSkewMax ? captured : arrived;
+}
+
+// Requires: is_ready().
+void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
+  Layer* layer = outlet.waits_for;
+  const History& history = layer->history;
+  const Duration elapsed = elapsed_to(outlet, *layer);
+  const Position audio = std::max(outlet.waits_from, history.begin());
+  stop_waiting(outlet);
+  leave_feed(outlet);
+  outlet.feed = layer;
+  enter(Role::kFed, layer->fed, ref, outlet);
+  if (outlet.is_video) {
+    outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
+    outlet.keyframe_sent_at = at;
+  } else {
+    outlet.begin_run(audio, history.slot(audio).sequence, elapsed);
+  }
+}
+
+// Brings the outlet where it can send from. False when there is nothing for it to send now.
+bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
+  if (outlet.waits_for && is_ready(at, outlet)) enter_feed(at, ref, outlet);
+  if (outlet.feed == nullptr) return false;
+  const History& history = outlet.feed->history;
+  const bool is_behind = outlet.cursor < history.begin();
+  if (!is_behind && outlet.run().epoch == history.epoch()) return true;
+  // Fell behind: on from the newest keyframe.
+  const auto skipped = static_cast<std::uint64_t>(std::max<Position>(0, history.begin() - outlet.cursor));
+  outlet.stats.skipped += skipped;
+  totals.skipped += skipped;
+  Layer* layer = outlet.feed;
+  if (outlet.waits_for == nullptr) {
+    leave_feed(outlet);
+    wait_for(at, ref, outlet, layer);
+    outlet.waits_from = history.begin();
+  } else {
+    leave_feed(outlet);
+  }
+  if (!is_ready(at, outlet)) return false;
+  enter_feed(at, ref, outlet);
+  return true;
+}
+
+void FanOut::Impl::want_keyframe(Layer& layer) {
+  if (layer.is_wanted) return;
+  layer.is_wanted = true;
+  wanted.push_back(&layer);
+}
+
+void FanOut::Impl::emit_wanted(FanOutOutputs& out) {
+  for (Layer* layer : wanted) {
+    layer->is_wanted = false;
+    out.push(StreamKeyframeWanted{layer->stream, layer->index});
+  }
+  wanted.clear();
+}
+
+void FanOut::Impl::check_layers(Timestamp at) {
+  streams.for_each([&](StreamId, Stream& stream) {
+    if (stream.layer_count() < 2) return;
+    Timestamp newest;
+    for (std::size_t i = 0; i < stream.layer_count(); ++i)
+      newest = std::max(newest, stream.layers[i]->appended_at);
+    bool has_changed = false;
+    for (std::size_t i = 0; i < stream.layer_count(); ++i) {
+      Layer& layer = *stream.layers[i];
+      // A still picture silences all layers alike: then none has gone.
+      if (!layer.is_alive || newest - layer.appended_at <= kLayerSilence) continue;
+      layer.is_alive = false;
+      has_changed = true;
+    }
+    if (has_changed) reconsider(at, stream);
+  });
+}
+
+}  // namespace stoa::webrtc
