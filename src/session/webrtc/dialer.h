@@ -88,8 +88,9 @@ class Dialer {
   // SDP with all candidates known by then; empty once there is an answer.
   const std::string& offer() const;
   Result<void, DialRefusal> handle_answer(Timestamp now, std::string_view answer, DialerOutputs& out);
-  // Also before the answer.
+  // Also before the answer; at most DialerConfig::ice.local_candidates_max count.
   void add_local_candidate(Timestamp now, const ice::LocalCandidate& candidate, DialerOutputs& out);
+  // After the answer.
   void add_remote_candidate(Timestamp now, const ice::Candidate& candidate, DialerOutputs& out);
   // ICE restart (RFC 9725 §4.3.2), once the server agreed: with our new credentials, its own, and its
   // candidates; those that are known when there are none.

@@ -97,6 +97,8 @@ struct TransportConfig {
   ice::LiteConfig lite;
   ice::AgentConfig full;
   std::optional<DataConfig> data;  // Data channels were agreed upon.
+  // The one whose fingerprint our description had, when it was written long ago. Null: TransportShared's.
+  std::shared_ptr<const dtls::Identity> identity;
 };
 
 struct TransportStats {
