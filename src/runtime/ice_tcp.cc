@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <list>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "proto/ice/framing.h"
@@ -41,12 +42,13 @@ struct IceTcpServer::Impl : TcpHandler {
     bool is_ended = false;  // Nothing is taken from it any more.
     std::size_t stranger_bytes = 0;
     Timestamp deadline;
-    std::list<ConnectionId>::iterator stranger;  // Valid for strangers.
+    std::list<ConnectionId>::iterator place;  // Among strangers or believed; not once it is ended.
   };
   struct Counts {
     std::uint64_t received = 0, received_bytes = 0, sent = 0, sent_bytes = 0, confirmed = 0;
-    std::uint64_t silent = 0, crowded_out = 0, talkative = 0, bad_frame = 0;  // Connections.
-    std::uint64_t queue_full = 0, path_gone = 0;                              // Datagrams.
+    std::uint64_t not_believed = 0, silent = 0, crowded_out = 0, talkative = 0,
+                  bad_frame = 0;                  // Connections.
+    std::uint64_t queue_full = 0, path_gone = 0;  // Datagrams.
   };
 
   Impl(Loop& loop, const IceTcpLimits& tcp_limit, DatagramHandler& datagram_handler)
@@ -61,8 +63,9 @@ struct IceTcpServer::Impl : TcpHandler {
   bool take_frames(ConnectionId id, Bytes& bytes);
   bool admit_frame(Connection& connection, Bytes frame);
   void drop_silent();
-  void drop_stranger(ConnectionId id, std::uint64_t& count);
-  void no_longer_stranger(Connection& connection);
+  void drop_due(std::list<ConnectionId>& of, Timestamp now, std::uint64_t& count);
+  void set_timer();
+  void leave_list(Connection& connection);
   void end(ConnectionId id);
   void send(LocalPath path, Bytes datagrams, std::size_t segment_bytes);
 
@@ -79,7 +82,7 @@ struct IceTcpServer::Impl : TcpHandler {
   DatagramHandler& handler;
   std::unordered_map<ConnectionId, Connection> connections;
   std::unordered_map<LocalPath, ConnectionId> paths;
-  std::list<ConnectionId> strangers;  // Oldest first, so also in the order of their deadlines.
+  std::list<ConnectionId> strangers, believed;  // In the order of their deadlines.
   LocalPath last_path = kUdpPaths - 1;
   Buffer frames;  // What is handed on: the handler may change it.
   std::vector<ReceivedDatagram> received;
@@ -95,38 +98,51 @@ void IceTcpServer::Impl::on_open(ConnectionId id, const Peer& peer) {
   connection.remote = {IpAddress::parse(peer.address).value_or(IpAddress()).unmapped(), peer.port};
   connection.deadline = Loop::now() + limits.stranger_timeout;
   paths[connection.path] = id;
-  strangers.push_back(id);
-  connection.stranger = std::prev(strangers.end());
-  if (strangers.size() > limits.strangers) drop_stranger(strangers.front(), counts.crowded_out);
-  if (timer.at() == Timestamp::never() && !strangers.empty()) timer.set(connection.deadline);
-}
-
-void IceTcpServer::Impl::drop_stranger(ConnectionId id, std::uint64_t& count) {
-  ++count;
-  end(id);
+  connection.place = strangers.insert(strangers.end(), id);
+  if (strangers.size() > limits.strangers) {
+    ++counts.crowded_out;
+    end(strangers.front());
+  }
+  set_timer();
 }
 
 void IceTcpServer::Impl::end(ConnectionId id) {
   Connection& connection = *find(id);
-  no_longer_stranger(connection);
-  connection.is_ended = true;
+  leave_list(connection);
   tcp.drop(id);
 }
 
-void IceTcpServer::Impl::no_longer_stranger(Connection& connection) {
-  if (!connection.is_stranger) return;
-  connection.is_stranger = false;
-  strangers.erase(connection.stranger);
+void IceTcpServer::Impl::leave_list(Connection& connection) {
+  if (std::exchange(connection.is_ended, true)) return;
+  (connection.is_stranger ? strangers : believed).erase(connection.place);
 }
 
 void IceTcpServer::Impl::drop_silent() {
   const Timestamp now = Loop::now();
-  while (!strangers.empty() && find(strangers.front())->deadline <= now)
-    drop_stranger(strangers.front(), counts.silent);
-  timer.set(strangers.empty() ? Timestamp::never() : find(strangers.front())->deadline);
+  drop_due(strangers, now, counts.not_believed);
+  drop_due(believed, now, counts.silent);
+  set_timer();
+}
+
+void IceTcpServer::Impl::drop_due(std::list<ConnectionId>& of, Timestamp now, std::uint64_t& count) {
+  while (!of.empty() && find(of.front())->deadline <= now) {
+    ++count;
+    end(of.front());
+  }
+}
+
+void IceTcpServer::Impl::set_timer() {
+  Timestamp at = Timestamp::never();
+  for (const auto* of : {&strangers, &believed})
+    if (!of->empty()) at = std::min(at, find(of->front())->deadline);
+  if (at < timer.at()) timer.set(at);
 }
 
 void IceTcpServer::Impl::on_bytes(ConnectionId id, Bytes bytes) {
+  if (Connection* connection = find(id); connection && !connection->is_stranger && !connection->is_ended) {
+    connection->deadline = Loop::now() + limits.silence_timeout;
+    believed.splice(believed.end(), believed, connection->place);
+  }
   while (take_frames(id, bytes)) {
   }
 }
@@ -176,7 +192,7 @@ void IceTcpServer::Impl::on_closed(ConnectionId id, CloseReason) {
   auto node = connections.extract(id);
   if (!node) return;
   Connection& connection = node.mapped();
-  no_longer_stranger(connection);
+  leave_list(connection);
   paths.erase(connection.path);
   if (connection.is_known) handler.on_path_closed(connection.path, connection.remote);
 }
@@ -229,8 +245,11 @@ void IceTcpServer::confirm(LocalPath path) {
   auto found = impl_->paths.find(path);
   if (found == impl_->paths.end()) return;
   Impl::Connection& connection = *impl_->find(found->second);
-  if (!connection.is_stranger) return;
-  impl_->no_longer_stranger(connection);
+  if (!connection.is_stranger || connection.is_ended) return;
+  connection.is_stranger = false;
+  connection.deadline = Loop::now() + impl_->limits.silence_timeout;
+  impl_->believed.splice(impl_->believed.end(), impl_->strangers, connection.place);
+  impl_->set_timer();
   connection.reader.set_frame_bytes_max(ice::kFrameBytesMax);
   ++impl_->counts.confirmed;
 }
@@ -271,7 +290,8 @@ void IceTcpServer::append_metrics(const std::string& server, MetricSamples& samp
   add("stoa_ice_tcp_strangers", "TCP connections that ICE does not believe yet.", MetricKind::kGauge,
       impl_->strangers.size());
   const char* ended = "TCP connections ended because of what their peers did.";
-  add("stoa_ice_tcp_ended_total", ended, counter, c.silent, "not_believed_in_time");
+  add("stoa_ice_tcp_ended_total", ended, counter, c.not_believed, "not_believed_in_time");
+  add("stoa_ice_tcp_ended_total", ended, counter, c.silent, "silent");
   add("stoa_ice_tcp_ended_total", ended, counter, c.crowded_out, "too_many_strangers");
   add("stoa_ice_tcp_ended_total", ended, counter, c.talkative, "stranger_bytes");
   add("stoa_ice_tcp_ended_total", ended, counter, c.bad_frame, "bad_frame");

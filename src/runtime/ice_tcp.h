@@ -33,6 +33,9 @@ struct IceTcpLimits {
   Duration stranger_timeout = Duration::seconds(10);  // Also ice::kOpeningTimeout.
   // Sum of a stranger's frames. Checks repeated over ten seconds are a tenth of it.
   std::size_t stranger_bytes = 16u << 10;
+  // A confirmed peer says nothing for so long: the connection ends. One that lives asks for consent every few
+  // seconds (RFC 7675), so this is for those whose session is over.
+  Duration silence_timeout = Duration::seconds(60);
   // Datagrams that wait for one connection, beyond what the kernel holds. Half a second of 2 Mb/s.
   std::size_t send_queue_bytes = 128u << 10;
   // Something waits and the peer has taken nothing of it for so long: the connection ends.
@@ -52,7 +55,7 @@ class IceTcpServer {
   Result<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
   void stop_listening();
 
-  // The peer of this path is believed: it may send frames of ice::kFrameBytesMax for as long as it likes.
+  // The peer of this path is believed: it may send frames of ice::kFrameBytesMax.
   void confirm(LocalPath path);
   // The session does without it. The handler is told of its end like of any other, later.
   void close(LocalPath path);

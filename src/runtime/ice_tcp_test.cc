@@ -242,6 +242,24 @@ TEST(IceTcpServer, ends_a_stranger_whose_time_is_over_and_keeps_who_was_confirme
   EXPECT_EQ(believed.read_datagram(), numbered(5, 1));
 }
 
+TEST(IceTcpServer, ends_a_confirmed_peer_that_fell_silent_and_keeps_who_speaks) {
+  TestLoop loop;
+  Server server(loop, {.silence_timeout = Duration::milliseconds(200)});
+  server.handler.on_batch = [&](std::span<ReceivedDatagram> batch) { server.tcp.confirm(batch[0].local); };
+  Client silent(server.port), talking(server.port);
+  silent.send_frame(numbered(20, 1));
+  ASSERT_TRUE(server.wait_for_datagrams(1));
+  const LocalPath path = server.handler.datagrams[0].local;
+  ASSERT_TRUE(server.wait_until([&] {
+    talking.send_frame(numbered(20, 2));
+    return !server.handler.closed.empty();
+  }));
+  EXPECT_EQ(server.handler.closed, std::vector<LocalPath>{path});
+  EXPECT_TRUE(silent.is_ended());
+  EXPECT_EQ(server.tcp.path_count(), 1u);
+  EXPECT_EQ(metric(server.tcp, "stoa_ice_tcp_ended_total", "silent"), 1);
+}
+
 TEST(IceTcpServer, lets_a_flood_of_silent_connections_push_out_only_itself) {
   TestLoop loop;
   Server server(loop, {.strangers = 10});

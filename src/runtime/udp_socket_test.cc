@@ -318,13 +318,13 @@ TEST(UdpSocket, says_what_buffers_it_got) {
   EXPECT_TRUE(modest.binding.notices.empty());
 }
 
-// Runs `test` where loopback is a link of 100 Mb/s. False where that is not permitted.
+// Runs `test` where loopback is a link of 10 Mb/s. False where that is not permitted.
 bool run_on_slow_link(const std::function<void()>& test) {
   bool is_there = false;
   std::thread([&] {
     is_there = unshare(CLONE_NEWNET) == 0 &&
                system(
-                   "ip link set lo up && tc qdisc add dev lo root tbf rate 100mbit burst 100k limit 10m "
+                   "ip link set lo up && tc qdisc add dev lo root tbf rate 10mbit burst 20k limit 10m "
                    "2>/dev/null") == 0;
     if (is_there) test();
   }).join();
