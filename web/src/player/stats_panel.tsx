@@ -123,6 +123,8 @@ export function StatsPanel({
     return () => window.clearInterval(timer);
   }, [player]);
   const isRealtime = stats.engine === 'whep';
+  const inWords = (value: number | null) =>
+    isRealtime ? milliseconds(value === null ? null : value * 1000) : seconds(value);
   return (
     <section className="stats" aria-label="Statistics">
       <button type="button" className="icon_button" onClick={onClose} aria-label="Close statistics">
@@ -130,12 +132,12 @@ export function StatsPanel({
       </button>
       <div className="stats_graphs">
         <div>
-          <span>Delay {seconds(stats.delay ?? stats.latency)}</span>
-          <Spark values={player.delays.list()} floor={isRealtime ? 0.5 : 3} label="Delay over the last two minutes" />
+          <span>Delay {inWords(stats.delay ?? stats.latency)}</span>
+          <Spark values={player.delays.list()} floor={isRealtime ? 0.3 : 3} label="Delay over the last two minutes" />
         </div>
         <div>
-          <span>Buffer {seconds(stats.forwardBuffer)}</span>
-          <Spark values={player.buffers.list()} floor={isRealtime ? 0.2 : 2} label="Buffer over the last two minutes" />
+          <span>Buffer {inWords(stats.forwardBuffer)}</span>
+          <Spark values={player.buffers.list()} floor={isRealtime ? 0.1 : 2} label="Buffer over the last two minutes" />
         </div>
       </div>
       <dl>

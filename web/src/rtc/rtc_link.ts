@@ -40,6 +40,7 @@ export class RtcLink {
   private error: SessionError | null = null;
   private sessions = 0;
   private restarts = 0;
+  private hasRestarted = false; // The restart that is under way was answered.
   private ticker: number | null = null;
   private trickleTimer: number | null = null;
   private candidates: LocalCandidate[] = [];
@@ -218,6 +219,7 @@ export class RtcLink {
   private async restartIce(): Promise<void> {
     const { client, connection } = this;
     if (client === null || connection === null) return;
+    this.hasRestarted = false;
     try {
       const { sdp = '' } = await connection.createOffer({ iceRestart: true });
       const fragment = writeFragment(sdp, [], false);
@@ -232,6 +234,7 @@ export class RtcLink {
       await connection.setLocalDescription({ type: 'offer', sdp });
       await connection.setRemoteDescription({ type: 'answer', sdp: answer });
       this.restarts += 1;
+      this.hasRestarted = true;
     } catch {
       if (client !== this.client) return;
       this.act(this.keeper.handleRestartRefused(performance.now()));
@@ -241,6 +244,10 @@ export class RtcLink {
 
   private tick(): void {
     if (this.isClosed) return;
+    // A path that came back, or never quite went, makes no event of its own.
+    if (this.keeper.phase === 'restarting' && this.hasRestarted && this.connection !== null) {
+      if (this.connection.connectionState === 'connected') this.followState(this.connection);
+    }
     this.act(this.keeper.handleTick(performance.now(), this.options.isMediaExpected?.() ?? true));
     this.tell();
   }

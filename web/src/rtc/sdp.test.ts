@@ -72,6 +72,9 @@ describe('endpoints', () => {
   test('are not made of broken lines', () => {
     expect(endpointsOf('a=candidate:\r\na=candidate:1 1 udp 1 h notaport typ host\r\n')).toEqual([]);
   });
+  test('are not made of those that only call out', () => {
+    expect(endpointsOf('a=candidate:1 1 tcp 1 192.0.2.1 9 typ host tcptype active\r\n')).toEqual([]);
+  });
 });
 
 describe('writeFragment', () => {

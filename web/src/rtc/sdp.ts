@@ -59,6 +59,7 @@ export function endpointsOf(sdp: string): Endpoint[] {
     if (!line.startsWith('a=candidate:')) continue;
     const [, , transport = '', , address = '', port = ''] = line.slice('a=candidate:'.length).split(' ');
     const protocol = transport.toLowerCase();
+    if (line.includes(' tcptype active')) continue; // It listens nowhere.
     if ((protocol !== 'udp' && protocol !== 'tcp') || !/^\d{1,5}$/.test(port)) continue;
     const endpoint: Endpoint = { protocol, address, port: Number(port) };
     const isKnown = found.some(

@@ -17,11 +17,11 @@ function Layer({ layer }: { layer: LayerStats }) {
   return (
     <tr className={isSent ? undefined : 'is_idle'}>
       <th scope="row">{layer.width > 0 ? `${layer.width}×${layer.height}` : 'not sent'}</th>
-      <td>{layer.framesPerSecond === null ? '–' : Math.round(layer.framesPerSecond)}</td>
+      <td>{!isSent || layer.framesPerSecond === null ? '–' : Math.round(layer.framesPerSecond)}</td>
       <td>{formatBitrate(layer.bitrate ?? 0)}</td>
       <td>{number(layer.lossPercent, '%', 1)}</td>
-      <td className={layer.limitation === 'none' ? undefined : 'is_limited'}>
-        {limitations[layer.limitation] ?? layer.limitation}
+      <td className={!isSent || layer.limitation === 'none' ? undefined : 'is_limited'}>
+        {isSent ? (limitations[layer.limitation] ?? layer.limitation) : '–'}
       </td>
     </tr>
   );

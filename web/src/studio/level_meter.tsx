@@ -26,18 +26,22 @@ export function LevelMeter({ stream, isMuted }: { stream: MediaStream | null; is
     const samples = new Float32Array(analyser.fftSize);
     let shown = kFloorDb;
     let last = performance.now();
+    let loudest = kFloorDb; // Since it was last said.
     let saidMs = 0;
     let frame = 0;
     const draw = (now: number) => {
       analyser.getFloatTimeDomainData(samples);
-      shown = Math.max(levelDb(samples), shown - (kFallDbPerS * Math.max(0, now - last)) / 1000, kFloorDb);
+      const level = levelDb(samples);
+      loudest = Math.max(loudest, level);
+      shown = Math.max(level, shown - (kFallDbPerS * Math.max(0, now - last)) / 1000, kFloorDb);
       last = now;
       if (bar.current !== null) {
         bar.current.style.clipPath = `inset(0 ${((shown / kFloorDb) * 100).toFixed(1)}% 0 0)`;
       }
       if (now - saidMs > kAnnounceMs) {
         saidMs = now;
-        setSaid(Math.round(shown));
+        setSaid(Math.round(loudest));
+        loudest = kFloorDb;
       }
       frame = requestAnimationFrame(draw);
     };
@@ -68,7 +72,7 @@ export function LevelMeter({ stream, isMuted }: { stream: MediaStream | null; is
       >
         <div className="level_fill" ref={bar} />
       </div>
-      <span className="level_text">{isMuted ? 'muted' : isClipping ? 'too loud' : `${said} dB`}</span>
+      <span className="level_text">{isMuted ? 'muted' : isClipping ? 'too loud' : `${said} dB`.replace('-', '−')}</span>
     </div>
   );
 }
