@@ -97,48 +97,48 @@ SliceFacts find_slice(Codec codec, unsigned length_size, Bytes frame) {
   return {};
 }
 
+struct KeptFrame {
+  SharedBytes payload;
+  std::int64_t timestamp = 0;
+  Duration shown;
+  bool is_keyframe = false, is_discardable = false;
+};
+struct Track {
+  std::shared_ptr<const media::Format> format;
+  payload::RtpTrack rtp;
+  Obstacle obstacle = Obstacle::kNone;
+  bool is_open = false;
+  std::optional<payload::Packetizer> packetizer;  // None when no receiver takes the codec.
+  payload::PacketWriter writer;
+  std::int64_t next_sequence = 0;
+  std::int64_t first_timestamp = 0;
+
+  // Video's order.
+  unsigned length_size = 4;
+  bool may_reorder = false;
+  std::uint8_t temporal_layers_seen = 0;  // The highest.
+  bool waits_for_keyframe = true;         // What came before is broken or was never taken.
+  bool keyframes_only = false;            // Reordered frames are referred to.
+  bool has_shown = false;
+  std::uint32_t epoch = 0;
+  Duration highest_shown;
+  std::int64_t last_timestamp = 0;
+  std::uint32_t last_duration = 0;  // Opus: of the last packet, in RTP time.
+
+  // The newest keyframe group: first what went out as packets, then what did not.
+  std::vector<payload::PacketBatch> sent;
+  std::vector<KeptFrame> kept;
+  std::size_t group_frames = 0, group_bytes = 0;
+  bool has_group = false;
+
+  std::optional<payload::ClockMapping> mapping;
+  Duration newest_shown;
+  std::optional<Timestamp> capture_told_at;
+};
+
 }  // namespace
 
 struct FramePacketizer::Impl {
-  struct KeptFrame {
-    SharedBytes payload;
-    std::int64_t timestamp = 0;
-    Duration shown;
-    bool is_keyframe = false, is_discardable = false;
-  };
-  struct Track {
-    std::shared_ptr<const media::Format> format;
-    payload::RtpTrack rtp;
-    Obstacle obstacle = Obstacle::kNone;
-    bool is_open = false;
-    std::optional<payload::Packetizer> packetizer;  // None when no receiver takes the codec.
-    payload::PacketWriter writer;
-    std::int64_t next_sequence = 0;
-    std::int64_t first_timestamp = 0;
-
-    // Video's order.
-    unsigned length_size = 4;
-    bool may_reorder = false;
-    std::uint8_t temporal_layers_seen = 0;  // The highest.
-    bool waits_for_keyframe = true;         // What came before is broken or was never taken.
-    bool keyframes_only = false;            // Reordered frames are referred to.
-    bool has_shown = false;
-    std::uint32_t epoch = 0;
-    Duration highest_shown;
-    std::int64_t last_timestamp = 0;
-    std::uint32_t last_duration = 0;  // Opus: of the last packet, in RTP time.
-
-    // The newest keyframe group: first what went out as packets, then what did not.
-    std::vector<payload::PacketBatch> sent;
-    std::vector<KeptFrame> kept;
-    std::size_t group_frames = 0, group_bytes = 0;
-    bool has_group = false;
-
-    std::optional<payload::ClockMapping> mapping;
-    Duration newest_shown;
-    std::optional<Timestamp> capture_told_at;
-  };
-
   Impl(const PacketFeedConfig& settings, Rng random) : config(settings), rng(random) {
     config.payload_bytes_max =
         std::clamp(config.payload_bytes_max, payload::kPayloadBytesFloor, kPayloadBytesMax);
@@ -507,13 +507,13 @@ void FramePacketizer::set_wanted(Timestamp now, WallTime wall, bool is_wanted, O
   impl.map_clocks(now, wall, out);
   for (auto& slot : impl.tracks) {
     if (!slot || !slot->is_open || !slot->packetizer) continue;
-    Impl::Track& track = *slot;
+    Track& track = *slot;
     track.capture_told_at.reset();
     for (const payload::PacketBatch& batch : track.sent) out.push(PacketsMade{track.rtp.id, batch});
-    std::vector<Impl::KeptFrame> kept = std::exchange(track.kept, {});
+    std::vector<KeptFrame> kept = std::exchange(track.kept, {});
     bool had_group = track.has_group;
     impl.is_replaying = true;
-    for (const Impl::KeptFrame& frame : kept) {
+    for (const KeptFrame& frame : kept) {
       if (impl.send(now, wall, track, frame, out)) continue;
       if (!track.waits_for_keyframe) continue;
       impl.drop_group(track);

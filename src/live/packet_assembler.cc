@@ -132,29 +132,29 @@ struct Layer {
   std::optional<Timestamp> asked_at;
 };
 
+struct Track {
+  payload::RtpTrack rtp;
+  std::optional<media::Codec> codec;  // None: it does not become frames.
+  std::array<Layer, payload::kLayersMax> layers;
+  int current = -1, wanted = -1;
+  std::optional<std::uint8_t> active;
+  bool has_begun = false;
+  Timestamp began_at;
+  std::shared_ptr<const media::Format> format;
+  bool waits_for_keyframe = false;
+  bool has_keyframe = false;
+  Timestamp keyframe_at;
+
+  bool has_time = false;
+  int placed_layer = -1;  // Whose clock placed the last frame.
+  Duration last_time;
+  std::int64_t last_timestamp = 0;  // Of the current layer.
+  std::uint32_t last_samples = 0;   // Opus.
+};
+
 }  // namespace
 
 struct PacketAssembler::Impl {
-  struct Track {
-    payload::RtpTrack rtp;
-    std::optional<media::Codec> codec;  // None: it does not become frames.
-    std::array<Layer, payload::kLayersMax> layers;
-    int current = -1, wanted = -1;
-    std::optional<std::uint8_t> active;
-    bool has_begun = false;
-    Timestamp began_at;
-    std::shared_ptr<const media::Format> format;
-    bool waits_for_keyframe = false;
-    bool has_keyframe = false;
-    Timestamp keyframe_at;
-
-    bool has_time = false;
-    int placed_layer = -1;  // Whose clock placed the last frame.
-    Duration last_time;
-    std::int64_t last_timestamp = 0;  // Of the current layer.
-    std::uint32_t last_samples = 0;   // Opus.
-  };
-
   explicit Impl(const Config& settings) : config(settings) {}
 
   Track* find(TrackId id) {
@@ -206,7 +206,7 @@ void PacketAssembler::Impl::close(Track& track, Outputs& out) {
 void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outputs& out) {
   Impl& impl = *impl_;
   if (rtp.id >= media::kTracksPerPublicationMax) return;
-  if (Impl::Track* known = impl.find(rtp.id)) {
+  if (Track* known = impl.find(rtp.id)) {
     bool is_same = known->rtp.encoding == rtp.encoding && known->rtp.channels == rtp.channels;
     if (is_same) {
       bool is_renamed = known->rtp.name != rtp.name || known->rtp.language != rtp.language;
@@ -216,7 +216,7 @@ void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outp
     }
     impl.close(*known, out);
   }
-  Impl::Track& track = impl.tracks[rtp.id].emplace();
+  Track& track = impl.tracks[rtp.id].emplace();
   track.rtp = rtp;
   track.codec = payload::find_codec(rtp.encoding);
   for (Layer& layer : track.layers) layer.clock.set_rate(rtp.clock_rate());
@@ -231,13 +231,13 @@ void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outp
 }
 
 void PacketAssembler::handle_track_closed(Timestamp, TrackId id, Outputs& out) {
-  if (Impl::Track* track = impl_->find(id)) impl_->close(*track, out);
+  if (Track* track = impl_->find(id)) impl_->close(*track, out);
   impl_->update_deadline();
 }
 
 void PacketAssembler::handle_packets(Timestamp now, WallTime wall, TrackId id,
                                      const payload::PacketBatch& batch, Outputs& out) {
-  Impl::Track* track = impl_->find(id);
+  Track* track = impl_->find(id);
   if (!track || !track->codec) return;
   for (std::size_t i = 0; i < batch.count; ++i) {
     impl_->handle_packet(now, wall, *track, batch[i], batch.payload(i), out);
@@ -307,7 +307,7 @@ void PacketAssembler::Impl::want_layer(Timestamp now, Track& track, int layer, O
 }
 
 void PacketAssembler::handle_active_layers(Timestamp now, TrackId id, std::uint8_t layers, Outputs& out) {
-  Impl::Track* track = impl_->find(id);
+  Track* track = impl_->find(id);
   if (!track || !track->codec) return;
   track->active = layers;
   impl_->choose_layer(now, *track, out);
@@ -315,7 +315,7 @@ void PacketAssembler::handle_active_layers(Timestamp now, TrackId id, std::uint8
 }
 
 void PacketAssembler::handle_clock(TrackId id, LayerIndex layer, const payload::ClockMapping& mapping) {
-  Impl::Track* track = impl_->find(id);
+  Track* track = impl_->find(id);
   if (track && layer < payload::kLayersMax) track->layers[layer].clock.map(mapping);
 }
 
