@@ -1,0 +1,142 @@
+#include "session/webrtc/stream.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+namespace stoa::webrtc {
+namespace {
+
+class History_ : public testing::Test {
+ protected:
+  void add(std::int64_t sequence, bool is_keyframe = false, std::size_t bytes = 100,
+           std::int64_t timestamp = -1, bool starts_frame = true) {
+    payload::Packet packet;
+    packet.sequence = sequence;
+    packet.timestamp = timestamp >= 0 ? timestamp : sequence * 3000;
+    packet.facts = {.starts_frame = starts_frame, .is_keyframe = is_keyframe};
+    writer.add(packet, Buffer(bytes, static_cast<std::uint8_t>(sequence)));
+    std::vector<payload::PacketBatch> batches;
+    writer.take_batches(batches);
+    for (const payload::PacketBatch& batch : batches) history->append(now, batch, 0);
+  }
+  void make(HistoryLimits limits, payload::Encoding encoding = payload::Encoding::kH264) {
+    history = std::make_unique<History>(limits, encoding);
+  }
+  std::int64_t at_keyframe() { return history->keyframe() ? history->keyframe_sequence() : -1; }
+
+  payload::PacketWriter writer;
+  std::unique_ptr<History> history = std::make_unique<History>(HistoryLimits{});
+  Timestamp now = Timestamp::from_ns(1'000'000'000);
+};
+
+TEST_F(History_, finds_by_number_and_walks_by_arrival) {
+  for (const int sequence : {5, 7, 6, 8}) add(sequence);
+  std::vector<std::int64_t> walked;
+  for (Position at = history->begin(); at < history->end(); ++at)
+    walked.push_back(history->entry(at).sequence);
+  EXPECT_EQ(walked, (std::vector<std::int64_t>{5, 7, 6, 8}));
+  ASSERT_TRUE(history->find(6));
+  EXPECT_EQ(history->find(6)->payload[0], 6);
+  EXPECT_FALSE(history->find(9));
+  EXPECT_EQ(history->held_bytes(), 400u);
+}
+
+TEST_F(History_, drops_duplicates_also_of_what_it_let_go) {
+  make({.packets = 64, .bytes = 1000, .age = Duration::seconds(4)});
+  for (int i = 0; i < 30; ++i) add(i);
+  EXPECT_FALSE(history->find(2));
+  const Position end = history->end();
+  add(2);
+  add(29);
+  EXPECT_EQ(history->end(), end);
+}
+
+TEST_F(History_, stays_within_packets_bytes_and_age) {
+  make({.packets = 128, .bytes = 5000, .age = Duration::seconds(1)});
+  for (int i = 0; i < 1000; ++i) add(i, false, 10);
+  EXPECT_EQ(history->end() - history->begin(), 128);
+  for (int i = 1000; i < 1100; ++i) add(i, false, 1000);
+  EXPECT_LE(history->held_bytes(), 5000u);
+  now += Duration::seconds(2);
+  add(1100);
+  EXPECT_EQ(history->end() - history->begin(), 1);
+}
+
+TEST_F(History_, lets_go_of_blocks_that_nothing_is_kept_of) {
+  std::weak_ptr<const payload::PacketBlock> block;
+  payload::PacketWriter other;
+  other.add({}, Buffer(10, 1));
+  {
+    std::vector<payload::PacketBatch> batches;
+    other.take_batches(batches);
+    block = batches[0].block;
+    history->append(now, batches[0], 0);
+  }
+  other = {};
+  EXPECT_FALSE(block.expired());
+  history->clear();
+  EXPECT_TRUE(block.expired());
+}
+
+TEST_F(History_, names_the_newest_keyframe_that_can_be_begun_with) {
+  EXPECT_EQ(at_keyframe(), -1);
+  add(1, true);
+  add(2);
+  EXPECT_EQ(at_keyframe(), 1);
+  add(4, true);
+  EXPECT_EQ(at_keyframe(), -1) << "parameter sets may be missing before 4, and 3 is missing behind 1";
+  add(3);
+  EXPECT_EQ(at_keyframe(), 4);
+  EXPECT_EQ(history->slot(*history->keyframe()).sequence, 4);
+  add(6);
+  EXPECT_EQ(at_keyframe(), -1);
+  add(5);
+  EXPECT_EQ(at_keyframe(), 4);
+  for (int i = 7; i < 7000; ++i) add(i);
+  EXPECT_EQ(at_keyframe(), -1) << "no longer kept";
+}
+
+TEST_F(History_, begins_a_keyframe_with_its_first_packet) {
+  add(1);
+  add(2, true, 100, 9000);
+  add(3, true, 100, 9000);
+  add(4, true, 100, 9000, false);
+  EXPECT_EQ(at_keyframe(), 2);
+}
+
+TEST_F(History_, counts_packets_that_came_before_the_keyframe_they_follow) {
+  make({}, payload::Encoding::kVp8);
+  add(1);
+  add(3, false, 100, 6000, false);
+  add(2, true, 100, 6000);
+  ASSERT_EQ(at_keyframe(), 2);
+  EXPECT_EQ(history->slot(*history->keyframe()).sequence, 3);
+}
+
+TEST_F(History_, closes_up_over_padding_and_keeps_what_came_too_late_for_that) {
+  add(1);
+  add(2, false, 0);
+  add(3);
+  EXPECT_EQ(history->entry(history->end() - 1).sequence, 2);
+  add(5);
+  add(4, false, 0);
+  EXPECT_EQ(history->entry(history->end() - 1).sequence, 3);
+  EXPECT_TRUE(history->entry(history->end() - 1).payload.empty());
+  add(6);
+  EXPECT_EQ(history->entry(history->end() - 1).sequence, 5);
+}
+
+TEST_F(History_, begins_anew_when_the_source_counts_anew) {
+  for (int i = 10'000; i < 10'200; ++i) add(i);
+  const std::uint32_t epoch = history->epoch();
+  const Position end = history->end();
+  for (int i = 0; i < 100; ++i) add(i);
+  EXPECT_NE(history->epoch(), epoch);
+  EXPECT_GE(history->begin(), end);
+  EXPECT_TRUE(history->find(99));
+}
+
+}  // namespace
+}  // namespace stoa::webrtc
