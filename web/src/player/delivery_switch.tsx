@@ -11,9 +11,24 @@ const kChoices: { wish: Wish; label: string; title: string }[] = [
   { wish: 'hls', label: 'LL-HLS', title: 'Low-latency HLS: a second or two behind, can go back' },
 ];
 
+const kSlowMs = 1500; // A connection is usually there long before.
+
+function useIsSlow(link: LinkView | null): boolean {
+  const [isSlow, setSlow] = useState(false);
+  const isBeginning = link?.phase === 'posting' || link?.phase === 'connecting';
+  useEffect(() => {
+    setSlow(false);
+    if (!isBeginning) return;
+    const timer = window.setTimeout(() => setSlow(true), kSlowMs);
+    return () => window.clearTimeout(timer);
+  }, [isBeginning]);
+  return isSlow && isBeginning;
+}
+
 // What stands under the picture about a session that is not well. A moment's trouble is not worth words.
 function useLinkText(link: LinkView | null): string {
   const [now, setNow] = useState(() => performance.now());
+  const isSlow = useIsSlow(link);
   const nextTryMs = link?.nextTryMs ?? null;
   useEffect(() => {
     setNow(performance.now());
@@ -21,7 +36,8 @@ function useLinkText(link: LinkView | null): string {
     const timer = window.setInterval(() => setNow(performance.now()), 1000);
     return () => window.clearInterval(timer);
   }, [nextTryMs]);
-  if (link === null || link.trouble === null || link.trouble === 'not_live') return '';
+  if (link === null || link.trouble === 'not_live') return '';
+  if (link.trouble === null) return isSlow ? 'Looking for a real-time connection…' : '';
   const words = linkWords(link, 'viewer', endpointsText(link.endpoints));
   const waitS = nextTryMs === null ? 0 : Math.ceil((nextTryMs - now) / 1000);
   return waitS > 1 ? `${words} Next try in ${waitS} s.` : words;
