@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -219,6 +220,17 @@ const char* name_of(NegotiationRefusal refusal) {
 
 namespace {
 
+// Those that are liked before the others, either in the order they had.
+template <typename Liking>
+void put_first(std::vector<sdp::Payload>& payloads, Liking&& is_liked) {
+  std::vector<sdp::Payload> ordered;
+  for (bool wanted : {true, false}) {
+    std::copy_if(payloads.begin(), payloads.end(), std::back_inserter(ordered),
+                 [&](const sdp::Payload& payload) { return is_liked(payload) == wanted; });
+  }
+  payloads = std::move(ordered);
+}
+
 // Puts a section's payload types in the order in which the answer shall have them.
 void order_payloads(const PublisherOptions& options, sdp::MediaSection& section) {
   std::vector<sdp::Payload*> places;  // Of H.264.
@@ -228,12 +240,11 @@ void order_payloads(const PublisherOptions& options, sdp::MediaSection& section)
     places.push_back(&payload);
     payloads.push_back(payload);
   }
-  std::stable_partition(payloads.begin(), payloads.end(), may_fragment);
+  put_first(payloads, may_fragment);
   for (std::size_t i = 0; i < places.size(); ++i) *places[i] = std::move(payloads[i]);
   if (!options.video_first) return;
-  std::stable_partition(section.payloads.begin(), section.payloads.end(), [&](const sdp::Payload& payload) {
-    return encoding_of(payload.codec) == options.video_first;
-  });
+  put_first(section.payloads,
+            [&](const sdp::Payload& payload) { return encoding_of(payload.codec) == options.video_first; });
 }
 
 struct PublisherSections {
