@@ -170,8 +170,9 @@ const std::vector<ConfigKey>& config_keys() {
       {"rtmps", Type::kAddress, ":1936", 0, 0, nullptr,
        "RTMP over TLS. Open only when there is a certificate."},
       {"rtc", Type::kAddress, ":7882", 0, 0, nullptr,
-       "WebRTC media (WHIP, WHEP), UDP and TCP. Each shard has a port of its own, counting up from this "
-       "one."},
+       "WebRTC media (WHIP, WHEP), UDP and TCP; each shard has a port of its own, counting up from this one. "
+       "Without "
+       "a host all interfaces are meant, also with `dev`."},
       {"rtc_addresses", Type::kList, "", 0, 0, nullptr,
        "IP addresses under which WebRTC peers reach this node, separated by commas; needed behind NAT. "
        "Without "
@@ -310,7 +311,10 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.https = address("https");
   config.rtmp = address("rtmp");
   config.rtmps = address("rtmps");
-  config.rtc = address("rtc");
+  config.rtc = *parse_address(text("rtc"));
+  // Also with `dev`: browsers do not talk to loopback alone, and what answers at this port is known only to
+  // those who may call over HTTP.
+  if (config.rtc && config.rtc->address.empty()) config.rtc->address = "::";
   config.rtc_addresses = split(text("rtc_addresses"), ',');
   for (const std::string& listed : config.rtc_addresses)
     if (!IpAddress::parse(listed))

@@ -115,8 +115,10 @@ Result<void, std::string> Node::Impl::open_rtc() {
   for (const std::string& text : config.rtc_addresses) reached_at.push_back(*IpAddress::parse(text));
   auto bound = IpAddress::parse(config.rtc->address);
   if (reached_at.empty() && bound && !bound->is_any()) reached_at.push_back(*bound);
-  if (reached_at.empty()) reached_at = runtime::interface_addresses();
-  if (reached_at.empty()) reached_at.push_back(IpAddress::v4(127, 0, 0, 1));
+  if (reached_at.empty()) {
+    reached_at = runtime::interface_addresses();
+    if (reached_at.empty() || config.dev) reached_at.push_back(IpAddress::v4(127, 0, 0, 1));
+  }
   std::vector<std::string> notices;
   std::string opened;
   for (std::size_t index = 0; index < shards.size(); ++index) {

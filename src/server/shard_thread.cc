@@ -273,6 +273,7 @@ void ShardThread::run_outputs() {
                      }
                    },
                    [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
+                   [&](webrtc::PathReleased& released) { ice_tcp_.close(released.local); },
                },
                output);
   }

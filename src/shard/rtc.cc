@@ -52,6 +52,7 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
       std::visit(Overloaded{
                      [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
                      [&](webrtc::PathProved& proved) { out.push(proved); },
+                     [&](webrtc::PathReleased& released) { out.push(released); },
                      [&](webrtc::SessionConnected& connected) { handle_connected(connected, out); },
                      [&](webrtc::SessionClosed& closed) { handle_closed(now, closed, out); },
                      [&](webrtc::Published& published) { handle_published(now, wall, published, out); },

@@ -39,8 +39,8 @@ struct SendMail {
 struct SendControlMail {
   ControlMail mail;
 };
-using RtcOutput =
-    std::variant<webrtc::SendDatagram, webrtc::PathProved, api::Answer, SendMail, SendControlMail, LogLine>;
+using RtcOutput = std::variant<webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased, api::Answer,
+                               SendMail, SendControlMail, LogLine>;
 using RtcOutputs = Outbox<RtcOutput>;
 
 struct RtcConfig {

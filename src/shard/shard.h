@@ -35,7 +35,7 @@ struct CloseConnection {  // After what was sent before has gone out.
   ConnectionKey connection;
 };
 using Output = std::variant<SendBytes, CloseConnection, api::Answer, SendMail, SendControlMail, LogLine,
-                            webrtc::SendDatagram, webrtc::PathProved>;
+                            webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased>;
 using Outputs = Outbox<Output>;
 
 struct ShardConfig {

@@ -200,6 +200,7 @@ class Town {
               },
               [&](SendControlMail& send) { handle_control(send.mail); },
               [&](LogLine& line) { log.push_back(line.text); },
+              [&](auto&) {},  // WebRTC: rtc_test.cc.
           },
           output);
     }

@@ -363,7 +363,9 @@ void Port::handle_transport_outputs(Timestamp now, Session& session, PortOutputs
                      if (!is_udp_path(added.path.local)) out.push(PathProved{added.path.local});
                    },
                    [&](PathRemoved& removed) {
-                     if (std::erase(session.paths, removed.path) > 0) by_path_.erase(removed.path);
+                     if (std::erase(session.paths, removed.path) == 0) return;
+                     by_path_.erase(removed.path);
+                     if (!is_udp_path(removed.path.local)) out.push(PathReleased{removed.path.local});
                    },
                    [&](TransportConnected&) {
                      session.is_connected = true;

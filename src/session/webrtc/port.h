@@ -57,6 +57,10 @@ struct SendDatagram {
 struct PathProved {
   LocalPath local;
 };
+// No session uses a TCP connection any more.
+struct PathReleased {
+  LocalPath local;
+};
 struct SessionConnected {
   SessionId session;
   std::string path;      // For the log: "192.0.2.1:5000 udp".
@@ -78,8 +82,8 @@ struct DataReceived {
   SessionId session;
   DataEvent event;
 };
-using PortOutput = std::variant<SendDatagram, PathProved, SessionConnected, SessionClosed, Published,
-                                DataReceived, StreamKeyframeWanted>;
+using PortOutput = std::variant<SendDatagram, PathProved, PathReleased, SessionConnected, SessionClosed,
+                                Published, DataReceived, StreamKeyframeWanted>;
 using PortOutputs = Outbox<PortOutput>;
 
 enum class OpenRefusal : std::uint8_t { kFull, kBadOffer };

@@ -265,11 +265,6 @@ void Receiver::Impl::open(Timestamp now, Track& track, std::uint8_t codec, Recei
                          [&](const payload::RtpTrack& other) { return other.id > track.id; });
   open_tracks.insert(at, opened);
   out.push(TrackOpened{opened});
-  // Only what carries the new encoding is on.
-  for (InboundLayer& layer : track.layers) {
-    layer.is_active = false;
-    layer.is_mapped = false;
-  }
 }
 
 void Receiver::Impl::close(Track& track, ReceiverOutputs& out) {
@@ -277,6 +272,10 @@ void Receiver::Impl::close(Track& track, ReceiverOutputs& out) {
   track.is_open = false;
   std::erase_if(open_tracks, [&](const payload::RtpTrack& other) { return other.id == track.id; });
   out.push(TrackClosed{track.id});
+  for (InboundLayer& layer : track.layers) {
+    layer.is_active = false;
+    layer.is_mapped = false;
+  }
 }
 
 void Receiver::Impl::hand_on(Track& track, ReceiverOutputs& out) {

@@ -233,6 +233,18 @@ TEST(Receiver, passes_over_reports_without_a_clock_and_of_strangers) {
   EXPECT_EQ(peer.all<TrackClockMapped>().size(), 1u);
 }
 
+TEST(Receiver, maps_no_clock_of_a_track_that_is_closed) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, 90'000)));
+  rtcp::Writer writer;
+  std::uint32_t gone = 20;
+  writer.write_bye({&gone, 1}, "");
+  peer.send_rtcp(writer);
+  peer.send_report(20, kPeers, 90'000);
+  EXPECT_EQ(peer.all<TrackClosed>().size(), 1u);
+  EXPECT_EQ(peer.all<TrackClockMapped>().size(), 1u);
+}
+
 TEST(Receiver, maps_capture_times_by_the_same_offset) {
   Peer peer;
   auto with_time = [](std::int64_t index, rtcp::NtpTime captured_at, std::optional<std::int64_t> offset) {
