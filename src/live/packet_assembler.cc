@@ -11,7 +11,6 @@ namespace stoa::live {
 namespace {
 
 using media::TrackId;
-using payload::Encoding;
 using payload::LayerIndex;
 
 constexpr std::size_t kVideoPacketsMax = 1'024;  // Waited for and behind it, of one layer.
