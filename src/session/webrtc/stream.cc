@@ -166,7 +166,8 @@ void History::note_hole(std::int64_t from, std::int64_t to) {
 }
 
 bool History::fill_hole(std::int64_t sequence) {
-  for (auto hole = holes_.end(); hole-- != holes_.begin();) {
+  for (auto hole = holes_.end(); hole != holes_.begin();) {
+    --hole;
     if (sequence >= hole->end) return false;
     if (sequence < hole->begin) continue;
     const std::int64_t end = hole->end;
