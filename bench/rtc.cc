@@ -11,7 +11,7 @@ namespace stoa::bench {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr double kGoodbyeSeconds = 5;
+constexpr double kGoodbyeSeconds = 5, kSettlingSeconds = 1;
 
 std::int64_t to_ns(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 double to_ms(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
@@ -57,7 +57,8 @@ class Run {
  public:
   explicit Run(const RtcOptions& options) : options_(options), load_(options.joins_per_second) {}
 
-  Result<void, Failure> prepare();
+  Result<void, Failure> add_publishers();
+  Result<void, Failure> add_viewers();
   Result<void, Failure> gather();
   void measure();
   Json result() const;
@@ -87,26 +88,29 @@ class Run {
   Totals before_, after_, last_shown_;
 };
 
-Result<void, Failure> Run::prepare() {
-  bool publishes = !options_.whip_url.empty(), watches = !options_.whep_url.empty();
+Result<void, Failure> Run::add_publishers() {
+  if (options_.whip_url.empty()) return {};
   PublisherMedia media{.clip = options_.has_video ? &clip_ : nullptr,
                        .has_audio = options_.has_audio,
                        .opus_bytes = static_cast<std::size_t>(options_.audio_kbps) * 1000 / 8 / 50};
   media.opus_bytes = std::clamp(media.opus_bytes, kOpusBytesMin, kOpusBytesMax);
-  if (publishes && options_.has_video) {
-    auto clip = make_clip(options_.clip);
-    if (!clip) return refuse(clip.error());
-    clip_ = std::move(*clip);
+  if (options_.has_video) {
+    STOA_TRY(clip_, make_clip(options_.clip));
   }
-  std::size_t channels = publishes ? options_.publishers : options_.channels;
-  for (std::size_t i = 0; publishes && i < options_.publishers; ++i) {
-    STOA_TRY(RtcTarget target, make_target(options_.whip_url, options_.bearer, i, channels));
+  for (std::size_t i = 0; i < options_.publishers; ++i) {
+    STOA_TRY(RtcTarget target, make_target(options_.whip_url, options_.bearer, i, options_.publishers));
     auto peer = std::make_unique<RtcPublisher>(shared_, std::move(target), static_cast<std::uint32_t>(i),
                                                media, published_);
     publishers_.push_back(peer.get());
     load_.add(std::move(peer));
   }
-  for (std::size_t i = 0; watches && i < options_.viewers; ++i) {
+  return {};
+}
+
+Result<void, Failure> Run::add_viewers() {
+  if (options_.whep_url.empty()) return {};
+  std::size_t channels = publishers_.empty() ? options_.channels : publishers_.size();
+  for (std::size_t i = 0; i < options_.viewers; ++i) {
     STOA_TRY(RtcTarget target, make_target(options_.whep_url, options_.bearer, i % channels, channels));
     bool is_checked = options_.check_every > 0 && i % options_.check_every == 0;
     auto peer = std::make_unique<RtcViewer>(shared_, std::move(target), static_cast<std::uint32_t>(i),
@@ -125,8 +129,9 @@ bool Run::is_everybody_there() const {
                      [](RtcPeer* peer) { return peer->join().first_picture != 0; });
 }
 
-// Until everybody is there, has failed, or patience is over.
+// Until everybody who was added is there, has failed, or patience is over.
 Result<void, Failure> Run::gather() {
+  if (load_.size() == 0) return {};
   std::int64_t patience = INT64_MAX;
   while (!is_everybody_there() && now_ns() < patience && !stop_asked()) {
     run_for(0.1, "joining");
@@ -361,10 +366,15 @@ std::string number_text(const std::string& text, std::size_t number, std::size_t
 
 Result<Json, Failure> run_rtc(const RtcOptions& options) {
   Run run(options);
-  if (auto prepared = run.prepare(); !prepared) return refuse(prepared.error());
-  if (auto there = run.gather(); !there) {
+  auto begin = [&]() -> Result<void, Failure> {
+    if (auto added = run.add_publishers(); !added) return added;
+    if (auto there = run.gather(); !there) return there;
+    if (auto added = run.add_viewers(); !added) return added;
+    return run.gather();
+  };
+  if (auto begun = begin(); !begun) {
     run.stop();
-    return refuse(there.error());
+    return refuse(begun.error());
   }
   run.measure();
   Json json = run.result();
