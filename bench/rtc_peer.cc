@@ -22,6 +22,7 @@ constexpr std::size_t kDatagramBytesMax = 1 << 16;  // A train that the kernel h
 constexpr int kReadsPerWakeup = 8;
 constexpr std::size_t kSendsAtOnce = 64;
 constexpr std::int64_t kNever = INT64_MAX;
+constexpr Duration kIcePace = Duration::milliseconds(5);  // Our own waiting is not to be measured.
 
 Timestamp at(std::int64_t ns) { return Timestamp::from_ns(ns); }
 WallTime wall() { return WallTime::from_us(unix_ns() / 1000); }
@@ -151,7 +152,7 @@ void RtcPeer::start() {
                               .sections = sections(),
                               .has_receiver = false,
                               .receiver = {},
-                              .ice = {}};
+                              .ice = {.pace = kIcePace}};
   dialer_ = std::make_unique<webrtc::Dialer>(shared_.transport, shared_.transform, config, Rng(rng_.next()),
                                              at(now));
   state_ = State::kPosting;

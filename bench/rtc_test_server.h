@@ -40,8 +40,8 @@ class TestRtcServer {
   std::string url(const std::string& path) const {
     return "http://127.0.0.1:" + std::to_string(http_port_) + path;
   }
-  // Every n-th packet of media to viewers is lost; 0: none.
-  std::atomic<int> loses_every = 0;
+  // Of media to viewers.
+  std::atomic<double> loss = 0;
   // Damages the last byte of what a publisher sent, behind its authentication.
   std::atomic<bool> corrupts = false;
   std::atomic<int> deleted = 0;
@@ -139,8 +139,7 @@ class TestRtcServer {
       has_more = port_->fill(now(), batch_);
       for (const DatagramTrain& train : batch_.trains())
         for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_bytes) {
-          int every = loses_every;
-          if (every > 0 && ++sent_ % every == 0) continue;
+          if (rng_.chance(loss)) continue;
           send_to(train.remote, train.bytes.subspan(
                                     at, std::min<std::size_t>(train.segment_bytes, train.bytes.size() - at)));
         }
@@ -231,7 +230,7 @@ class TestRtcServer {
   webrtc::PortOutputs out_;
   DatagramBatch batch_;
   std::map<std::string, Channel> channels_;
-  int sent_ = 0;
+  Rng rng_{7};
   std::thread thread_;
 };
 

@@ -107,7 +107,7 @@ void RtcViewer::on_rtp(std::int64_t arrived_ns, Bytes packet) {
   if (!stream->is_video) return check_audio(arrived_ns, parsed->payload);
   if (!has_picture()) {
     auto facts = payload::inspect_payload(stream->encoding, parsed->payload);
-    if (!keyframe_ && facts && facts->is_keyframe) keyframe_ = header.timestamp;
+    if (facts && facts->is_keyframe) keyframe_ = header.timestamp;
     if (is_whole_ && keyframe_ == header.timestamp) join_.first_picture = now_ns() - join_.started_ns;
   }
   if (!is_checked_ || stream->encoding != payload::Encoding::kH264) return;

@@ -70,7 +70,7 @@ class RtcViewer : public RtcPeer {
   std::vector<Stream> streams_;
   bool has_video_section_ = false;
   bool is_whole_ = false;                  // The packet that on_sealed() just saw completes its frame.
-  std::optional<std::uint32_t> keyframe_;  // Timestamp of the first.
+  std::optional<std::uint32_t> keyframe_;  // Timestamp of the newest.
   std::map<std::uint32_t, OpenFrame> open_;
   std::int64_t last_sequence_ = 0;
   std::int64_t next_report_ns_ = 0;
