@@ -166,7 +166,8 @@ void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::Ope
                        "This server has no room for more sessions.", out);
   auto status = [&] {
     switch (fault.negotiation.refusal) {
-      case webrtc::NegotiationRefusal::kBadDescription: return api::RtcRefusal::kBadOffer;
+      case webrtc::NegotiationRefusal::kBadDescription:
+      case webrtc::NegotiationRefusal::kNoFingerprint: return api::RtcRefusal::kBadOffer;
       case webrtc::NegotiationRefusal::kNoCommonCodec: return api::RtcRefusal::kNotAcceptable;
       default: return api::RtcRefusal::kUnprocessable;
     }
@@ -254,8 +255,10 @@ void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& off
 void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPatched& call,
                        RtcOutputs& out) {
   webrtc::SessionId session = find_session(call.session, call.role, call.channel);
-  std::string if_match = call.if_match.value_or("");
-  auto patched = port_.patch(now, session, call.fragment, if_match, port_outputs_);
+  if (session.is_set() && call.if_match && !api::matches_if_match(*call.if_match, port_.etag(session)))
+    return refuse_call(asked.from, asked.request, api::RtcRefusal::kPreconditionFailed,
+                       "If-Match names another ICE session than the current one.", out);
+  auto patched = port_.patch(now, session, call.fragment, call.if_match.has_value(), port_outputs_);
   handle_port_outputs(now, wall, out);
   if (patched) {
     reply(asked.from, asked.request,
@@ -271,10 +274,7 @@ void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPa
     case webrtc::PatchRefusal::kBadFragment:
       return refuse_call(asked.from, asked.request, api::RtcRefusal::kBadFragment,
                          "The body is no fragment of trickled candidates (RFC 8840).", out);
-    case webrtc::PatchRefusal::kWrongEtag:
-      return refuse_call(asked.from, asked.request, api::RtcRefusal::kPreconditionFailed,
-                         "If-Match names another ICE session than the current one.", out);
-    case webrtc::PatchRefusal::kNeedsEtag:
+    case webrtc::PatchRefusal::kRestartNotMeant:
       return refuse_call(asked.from, asked.request, api::RtcRefusal::kPreconditionRequired,
                          "An ICE restart needs If-Match.", out);
   }

@@ -116,7 +116,7 @@ Result<OpenedViewer, OpenFault> Port::open_viewer(Timestamp now, std::string_vie
 }
 
 Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::string_view text,
-                                          std::string_view if_match, PortOutputs& out) {
+                                          bool may_restart, PortOutputs& out) {
   std::unique_ptr<Session>* found = sessions_.find(id);
   if (!found) return refuse(PatchRefusal::kNoSession);
   Session& session = **found;
@@ -125,10 +125,9 @@ Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::stri
   auto remote = fragment->credentials();
   std::string etag = session.transport.local_ice().ufrag;
   bool is_restart = remote && remote->ufrag != session.remote_ufrag;
-  if (!if_match.empty() && if_match != "*" && if_match != etag) return refuse(PatchRefusal::kWrongEtag);
   // Candidates are of no use to a lite agent: the peer's checks show where it is.
   if (!is_restart) return Patched{.fragment = "", .etag = etag};
-  if (if_match.empty()) return refuse(PatchRefusal::kNeedsEtag);
+  if (!may_restart) return refuse(PatchRefusal::kRestartNotMeant);
 
   ice::Credentials local = ice::make_credentials();
   session.remote_ufrag = remote->ufrag;

@@ -105,8 +105,9 @@ struct OpenedViewer {
 enum class PatchRefusal : std::uint8_t {
   kNoSession,
   kBadFragment,
-  kWrongEtag,  // If-Match names another generation of ICE.
-  kNeedsEtag,  // A restart without If-Match (RFC 9725 §4.3.2).
+  // Other credentials than the session's from one who did not say that he knows the session (If-Match, RFC
+  // 9725 §4.3.2).
+  kRestartNotMeant,
 };
 struct Patched {
   std::string fragment;  // Of a restart: ours. Empty: candidates were taken note of.
@@ -125,9 +126,8 @@ class Port {
   Result<OpenedPublisher, OpenFault> open_publisher(Timestamp now, std::string_view offer);
   Result<OpenedViewer, OpenFault> open_viewer(Timestamp now, std::string_view offer,
                                               std::span<const payload::RtpTrack> tracks);
-  // `if_match` is an entity tag without quotes, or "*"; empty when the request had none.
   Result<Patched, PatchRefusal> patch(Timestamp now, SessionId session, std::string_view fragment,
-                                      std::string_view if_match, PortOutputs& out);
+                                      bool may_restart, PortOutputs& out);
   void close(Timestamp now, SessionId session, PortOutputs& out);
   void close_all(Timestamp now, PortOutputs& out);
   void request_keyframe(Timestamp now, SessionId publisher, media::TrackId track, payload::LayerIndex layer,
