@@ -142,6 +142,8 @@ Result<void, Failure> Run::gather() {
   if (load_.count(RtcPeer::State::kConnected) == 0)
     return refuse("nobody was let in: " +
                   (load_.first_failure().empty() ? Failure("no path or no media") : load_.first_failure()));
+  // What was published must be known before it can be watched.
+  if (viewers_.empty() && !options_.whep_url.empty()) run_for(kSettlingSeconds, "joining");
   return {};
 }
 
