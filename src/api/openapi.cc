@@ -77,7 +77,8 @@ constexpr std::string_view kSchemas = R"json({
     "frame_rate": {"type": "number", "minimum": 0, "description": "Frames per second; 0 when unknown."},
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
-    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"}}},
 "AudioTrack": {"type": "object", "additionalProperties": false,
   "required": ["id", "kind", "codec", "codec_name", "sample_rate", "channels", "bitrate", "label", "language"],
   "properties": {
@@ -89,7 +90,10 @@ constexpr std::string_view kSchemas = R"json({
     "channels": {"type": "integer", "minimum": 0},
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
-    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"}}},
+"RealtimeObstacle": {"type": "string", "enum": ["codec", "reordered_frames"],
+  "description": "Why viewers over WebRTC do not get the track (codec), or only what can be shown in the order of decoding (reordered_frames). Absent when they get it whole."},
 "Source": {"type": "object", "additionalProperties": false, "required": ["peer", "protocol", "priority", "is_active"],
   "properties": {
     "peer": {"type": "string", "description": "Address and port of the encoder."},
@@ -97,7 +101,7 @@ constexpr std::string_view kSchemas = R"json({
     "priority": {"type": "integer"},
     "is_active": {"type": "boolean", "description": "Its media is what viewers see."}}},
 "LiveChannel": {"type": "object", "additionalProperties": false,
-  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "warnings", "tracks"],
+  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "whep_url", "warnings", "tracks"],
   "properties": {
     "name": {"$ref": "#/components/schemas/ChannelName"},
     "title": {"type": "string", "description": "The channel's name when it has no title."},
@@ -107,6 +111,7 @@ constexpr std::string_view kSchemas = R"json({
     "uptime_s": {"type": "integer", "minimum": 0},
     "viewers": {"type": "integer", "minimum": 0},
     "hls_url": {"type": "string", "description": "The multivariant playlist."},
+    "whep_url": {"type": "string", "description": "Where to POST an offer for watching over WebRTC."},
     "warnings": {"type": "array", "items": {"type": "string"}},
     "tracks": {"type": "array", "items": {"oneOf": [
       {"$ref": "#/components/schemas/VideoTrack"}, {"$ref": "#/components/schemas/AudioTrack"}]}},

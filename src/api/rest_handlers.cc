@@ -52,6 +52,7 @@ json::object json_of(const control::TrackStatus& track) {
   object["bitrate"] = track.bitrate;
   object["label"] = plain(track.label);
   object["language"] = plain(track.language);
+  if (!track.realtime_obstacle.empty()) object["realtime_obstacle"] = track.realtime_obstacle;
   return object;
 }
 
@@ -75,6 +76,7 @@ json::object json_of_live(RestCall& call, const control::ChannelStatus& status, 
                          {"uptime_s", seconds_between(status.started_at, call.now)},
                          {"viewers", status.viewers},
                          {"hls_url", "/live/" + status.channel + "/index.m3u8"},
+                         {"whep_url", "/whep/" + status.channel},
                          {"warnings", array_of(status.warnings)},
                          {"tracks", std::move(tracks)}};
   if (with_sources) {

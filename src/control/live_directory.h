@@ -38,6 +38,8 @@ struct TrackStatus {
   std::uint32_t channels = 0;
   std::string label;
   std::string language;  // BCP 47, may be empty.
+  // Why WebRTC viewers do not get it, or not whole: "codec", "reordered_frames"; empty when they do.
+  std::string realtime_obstacle;
 };
 
 struct SourceStatus {

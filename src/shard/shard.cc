@@ -499,9 +499,15 @@ void Shard::report(Timestamp now, Outputs& out) {
                                   .state = to_live_state(snapshot->state),
                                   .started_at = snapshot->started_at,
                                   .warnings = snapshot->warnings};
-    for (const relay::TrackObstacle& track : rtc_.obstacles(name))
-      status.warnings.push_back(std::string("webrtc_") + payload::name_of(track.obstacle));
     for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
+    for (const relay::TrackObstacle& obstructed : rtc_.obstacles(name)) {
+      std::string why = payload::name_of(obstructed.obstacle);
+      for (control::TrackStatus& track : status.tracks)
+        if (track.codec == obstructed.codec) track.realtime_obstacle = why;
+      why = "webrtc_" + why;
+      if (std::ranges::find(status.warnings, why) == status.warnings.end())
+        status.warnings.push_back(std::move(why));
+    }
     if (auto found = sources.find(owned.get()); found != sources.end())
       status.sources = std::move(found->second);
     out.push(SendControlMail{ChannelReported{std::move(status)}});

@@ -199,8 +199,7 @@ class Town {
                 mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
               },
               [&](SendControlMail& send) { handle_control(send.mail); },
-              [&](LogLine& line) { log.push_back(line.text); },
-              [&](auto&) {},  // WebRTC: rtc_test.cc.
+              [&](LogLine& line) { log.push_back(line.text); }, [&](auto&) {},  // WebRTC: rtc_test.cc.
           },
           output);
     }
