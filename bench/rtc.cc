@@ -296,7 +296,9 @@ Json Run::result() const {
   if (!viewers_.empty()) json.object("watch", viewer_result());
   if (auto failure = load_.first_failure(); !failure.empty()) json.text("first_failure", failure);
   json.number("generator_cores", (after_.own_cpu - before_.own_cpu) / seconds);
-  json.count("datagrams_refused_by_kernel", shared_.datagrams_refused_by_kernel);
+  json.samples("generator_read_lag_ms", shared_.read_lag_ms)
+      .count("generator_datagrams_refused", shared_.datagrams_refused)
+      .count("generator_datagrams_dropped", shared_.datagrams_dropped);
   if (options_.server_pid > 0) {
     double cpu = after_.server.cpu_seconds - before_.server.cpu_seconds;
     json.number("server_cores", cpu / seconds);
@@ -334,7 +336,8 @@ void Run::print_table() const {
   row("latency, audio", viewed_.audio_ms, "ms");
   row("jitter of video", jitter, "ms");
   row("publisher round trip", published_.round_trip_ms, "ms");
-  row("lateness of this program", published_.lateness_ms, "ms");
+  row("this program sends late by", published_.lateness_ms, "ms");
+  row("this program reads late by", shared_.read_lag_ms, "ms");
   double seconds = static_cast<double>(after_.time_ns - before_.time_ns) * 1e-9;
   if (!viewers_.empty())
     std::fprintf(stderr,
@@ -346,6 +349,9 @@ void Run::print_table() const {
                  static_cast<unsigned long long>(viewed_.frames_checked),
                  static_cast<unsigned long long>(viewed_.audio_checked),
                  static_cast<unsigned long long>(viewed_.frames_corrupt + viewed_.audio_corrupt));
+  if (shared_.datagrams_dropped > 0)
+    std::fprintf(stderr, "this program was too slow for %llu datagrams: what is lost is its own fault\n",
+                 static_cast<unsigned long long>(shared_.datagrams_dropped));
   std::fprintf(stderr, "this program: %.2f cores", (after_.own_cpu - before_.own_cpu) / seconds);
   if (options_.server_pid > 0)
     std::fprintf(stderr, "; server: %.2f cores, %.1f MiB",

@@ -70,6 +70,7 @@ struct Arrival {
   ssize_t bytes = -1;
   std::int64_t unix_ns = 0;
   std::size_t segment_bytes = 0;  // 0: one datagram.
+  std::uint32_t dropped = 0;      // By the kernel so far, since this socket was full.
   SocketAddress from;
 };
 
@@ -97,6 +98,8 @@ Arrival receive_stamped(int fd, std::span<std::uint8_t> buffer) {
       int size = 0;
       std::memcpy(&size, CMSG_DATA(part), sizeof size);
       arrival.segment_bytes = static_cast<std::size_t>(size);
+    } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
+      std::memcpy(&arrival.dropped, CMSG_DATA(part), sizeof arrival.dropped);
     }
   }
   return arrival;
@@ -132,6 +135,7 @@ bool RtcPeer::open_socket() {
   if (!udp_.valid()) return false;
   int yes = 1, bytes = kReceiveBufferBytes;
   setsockopt(udp_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
+  setsockopt(udp_.get(), SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
   setsockopt(udp_.get(), SOL_UDP, UDP_GRO, &yes, sizeof yes);
   setsockopt(udp_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   sockaddr_in any{};
@@ -208,8 +212,11 @@ std::size_t RtcPeer::receive(std::int64_t now) {
   if (arrival.bytes <= 0) return 0;
   auto bytes = static_cast<std::size_t>(arrival.bytes);
   std::size_t segment = arrival.segment_bytes == 0 ? bytes : arrival.segment_bytes;
-  take_datagrams(now, arrival.unix_ns == 0 ? unix_ns() : arrival.unix_ns, arrival.from,
-                 std::span(buffer).first(bytes), segment);
+  std::int64_t read_ns = unix_ns();
+  if (arrival.unix_ns == 0) arrival.unix_ns = read_ns;
+  shared_.datagrams_dropped += arrival.dropped - std::exchange(dropped_, arrival.dropped);
+  if (shared_.is_measuring) shared_.read_lag_ms.add(static_cast<double>(read_ns - arrival.unix_ns) * 1e-6);
+  take_datagrams(now, arrival.unix_ns, arrival.from, std::span(buffer).first(bytes), segment);
   return bytes;
 }
 
@@ -293,7 +300,7 @@ void RtcPeer::flush() {
     // What the kernel refuses (no route, nobody there, no room) is lost, as on any network.
     while (sent < count) {
       int done = sendmmsg(udp_.get(), messages.data() + sent, static_cast<unsigned>(count - sent), 0);
-      if (done <= 0) ++shared_.datagrams_refused_by_kernel;
+      if (done <= 0) ++shared_.datagrams_refused;
       sent += done > 0 ? static_cast<std::size_t>(done) : 1;
     }
   }

@@ -24,7 +24,10 @@ struct RtcShared {
   srtp::Transform transform;
   webrtc::TransportShared transport;
   bool is_measuring = false;
-  std::uint64_t datagrams_refused_by_kernel = 0;
+  // This program's own failings: what the kernel would not send, what it dropped since a socket of ours was
+  // full, and how long what arrived had to wait to be read.
+  std::uint64_t datagrams_refused = 0, datagrams_dropped = 0;
+  Samples read_lag_ms;
 };
 
 struct RtcTarget {
@@ -100,6 +103,7 @@ class RtcPeer {
   State state_ = State::kIdle;
   Failure failure_;
   Fd udp_;
+  std::uint32_t dropped_ = 0;
   RtcExchange exchange_;
   std::unique_ptr<webrtc::Dialer> dialer_;
   webrtc::DialerOutputs out_;
