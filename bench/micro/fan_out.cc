@@ -1,12 +1,14 @@
-// What the packet path costs without the system call: nanoseconds of CPU time for a forwarded packet, by
-// stage, in the shape of a live stream: one publisher, N receivers, a frame at a time, batches emptied as if
-// they had been sent.
+// What the packet path costs: nanoseconds of CPU time for a forwarded packet, by stage, in the shape of a
+// live stream: one publisher, N receivers, a frame at a time.
 //
 //   append    the history takes a frame, for all receivers together
 //   rewrite   fill() with a cipher that does nothing: pacing, headers, trains, SRTP's indices
-//   all       fill() as it is; what is over rewrite is the cipher
+//   encrypt   fill() as it is, less rewrite
+//   send      the kernel, through runtime::UdpSocket, into a device that throws everything away
 //
-// Allocations are counted while it runs. stoa-bench-path [--seconds S] prints one JSON object.
+// Sending is measured with segmentation by the device, by the kernel ("software", which is charged), and with
+// none. Allocations are counted while it runs. stoa-bench-path [--seconds S] [--receivers N] prints one JSON
+// object; what it needs for the device is said in sink.h.
 #include "session/webrtc/fan_out.h"
 
 #include <cstdio>
@@ -16,6 +18,10 @@
 #include <new>
 #include <string_view>
 #include <vector>
+
+#include "micro/sink.h"
+#include "runtime/loop.h"
+#include "runtime/udp_socket.h"
 
 namespace {
 
@@ -36,18 +42,32 @@ namespace {
 
 using namespace stoa;
 using namespace stoa::webrtc;
+using stoa::bench::Sink;
+
+enum class Shape { kVideo, kAlone, kAudio };
+
+const char* name_of(Shape shape) {
+  switch (shape) {
+    case Shape::kVideo: return "video, 5 of 1200 bytes a frame";
+    case Shape::kAlone: return "video, 1 of 1200 bytes a frame";
+    case Shape::kAudio: return "audio, 1 of 150 bytes";
+  }
+  return "?";
+}
 
 struct Case {
   srtp::Profile profile;
-  bool is_video;
+  Shape shape;
   std::size_t receivers;
+  bool is_video() const { return shape != Shape::kAudio; }
 };
 
 struct Cost {
-  double append_ns = 0, fill_ns = 0;  // For a forwarded packet.
-  double allocations = 0;             // In fill(), for a forwarded packet.
+  double append_ns = 0, fill_ns = 0, send_ns = 0;  // For a forwarded packet.
+  double allocations = 0;                          // In fill(), for a forwarded packet.
   double packets_a_train = 0;
   std::size_t refused = 0;
+  double unsent = 0;  // Datagrams that the kernel did not take at once.
 };
 
 // Does nothing, so that what is left is the rest.
@@ -81,11 +101,14 @@ class Path {
   static constexpr std::size_t kFramePackets = 5;
   static constexpr std::size_t kVideoBytes = 1160, kAudioBytes = 120;  // With header and tag about 1200.
 
-  Path(const Case& measured, std::unique_ptr<crypto::SrtpKernel> kernel)
+  // `socket` may be null: nothing is sent then.
+  Path(const Case& measured, std::unique_ptr<crypto::SrtpKernel> kernel, runtime::UdpSocket* socket,
+       const std::vector<SocketAddress>& destinations)
       : case_(measured),
+        socket_(socket),
         transform_(std::move(kernel)),
         fan_out_({.history = {.packets = 1024}}, transform_, Rng(1)),
-        payload_(measured.is_video ? kVideoBytes : kAudioBytes, 7) {
+        payload_(measured.is_video() ? kVideoBytes : kAudioBytes, 7) {
     payload::RtpTrack track;
     track.encoding = encoding();
     stream_ = fan_out_.add_stream(track);
@@ -103,7 +126,7 @@ class Path {
       SenderConfig config;
       config.outlets.push_back(outlet);
       ice::Path path;
-      path.remote = {IpAddress::v4(192, 0, 2, 1), static_cast<std::uint16_t>(1000 + i)};
+      path.remote = destinations[i];
       const SenderId sender = fan_out_.add_sender(now_, config, contexts_.back(), path);
       fan_out_.set_source(now_, sender, 0, stream_, outputs_);
     }
@@ -112,15 +135,16 @@ class Path {
 
   Cost measure(double seconds) {
     for (int i = 0; i < 300; ++i) frame(i == 0);  // Warm, and every table as large as it gets.
-    appending_ = filling_ = 0;
+    appending_ = filling_ = sending_ = 0;
     filled_allocations_ = 0;
     const FanOut::Totals before = fan_out_.totals();
-    while (appending_ + filling_ < seconds) frame(false);
+    while (appending_ + filling_ + sending_ < seconds) frame(false);
     const FanOut::Totals& after = fan_out_.totals();
     const auto packets = static_cast<double>(after.packets - before.packets);
     Cost cost;
     cost.append_ns = appending_ * 1e9 / packets;
     cost.fill_ns = filling_ * 1e9 / packets;
+    cost.send_ns = sending_ * 1e9 / packets;
     cost.allocations = static_cast<double>(filled_allocations_) / packets;
     cost.packets_a_train = packets / static_cast<double>(after.trains - before.trains);
     cost.refused = after.refused;
@@ -129,12 +153,12 @@ class Path {
 
  private:
   payload::Encoding encoding() const {
-    return case_.is_video ? payload::Encoding::kH264 : payload::Encoding::kOpus;
+    return case_.is_video() ? payload::Encoding::kH264 : payload::Encoding::kOpus;
   }
   void frame(bool is_keyframe) {
-    now_ += case_.is_video ? Duration::milliseconds(33) : Duration::milliseconds(20);
-    timestamp_ += case_.is_video ? 3000 : 960;
-    const std::size_t count = case_.is_video ? kFramePackets : 1;
+    now_ += case_.is_video() ? Duration::milliseconds(33) : Duration::milliseconds(20);
+    timestamp_ += case_.is_video() ? 3000 : 960;
+    const std::size_t count = case_.shape == Shape::kVideo ? kFramePackets : 1;
     for (std::size_t i = 0; i < count; ++i) {
       payload::Packet packet;
       packet.sequence = sequence_++;
@@ -149,13 +173,18 @@ class Path {
     const double start = cpu_seconds();
     for (const payload::PacketBatch& batch : batches_) fan_out_.append(now_, stream_, batch);
     const double appended = cpu_seconds();
-    const std::size_t allocated = allocations;
+    double last = appended;
     for (bool has_more = true; has_more;) {
+      const std::size_t allocated = allocations;
       has_more = fan_out_.fill(now_, batch_);
+      filled_allocations_ += allocations - allocated;
+      const double filled = cpu_seconds();
+      filling_ += filled - last;
+      if (socket_) socket_->send(batch_);
       batch_.clear();
+      last = cpu_seconds();
+      sending_ += last - filled;
     }
-    filled_allocations_ += allocations - allocated;
-    filling_ += cpu_seconds() - appended;
     appending_ += appended - start;
     if (fan_out_.next_deadline() <= now_) {
       fan_out_.handle_deadline(now_, WallTime::from_seconds(1), outputs_);
@@ -164,6 +193,7 @@ class Path {
   }
 
   Case case_;
+  runtime::UdpSocket* socket_;
   srtp::Transform transform_;
   FanOut fan_out_;
   FanOutOutputs outputs_;
@@ -175,36 +205,83 @@ class Path {
   Buffer payload_;
   Timestamp now_ = Timestamp::from_ns(1'000'000'000);
   std::int64_t sequence_ = 0, timestamp_ = 0;
-  double appending_ = 0, filling_ = 0;
+  double appending_ = 0, filling_ = 0, sending_ = 0;
   std::size_t filled_allocations_ = 0;
 };
+
+struct Nobody : runtime::DatagramHandler {
+  void on_datagrams(std::span<ReceivedDatagram>) override {}
+};
+
+double unsent(const runtime::UdpSocket& socket) {
+  MetricSamples samples;
+  socket.append_metrics("bench", samples);
+  double sum = 0;
+  for (const MetricSample& sample : samples) {
+    const std::string_view name = sample.name;
+    if (name == "stoa_udp_dropped_total" || name == "stoa_udp_queued_datagrams_total") sum += sample.value;
+  }
+  return sum;
+}
 
 }  // namespace
 
 int main(int count, char** arguments) {
   double seconds = 0.5;
-  for (int i = 1; i + 1 < count; i += 2)
-    if (std::string_view(arguments[i]) == "--seconds") seconds = std::strtod(arguments[i + 1], nullptr);
-  std::printf("{\n  \"command\": \"stoa-bench-path --seconds %g\",\n", seconds);
-  std::printf("  \"kernel\": \"%s\",\n  \"nanoseconds_a_packet\": [",
-              crypto::make_srtp_kernel()->name().c_str());
+  std::size_t receivers = 500;
+  for (int i = 1; i + 1 < count; i += 2) {
+    const std::string_view name = arguments[i];
+    if (name == "--seconds") seconds = std::strtod(arguments[i + 1], nullptr);
+    if (name == "--receivers") receivers = std::strtoul(arguments[i + 1], nullptr, 10);
+  }
+  if (receivers == 0 || receivers > 40'000) {
+    std::fprintf(stderr, "--receivers is 1 to 40000\n");
+    return 2;
+  }
+  const Sink sink = bench::make_sink();
+  runtime::Loop loop;
+  Nobody nobody;
+  runtime::UdpSocket reader(loop, nobody);  // On loopback; its loop never runs.
+  auto reading = reader.open({.address = "0.0.0.0", .receive_buffer_bytes = 20'000});
+  const auto destinations = bench::make_destinations(sink, receivers, reading ? reading->port : 9);
+
+  std::printf("{\n  \"command\": \"stoa-bench path --seconds %g --receivers %zu\",\n", seconds, receivers);
+  std::printf("  \"kernel\": \"%s\",\n  \"sink\": \"%s\",\n  \"note\": \"%s\",\n",
+              crypto::make_srtp_kernel()->name().c_str(), sink.kind.c_str(), sink.note.c_str());
+  std::printf("  \"nanoseconds_a_packet\": [");
   const char* separator = "\n";
   std::size_t refused = 0;
-  for (const bool is_video : {true, false}) {
-    for (const srtp::Profile profile : {srtp::Profile::kAeadAes128Gcm, srtp::Profile::kAes128CmHmacSha1_80}) {
-      for (const std::size_t receivers : {100, 500, 1000}) {
-        const Case measured{profile, is_video, receivers};
-        const Cost bare = Path(measured, std::make_unique<NoKernel>()).measure(seconds);
-        const Cost whole = Path(measured, crypto::make_srtp_kernel()).measure(seconds);
+  for (const char* segmentation : {"software", "device", "none"}) {
+    const std::string_view mode = segmentation;
+    if (!sink.device.empty()) {
+      const bool is_set = bench::set_feature(sink.device, "tx-udp-segmentation", mode == "device");
+      if (mode != "none" && !is_set) continue;
+    } else if (mode == "software") {
+      continue;
+    }
+    for (const Shape shape : {Shape::kVideo, Shape::kAlone, Shape::kAudio}) {
+      for (const srtp::Profile profile :
+           {srtp::Profile::kAeadAes128Gcm, srtp::Profile::kAes128CmHmacSha1_80}) {
+        const Case measured{profile, shape, receivers};
+        runtime::UdpSocket socket(loop, nobody);
+        if (auto opened = socket.open({.address = "0.0.0.0", .use_gso = mode != "none"}); !opened) {
+          std::fprintf(stderr, "%s\n", opened.error().c_str());
+          return 1;
+        }
+        const Cost bare =
+            Path(measured, std::make_unique<NoKernel>(), nullptr, destinations).measure(seconds);
+        Cost whole = Path(measured, crypto::make_srtp_kernel(), &socket, destinations).measure(seconds);
+        whole.unsent = unsent(socket);
         refused += bare.refused + whole.refused;
+        const double all = whole.append_ns + whole.fill_ns + whole.send_ns;
         std::printf(
-            "%s    {\"packets\": \"%s\", \"profile\": \"%s\", \"receivers\": %zu, \"append\": %.2f, "
-            "\"rewrite\": %.0f, \"encrypt\": %.0f, \"all\": %.0f, \"packets_a_train\": %.1f, "
-            "\"allocations\": %g}",
-            separator, is_video ? "video, 5 of 1200 bytes" : "audio, 1 of 150 bytes",
-            std::string(srtp::name_of(profile)).c_str(), receivers, whole.append_ns, bare.fill_ns,
-            whole.fill_ns - bare.fill_ns, whole.append_ns + whole.fill_ns, whole.packets_a_train,
-            whole.allocations);
+            "%s    {\"segmentation\": \"%s\", \"packets\": \"%s\", \"profile\": \"%s\", \"append\": %.2f, "
+            "\"rewrite\": %.0f, \"encrypt\": %.0f, \"send\": %.0f, \"all\": %.0f, \"packets_a_second\": "
+            "%.0f, "
+            "\"packets_a_train\": %.1f, \"allocations\": %g, \"unsent\": %.0f}",
+            separator, segmentation, name_of(shape), std::string(srtp::name_of(profile)).c_str(),
+            whole.append_ns, bare.fill_ns, whole.fill_ns - bare.fill_ns, whole.send_ns, all, 1e9 / all,
+            whole.packets_a_train, whole.allocations, whole.unsent);
         std::fflush(stdout);
         separator = ",\n";
       }
