@@ -98,7 +98,7 @@ class Town {
     auto parsed = http::parse_target(target);
     request.path = parsed->path;
     request.query = parsed->query;
-    shards_[shard]->handle_request(time.now(), ++next_request_, request, out_);
+    shards_[shard]->handle_request(time.now(), time.wall(), ++next_request_, request, out_);
     carry(shard);
     return next_request_;
   }
