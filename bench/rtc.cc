@@ -318,7 +318,9 @@ void Run::print_table() const {
     std::fprintf(stderr, "%-30s %10.2f %10.2f %10.2f %10.2f %s\n", name, samples.percentile(0.5),
                  samples.percentile(0.95), samples.percentile(0.99), samples.max(), unit);
   };
-  Samples connected, packet, picture, jitter;
+  Samples publishing, connected, packet, picture, jitter;
+  for (RtcPeer* peer : publishers_)
+    if (peer->join().connected != 0) publishing.add(to_ms(peer->join().connected));
   for (RtcPeer* peer : viewers_) {
     const RtcJoin& join = peer->join();
     if (join.connected != 0) connected.add(to_ms(join.connected));
@@ -328,6 +330,7 @@ void Run::print_table() const {
     jitter.add(static_cast<RtcViewer*>(peer)->jitter_ms(true));
   }
   std::fprintf(stderr, "\n%-30s %10s %10s %10s %10s\n", "", "p50", "p95", "p99", "max");
+  row("publisher connected after", publishing, "ms");
   row("viewer connected after", connected, "ms");
   row("first packet after", packet, "ms");
   row("first picture after", picture, "ms");
