@@ -31,6 +31,11 @@ export interface LinkOptions {
 const kTickMs = 250;
 const kTrickleMs = 60; // Candidates that come within this go as one request.
 
+// All sections share one (max-bundle).
+function dtlsOf(connection: RTCPeerConnection): RTCDtlsTransport | null {
+  return connection.getReceivers()[0]?.transport ?? connection.getSenders()[0]?.transport ?? null;
+}
+
 export class RtcLink {
   connection: RTCPeerConnection | null = null;
   private client: SessionClient | null = null;
@@ -131,6 +136,7 @@ export class RtcLink {
       this.options.onAnswer?.(answer);
       await connection.setLocalDescription({ type: 'offer', sdp });
       await connection.setRemoteDescription({ type: 'answer', sdp: this.answer });
+      dtlsOf(connection)?.addEventListener('statechange', () => this.followState(connection));
     } catch (error) {
       if (this.client !== client) return;
       this.handleError(error);
@@ -185,7 +191,10 @@ export class RtcLink {
     const now = performance.now();
     const ice = connection.iceConnectionState;
     const isIceUp = ice === 'connected' || ice === 'completed';
-    const state = connection.connectionState as RTCPeerConnectionState | undefined;
+    // A server that ends the session says so by DTLS. Connections count that for nothing (W3C: only failed,
+    // connecting and new matter) and look well until ICE hears nothing any more.
+    const isEnded = dtlsOf(connection)?.state === 'closed';
+    const state = isEnded ? 'closed' : (connection.connectionState as RTCPeerConnectionState | undefined);
     switch (state ?? (ice === 'completed' ? 'connected' : ice)) {
       case 'connected':
         this.keeper.handleConnected(now);
