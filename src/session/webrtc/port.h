@@ -153,6 +153,10 @@ class Port {
   bool fill(Timestamp now, DatagramBatch& batch) { return fan_out_.fill(now, batch); }
 
   std::size_t sessions() const { return sessions_.size(); }
+  // In all tables by which sessions are found and woken. 0 without sessions.
+  std::size_t entries() const {
+    return by_path_.size() + by_ufrag_.size() + by_sender_.size() + timers_.size();
+  }
   // Empty when there is no such session.
   std::string etag(SessionId session);
   const ReceiverStats* receiver_stats(SessionId session);
