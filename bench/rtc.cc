@@ -224,7 +224,7 @@ Json Run::join_times(const std::vector<RtcPeer*>& peers, bool has_pictures) cons
 Json Run::viewer_result() const {
   double seconds = static_cast<double>(after_.time_ns - before_.time_ns) * 1e-9;
   auto viewers = static_cast<double>(viewers_.size());
-  StreamCounts video, audio = after_.audio;
+  const StreamCounts& audio = after_.audio;
   Samples jitter, kbps, loss, frozen;
   std::uint64_t with_freeze = 0;
   for (std::size_t i = 0; i < viewers_.size(); ++i) {
