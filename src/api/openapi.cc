@@ -93,7 +93,7 @@ constexpr std::string_view kSchemas = R"json({
     "language": {"type": "string", "description": "BCP 47; empty when unknown."},
     "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"}}},
 "RealtimeObstacle": {"type": "string", "enum": ["codec", "reordered_frames"],
-  "description": "Why viewers over WebRTC do not get the track (codec), or only what can be shown in the order of decoding (reordered_frames). Absent when they get it whole."},
+  "description": "What keeps the track, or a part of it (reordered_frames), from WebRTC. Absent if nothing."},
 "Source": {"type": "object", "additionalProperties": false, "required": ["peer", "protocol", "priority", "is_active"],
   "properties": {
     "peer": {"type": "string", "description": "Address and port of the encoder."},
@@ -101,7 +101,8 @@ constexpr std::string_view kSchemas = R"json({
     "priority": {"type": "integer"},
     "is_active": {"type": "boolean", "description": "Its media is what viewers see."}}},
 "LiveChannel": {"type": "object", "additionalProperties": false,
-  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "whep_url", "warnings", "tracks"],
+  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "whep_url", "warnings",
+    "tracks"],
   "properties": {
     "name": {"$ref": "#/components/schemas/ChannelName"},
     "title": {"type": "string", "description": "The channel's name when it has no title."},
