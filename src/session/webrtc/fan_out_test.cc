@@ -388,6 +388,23 @@ TEST(FanOut, skips_to_the_newest_keyframe_when_it_fell_behind) {
   EXPECT_GT(world.fan_out.stats(peer.id, 0).skipped, 200u);
 }
 
+TEST(FanOut, leaves_a_hole_where_a_frame_was_left_in_its_middle) {
+  FanOutWorld world({.history = {.packets = 256, .bytes = 8u << 20, .age = Duration::seconds(4)}});
+  const StreamId stream = world.add_stream();
+  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 1'000'000, .burst_bytes = 2'000});
+  world.set_source(peer, stream);
+  world.frame(stream, {.is_keyframe = true});
+  world.drain();
+  const std::size_t before = peer.of(kVideoSsrc).size();
+  ASSERT_GT(before, 0u);
+  ASSERT_FALSE(peer.of(kVideoSsrc).back().marker) << "the pacer held back the rest of the frame";
+  for (int i = 0; i < 100; ++i) world.frame(stream, {.is_keyframe = i == 80});
+  world.pass(Duration::milliseconds(50));
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_GT(got.size(), before);
+  EXPECT_EQ(got[before].sequence, got[before - 1].sequence + 2);
+}
+
 TEST(FanOut, reports_what_it_sent_and_learns_from_the_answers) {
   FanOutWorld world;
   const StreamId stream = world.add_stream();

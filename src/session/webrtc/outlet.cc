@@ -22,7 +22,8 @@ void Outlet::begin_run(Position at, std::int64_t sequence, Duration elapsed) {
   begun.stream = feed->stream;
   begun.layer = feed->index;
   begun.epoch = history.epoch();
-  begun.first_out = next_out;
+  // A frame that stays half sent must not look whole with what follows: a number is left out.
+  begun.first_out = next_out + (is_video && has_sent && !ends_frame ? 1 : 0);
   begun.first_source = sequence;
   std::int64_t first_timestamp = history.newest_timestamp();
   begun.edge = first_timestamp;

@@ -2,7 +2,8 @@
 //
 // A run is a stretch of one layer, sent with the same offsets. A new one begins where the layer or the stream
 // changes, where the receiver fell behind, and where it is given a keyframe once more; numbers go on without
-// a hole there. The last few runs are remembered, so that an outgoing number finds its packet.
+// a hole there, unless a frame was left in its middle. The last few runs are remembered, so that an outgoing
+// number finds its packet.
 #pragma once
 
 #include <array>
