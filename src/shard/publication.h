@@ -71,6 +71,8 @@ class Publication {
   Timestamp next_deadline() const { return settle_at_; }
 
   bool has_subscribers() const { return !subscribers_.empty(); }
+  // Nothing is lost with it.
+  bool is_idle() const { return sources_.empty() && subscribers_.empty(); }
   // Of the source on air: what WebRTC receivers do not get, or not whole.
   std::vector<relay::TrackObstacle> obstacles() const;
 

@@ -181,6 +181,9 @@ bool Rtc::handle_source_dropped(Timestamp now, WallTime wall, const SourceDroppe
   auto publisher = publishers_.find(session->second);
   if (publisher == publishers_.end()) return true;
   publisher->second.is_dropped = true;
+  // A channel that was never taken on has a publication all the same; it would stay for good.
+  if (dropped.reason == live::SourceDropReason::kTooManySources)
+    handle_source_gone(now, wall, publisher->second.channel, dropped.source, out);
   log(LogLevel::kInfo,
       publisher->second.peer + ": dropped from channel " + publisher->second.channel + ": " +
           live::name_of(dropped.reason),
@@ -209,6 +212,13 @@ Publication& Rtc::publication_of(const std::string& channel) {
   return *found->second;
 }
 
+void Rtc::drop_idle(const std::string& channel) {
+  auto found = publications_.find(channel);
+  if (found == publications_.end() || !found->second->is_idle()) return;
+  timers_.set({TimerKind::kPublication, channel, 0}, Timestamp::never());
+  publications_.erase(found);
+}
+
 void Rtc::handle_source_event(Timestamp now, WallTime wall, const std::string& channel, live::SourceId source,
                               const media::TrackEvent& event, RtcOutputs& out) {
   if (is_own_source(source)) return;  // Its packets came by another way.
@@ -223,6 +233,7 @@ void Rtc::handle_source_gone(Timestamp now, WallTime wall, const std::string& ch
   if (found == publications_.end()) return;
   found->second->remove_source(now, source, publication_outputs_);
   handle_publication_outputs(now, wall, channel, *found->second, out);
+  drop_idle(channel);
 }
 
 void Rtc::set_on_air(Timestamp now, WallTime wall, const std::string& channel,
@@ -293,6 +304,7 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, R
                    if (found == publications_.end()) return;
                    found->second->unsubscribe(now, wall, left.shard, publication_outputs_);
                    handle_publication_outputs(now, wall, left.publication, *found->second, out);
+                   drop_idle(left.publication);
                  },
                  [&](relay::KeyframeWanted& wanted) {
                    auto found = publications_.find(wanted.publication);
@@ -341,7 +353,13 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& messa
 void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChanged& changed,
                                 RtcOutputs& out) {
   auto found = audiences_.find(changed.publication);
-  if (found == audiences_.end()) return;
+  if (found == audiences_.end()) {
+    // The end of a broadcast crossed a subscription to the next one: nobody waits here any more.
+    if (!changed.has_ended && owner_of(changed.publication, config_.shards) != config_.index)
+      send_to_owner(now, wall, changed.publication, relay::Unsubscribe{changed.publication, config_.index},
+                    out);
+    return;
+  }
   Audience& audience = found->second;
   bool is_new_generation = !audience.is_known || audience.generation != changed.generation;
   audience.is_known = true;
@@ -499,12 +517,10 @@ void Rtc::handle_audience_deadline(Timestamp now, WallTime wall, const std::stri
 }
 
 void Rtc::close_all(Timestamp now, WallTime wall, RtcOutputs& out) {
+  is_open_ = false;
   for (auto& [source, waiting] : std::exchange(undecided_, {}))
     refuse_call(config_.index, waiting.request, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
-  for (auto& [channel, audience] : audiences_) {
-    audience.tracks.clear();
-    answer_waiting(now, audience, out);
-  }
+  for (auto& [channel, audience] : audiences_) answer_waiting(now, audience, out);
   waiting_calls_ = 0;
   port_.close_all(now, port_outputs_);
   handle_port_outputs(now, wall, out);
@@ -535,6 +551,8 @@ void Rtc::append_metrics(MetricSamples& samples) const {
   add(MetricKind::kGauge, "stoa_whip_publishers", "Sessions that publish.",
       static_cast<double>(publishers_.size()));
   add(MetricKind::kGauge, "stoa_whep_viewers", "Sessions that watch.", static_cast<double>(viewers_.size()));
+  add(MetricKind::kGauge, "stoa_webrtc_publications", "Channels whose packets are to be had here.",
+      static_cast<double>(publications_.size()));
   std::array<std::size_t, 3> obstructed{};
   for (const auto& [channel, publication] : publications_)
     for (const relay::TrackObstacle& track : publication->obstacles())

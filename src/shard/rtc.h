@@ -104,7 +104,7 @@ class Rtc {
 
   void handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out);
   Timestamp next_deadline() const;
-  // The node stops: every session is closed, calls that wait are answered.
+  // The node stops: every session is closed, calls that wait and those that come are answered 503.
   void close_all(Timestamp now, WallTime wall, RtcOutputs& out);
 
   // Connected viewers of each channel here.
@@ -194,6 +194,7 @@ class Rtc {
   live::SourceId next_source_id();
   bool is_own_source(live::SourceId source) const;
   Publication& publication_of(const std::string& channel);
+  void drop_idle(const std::string& channel);
   void send_to_owner(Timestamp now, WallTime wall, const std::string& channel, relay::ToOwner&& message,
                      RtcOutputs& out);
   void file(Timestamp now, const std::string& channel, Audience& audience);

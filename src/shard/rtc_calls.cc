@@ -86,8 +86,8 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
     return;
   }
   if (!is_open_)
-    return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "WebRTC is off on this server.",
-                       out);
+    return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded,
+                       "This server takes no WebRTC sessions now.", out);
   std::string peer = request.peer_address;
   if (auto* offered = std::get_if<api::RtcOffered>(&*call)) {
     ++calls_[offered->role == api::RtcRole::kPublisher ? 0 : 1];
@@ -178,6 +178,9 @@ void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::Ope
 void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcOffered& call,
                          RtcOutputs& out) {
   if (!asked.grant) return;
+  if (!is_open_)
+    return refuse_call(asked.from, asked.request, api::RtcRefusal::kOverloaded, "The server is stopping.",
+                       out);
   port_.set_identity(identity_.current(wall));
   auto opened = port_.open_publisher(now, call.offer);
   if (!opened) return refuse_offer(asked.from, asked.request, opened.error(), out);
@@ -222,12 +225,16 @@ void Rtc::ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::Req
   file(now, found->first, audience);
 }
 
-// Everybody who waits is answered: with a session when there are tracks, with 404 when there are none.
+// Everybody who waits is answered: with a session when there are tracks, with 404 when there are none, with
+// 503 when nobody knows.
 void Rtc::answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out) {
   audience.waits_until = Timestamp::never();
   for (WaitingOffer& offer : std::exchange(audience.waiting, {})) {
     --waiting_calls_;
-    if (audience.tracks.empty()) {
+    if (!is_open_ || !audience.is_known) {
+      refuse_call(offer.from, offer.request, api::RtcRefusal::kOverloaded,
+                  is_open_ ? "The channel could not be asked for in time." : "The server is stopping.", out);
+    } else if (audience.tracks.empty()) {
       refuse_call(offer.from, offer.request, api::RtcRefusal::kNoChannel,
                   audience.obstacles.empty() ? "Nobody is live on this channel now."
                                              : "What is broadcast has no codec that WebRTC can carry.",

@@ -293,6 +293,9 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           },
           [&](KeyRevoked& revoked) {
             rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, rtc_outputs_);
+            // A call that was granted here may be on its way to the owner: this comes behind it.
+            if (ShardIndex owner = owner_of(revoked.channel, config_.shards); owner != config_.index)
+              out.push(SendMail{owner, revoked});
             stop_encoders_if(
                 [&](const Encoder& encoder) {
                   return encoder.channel == revoked.channel && encoder.key_id == revoked.key_id;
