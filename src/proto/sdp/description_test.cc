@@ -189,6 +189,17 @@ TEST(Description, gives_all_payload_types_the_feedback_of_a_wildcard) {
   EXPECT_EQ(offer.sections[0].payloads[1].feedback, (Feedback{.ccfb = true}));
 }
 
+// Firefox keeps the feedback lines of the codecs that a page did not want to offer.
+TEST(Description, passes_over_what_is_said_of_payload_types_that_are_not_there) {
+  SessionDescription offer =
+      parsed(with_video("a=rtpmap:98 VP9/90000\na=fmtp:98 profile-id=0\na=rtcp-fb:98 nack\n"));
+  ASSERT_EQ(offer.sections.size(), 1u);
+  for (const Payload& payload : offer.sections[0].payloads) {
+    EXPECT_NE(payload.type, 98);
+    EXPECT_FALSE(payload.feedback.nack);
+  }
+}
+
 TEST(Description, joins_format_lines_that_were_split) {
   SessionDescription offer =
       parsed(with("m=video 9 UDP/TLS/RTP/SAVPF 98\na=fmtp:98 packetization-mode=1\n"
@@ -321,16 +332,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"payload_twice", with("m=audio 9 RTP/AVP 0 0\n"), Refusal::kBadPayloadType, 5},
         BadCase{"formats", with("m=x 9 y" + repeated(kFormatsMax + 1, " z") + "\n"), Refusal::kTooMany, 5},
         BadCase{"no_map", with("m=video 9 RTP/AVP 96\n"), Refusal::kBadRtpMap, 5},
-        BadCase{"map_of_none", with_video("a=rtpmap:98 VP8/90000\n"), Refusal::kBadPayloadType, 9},
+        BadCase{"map_of_no_number", with_video("a=rtpmap:x VP8/90000\n"), Refusal::kBadPayloadType, 9},
         BadCase{"map_rate", with_video("a=rtpmap:96 VP8/0\n"), Refusal::kBadRtpMap, 9},
         BadCase{"map_channels", with("m=audio 9 RTP/AVP 96\na=rtpmap:96 opus/48000/0\n"), Refusal::kBadRtpMap,
                 6},
         BadCase{"map_twice", with_video("a=rtpmap:96 VP8/90000\n"), Refusal::kDuplicate, 9},
-        BadCase{"format_of_none", with_video("a=fmtp:98 x=y\n"), Refusal::kBadPayloadType, 9},
+        BadCase{"format_of_no_number", with_video("a=fmtp:x x=y\n"), Refusal::kBadPayloadType, 9},
         BadCase{"format_value", with_video("a=fmtp:96 max-fs=all\n"), Refusal::kBadFormatParameters, 9},
         BadCase{"rtx_of_none", with("m=video 9 RTP/AVP 97\na=rtpmap:97 rtx/90000\n"),
                 Refusal::kBadFormatParameters, 5},
-        BadCase{"feedback_of_none", with_video("a=rtcp-fb:98 nack\n"), Refusal::kBadPayloadType, 9},
+        BadCase{"feedback_of_no_number", with_video("a=rtcp-fb:x nack\n"), Refusal::kBadPayloadType, 9},
         BadCase{"mid_word", with_video("a=mid:a b\n"), Refusal::kBadMid, 9},
         BadCase{"mid_twice", with_video("a=mid:a\na=mid:b\n"), Refusal::kDuplicate, 10},
         BadCase{"mid_of_two", with_video("a=mid:a\n" + kSecondVideo + "a=mid:a\n"), Refusal::kBadMid, 10},

@@ -92,7 +92,8 @@ Reader::Outcome Reader::handle_rtpmap(std::string_view value) {
   auto type = parse_number(words.take(), 127);
   auto [name, parameters, has_parameters] = split_at(words.take(), '/');
   auto [rate, channels, has_channels] = split_at(parameters, '/');
-  if (!type || !open_.listed[*type]) return refuse(Refusal::kBadPayloadType);
+  if (!type) return refuse(Refusal::kBadPayloadType);
+  if (!open_.listed[*type]) return {};
   Payload payload{
       .type = static_cast<std::uint8_t>(*type), .codec = find_codec(name), .name = std::string(name)};
   bool is_map = is_token(name, kNameBytesMax) && words.take().empty() &&
@@ -112,7 +113,8 @@ Reader::Outcome Reader::handle_fmtp(std::string_view value) {
   if (!section().is_rtp()) return {};
   auto [word, text, has_text] = split_at(value, ' ');
   auto type = parse_number(word, 127);
-  if (!type || !open_.listed[*type]) return refuse(Refusal::kBadPayloadType);
+  if (!type) return refuse(Refusal::kBadPayloadType);
+  if (!open_.listed[*type]) return {};
   open_.formats.push_back({line_, static_cast<std::uint8_t>(*type), false, trim(text)});
   return {};
 }
@@ -123,7 +125,9 @@ Reader::Outcome Reader::handle_rtcp_feedback(std::string_view value) {
   Unsettled feedback{.line = line_, .payload_type = 0, .is_wildcard = word == "*", .text = trim(text)};
   if (!feedback.is_wildcard) {
     auto type = parse_number(word, 127);
-    if (!type || !open_.listed[*type]) return refuse(Refusal::kBadPayloadType);
+    if (!type) return refuse(Refusal::kBadPayloadType);
+    // Firefox, told which codecs to offer, still says the feedback of the others.
+    if (!open_.listed[*type]) return {};
     feedback.payload_type = static_cast<std::uint8_t>(*type);
   }
   open_.feedback.push_back(feedback);
