@@ -29,8 +29,7 @@ std::array<std::uint8_t, 3> profile_of(const sdp::CodecFormat& format) {
   return {};
 }
 
-void add_codec(const sdp::AgreedSection& agreed, const sdp::AgreedCodec& codec, media::TrackId id,
-               InboundSection& section) {
+void add_codec(const sdp::AgreedCodec& codec, media::TrackId id, InboundSection& section) {
   auto encoding = encoding_of(codec.codec);
   if (!encoding || is_video(*encoding) != section.is_video || codec.receive_payload_type > 127) return;
   payload::RtpTrack track;
@@ -39,7 +38,6 @@ void add_codec(const sdp::AgreedSection& agreed, const sdp::AgreedCodec& codec, 
   track.profile = profile_of(codec.receive_format);
   track.channels = section.is_video ? 0 : codec.channels;
   track.layers = static_cast<std::uint8_t>(section.rids.size());
-  track.name = agreed.remote_msids.empty() ? agreed.mid : agreed.remote_msids.front().track_id;
   auto index = static_cast<std::uint8_t>(section.codecs.size());
   section.codecs.push_back({std::move(track), codec.feedback});
   section.media_types[codec.receive_payload_type] = index;
@@ -73,7 +71,7 @@ std::vector<InboundSection> inbound_sections_of(const sdp::Agreement& agreement)
       if (section.rids.size() < payload::kLayersMax) section.rids.push_back(layer.rid);
     }
     for (const sdp::AgreedCodec& codec : agreed.codecs)
-      add_codec(agreed, codec, static_cast<media::TrackId>(sections.size()), section);
+      add_codec(codec, static_cast<media::TrackId>(sections.size()), section);
     sections.push_back(std::move(section));
   }
   return sections;

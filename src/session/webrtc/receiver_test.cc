@@ -58,6 +58,15 @@ TEST(Receiver, opens_a_track_with_the_first_packet_that_it_understands) {
   EXPECT_EQ(peer.receiver.tracks()[1].id, 1);
 }
 
+// Browsers draw track ids by lot; players would show them as the names of sound tracks.
+TEST(Receiver, does_not_take_the_ids_of_an_offer_for_names) {
+  sdp::Agreement agreement = plain_agreement();
+  agreement.sections[0].remote_msids = {{"stream", "36c62d71-089b-49da-bc09-262a25587cbf"}};
+  Peer peer(agreement);
+  ASSERT_TRUE(peer.send(audio(1)));
+  EXPECT_EQ(peer.all<TrackOpened>().at(0).track.name, "");
+}
+
 TEST(Receiver, hands_packets_on_in_the_order_of_their_arrival) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(100, vp8_keyframe())));
