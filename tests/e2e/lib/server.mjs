@@ -6,10 +6,10 @@ import { Program, findProgram, processUse } from './program.mjs';
 import { never, until } from './until.mjs';
 
 export class Server {
-  // `pin` runs it on that CPU alone; `args` are further flags of `stoa serve`.
-  static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true } = {}) {
+  // `pin` runs it on that CPU alone; `args` are further flags of `stoa serve`; `rtc` is where WebRTC listens.
+  static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true, rtc = '127.0.0.1:0' } = {}) {
     const data = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
-    const listen = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--rtc', '127.0.0.1:0'];
+    const listen = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0', '--rtc', rtc];
     const secure = tls ? '127.0.0.1:0' : 'off';
     const command = [
       ...(pin === null ? [] : ['taskset', '-c', String(pin)]),
