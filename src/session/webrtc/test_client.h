@@ -113,8 +113,7 @@ class TestClient {
   }
   Timestamp next_event() const {
     Timestamp at = std::min(dialer->next_deadline(), down.next_arrival());
-    for (const auto& [track, depacketizer] : depacketizers_)
-      at = std::min(at, depacketizer->next_deadline());
+    for (const auto& [track, depacketizer] : depacketizers_) at = std::min(at, depacketizer->next_deadline());
     if (is_sending()) at = std::min({at, video_.due, audio_.due, report_due_});
     return at;
   }
