@@ -162,6 +162,11 @@ void LiteAgent::select_another(Outputs& out) {
   out.push(PathLost{});
 }
 
+// The deadline is left where it was: when it comes, it finds what was heard since.
+void LiteAgent::handle_authentic_packet(Timestamp now, const Path& path) {
+  if (Entry* entry = find(path)) entry->heard_at = now;
+}
+
 void LiteAgent::handle_path_closed(Timestamp now, const Path& path, Outputs& out) {
   Entry* entry = find(path);
   if (!entry) return;

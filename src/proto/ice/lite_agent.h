@@ -1,17 +1,16 @@
 // The server's side of ICE: an agent that asks nothing and answers everything (RFC 8445 §2.5, §7.3, §8.2).
 //
 // The peer is a full agent and controls. Its checks make paths known, what it nominates is where we send, and
-// as long as it asks we have its consent (RFC 7675: it must ask every five seconds or so; after 30 s of
-// silence nothing may be sent). A lite agent makes no checks, also none for consent.
+// as long as it asks we have its consent (RFC 7675: it must ask every five seconds or so; after 30 s in which
+// it was silent and sent no authentic packet either, nothing may be sent). A lite agent makes no checks, also
+// none for consent.
 //
 // Which path:
-// - Within `settling_time` of the first nomination the nominated path with the highest priority wins, since a
-// peer of
-//   RFC 5245 nominates everything that it tries (aggressive nomination).
-// - After that the latest nomination wins. A peer nominates another path only because it moved: a phone that
-// leaves a
-//   wireless network, a NAT that gave it another port. Media follows at once; sequence numbers, keys and the
-//   rest of the session know nothing of it.
+// - Within `settling_time` of the first nomination the nominated path with the highest priority wins, since
+//   a peer of RFC 5245 nominates everything that it tries (aggressive nomination).
+// - After that the latest nomination wins. A peer nominates another path only because it moved: a phone
+//   that leaves a wireless network, a NAT that gave it another port. Media follows at once; sequence numbers,
+//   keys and the rest of the session know nothing of it.
 // - NOMINATION numbers, once a peer sends them, decide alone: a lower one than the highest seen is late.
 // - A selected path that falls silent gives way to the nominated path heard from last.
 //
@@ -58,6 +57,10 @@ class LiteAgent {
   // STUN datagrams only (stun::is_stun). Each is answered at most once, through the path it came from.
   Result<void, Refusal> handle_datagram(Timestamp now, const Path& path, Transport transport, Bytes datagram,
                                         Outputs& out);
+  // The owner opened a packet of the peer that came by `path` and nobody else could have made (SRTP, SRTCP).
+  // That is as good a sign of consent as a check, and the only one of clients that make none after the first
+  // (libnice, unless told to). Cheap: it may be called for every packet.
+  void handle_authentic_packet(Timestamp now, const Path& path);
   // A TCP connection ended.
   void handle_path_closed(Timestamp now, const Path& path, Outputs& out);
   void handle_deadline(Timestamp now, Outputs& out);

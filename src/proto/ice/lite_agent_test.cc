@@ -157,6 +157,23 @@ TEST(LiteAgent, holds_a_silent_peer_for_lost_after_thirty_seconds) {
   EXPECT_EQ(server.agent.next_deadline(), Timestamp::never());
 }
 
+TEST(LiteAgent, counts_an_authentic_packet_as_consent) {
+  Server server;
+  server.ask(kWifi);
+  for (int i = 0; i < 10; ++i) {
+    server.wait(Duration::seconds(20));
+    server.agent.handle_authentic_packet(server.time.now(), kWifi);
+    server.agent.handle_authentic_packet(server.time.now(), kMobile);
+  }
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  EXPECT_FALSE(server.agent.is_known(kMobile)) << "paths are learnt from checks alone";
+  server.wait(Duration::milliseconds(29'999));
+  EXPECT_TRUE(server.agent.selected());
+  server.wait(Duration::milliseconds(1));
+  EXPECT_FALSE(server.agent.selected());
+  EXPECT_EQ(server.count<PathLost>(), 1u);
+}
+
 TEST(LiteAgent, gives_up_when_nobody_comes) {
   Server server;
   server.wait(Duration::milliseconds(29'999));

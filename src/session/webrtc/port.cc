@@ -261,10 +261,12 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
                         PortOutputs& out) {
   opening_.clear();
   opening_of_.clear();
+  opening_from_.clear();
   for (const ReceivedDatagram& datagram : datagrams) {
     if (kind_of(datagram.bytes) != DatagramKind::kMedia) continue;
     ++counters_.media;
-    Session* session = find_by_path({datagram.local, datagram.remote});
+    const ice::Path path{datagram.local, datagram.remote};
+    Session* session = find_by_path(path);
     srtp::ReceiveContext* context = session ? session->transport.receive_context() : nullptr;
     if (!context) {
       ++counters_.unknown_path;
@@ -272,6 +274,7 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
     }
     opening_.push_back({.context = context, .packet = datagram.bytes, .outcome = refuse(srtp::Refusal{})});
     opening_of_.push_back(session);
+    opening_from_.push_back(path);
   }
   transform_.unprotect(opening_);
   // Nothing below ends a session, so the pointers stay good.
@@ -282,7 +285,10 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
       continue;
     }
     Session& session = *opening_of_[i];
-    if (!std::exchange(session.is_touched, true)) touched_.push_back(&session);
+    if (!std::exchange(session.is_touched, true)) {
+      touched_.push_back(&session);
+      session.transport.handle_authentic_packet(now, opening_from_[i]);
+    }
     if (!std::exchange(session.is_confirmed, true)) session.transport.confirm_peer(now);
     handle_opened(now, wall, session, opening_[i], out);
   }

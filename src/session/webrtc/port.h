@@ -196,6 +196,7 @@ class Port {
   // Scratch, kept for its memory.
   std::vector<srtp::PacketToUnprotect> opening_;
   std::vector<Session*> opening_of_, touched_;
+  std::vector<ice::Path> opening_from_;
   TransportOutputs transport_outputs_;
   ReceiverOutputs receiver_outputs_;
   FanOutOutputs fan_out_outputs_;

@@ -316,6 +316,19 @@ TEST(Port, gives_up_a_peer_that_is_silent_for_thirty_seconds) {
   expect_empty(world);
 }
 
+TEST(Port, keeps_a_peer_that_only_sends_media_or_reports) {
+  PortConfig config;
+  config.ice.consent_timeout = Duration::seconds(3);  // Less than a client lets pass between two checks.
+  PortWorld world(config);
+  TestClient& publisher = world.publish();
+  TestClient& viewer = world.watch();
+  world.run_for(Duration::seconds(60));
+  EXPECT_TRUE(world.closed.empty());
+  publisher.is_cut = viewer.is_cut = true;
+  ASSERT_TRUE(world.run_until([&] { return world.closed.size() == 2; }, Duration::seconds(5)));
+  EXPECT_EQ(world.closed[0].end, TransportEnd::kConsentLost);
+}
+
 TEST(Port, gives_up_a_session_that_never_connects) {
   PortWorld world;
   TestClient& publisher = world.publish();

@@ -385,6 +385,11 @@ void Transport::confirm_peer(Timestamp now) {
   impl_->file_deadline();
 }
 
+// A full agent asks for consent itself.
+void Transport::handle_authentic_packet(Timestamp now, const ice::Path& path) {
+  if (ice::LiteAgent* lite = impl_->lite_agent()) lite->handle_authentic_packet(now, path);
+}
+
 void Transport::close(Timestamp, TransportOutputs& out) {
   impl_->finish(TransportEnd::kLocal, std::nullopt, out);
   impl_->file_deadline();

@@ -135,6 +135,8 @@ class Transport {
 
   // An SRTP packet of the peer was opened with receive_context().
   void confirm_peer(Timestamp now);
+  // And by which path: the peer still consents to be sent to. Once for each batch will do.
+  void handle_authentic_packet(Timestamp now, const ice::Path& path);
   void close(Timestamp now, TransportOutputs& out);
 
   bool is_connected() const;  // Path and keys are there.
