@@ -283,13 +283,17 @@ class Answerer {
     if (transport->setup == DtlsSetup::kPassive) setup = DtlsSetup::kActive;
     if (transport->setup == DtlsSetup::kActpass && local_.setup == DtlsSetup::kActive)
       setup = DtlsSetup::kActive;
-    for (std::size_t index : accepted_) {
+    // Sections that are rejected need none of it (RFC 9429 §5.3.1), but GStreamer and aiortc throw away an
+    // answer in which one has no credentials, no fingerprint or no rtcp-mux.
+    for (std::size_t index = 0; index < answer_.sections.size(); ++index) {
       MediaSection& section = answer_.sections[index];
       add_local_transport(local_, setup, section);
-      if (index != *tag_) continue;
-      section.candidates = local_.candidates;
-      section.has_end_of_candidates = local_.has_end_of_candidates;
+      section.has_rtcp_mux =
+          section.is_rtp() && (section.has_rtcp_mux || offer_.sections[index].has_rtcp_mux);
     }
+    MediaSection& tagged = answer_.sections[*tag_];
+    tagged.candidates = local_.candidates;
+    tagged.has_end_of_candidates = local_.has_end_of_candidates;
     return {};
   }
 

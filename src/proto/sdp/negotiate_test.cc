@@ -259,6 +259,21 @@ TEST(Answer, rejects_sections_one_by_one) {
   EXPECT_EQ(agreed(offer, answer, Side::kAnswerer).sections.size(), 1u);
 }
 
+TEST(Answer, gives_rejected_sections_what_strict_clients_look_for) {
+  Server server;
+  server.audio.codecs.clear();
+  SessionDescription answer = answered(server, parsed(kChromiumOffer));
+  const MediaSection &rejected = answer.sections[0], &tagged = answer.sections[1];
+  ASSERT_TRUE(rejected.is_rejected());
+  ASSERT_TRUE(rejected.ice && tagged.ice);
+  EXPECT_EQ(rejected.ice->ufrag, tagged.ice->ufrag);
+  EXPECT_EQ(rejected.fingerprints.size(), 1u);
+  EXPECT_EQ(rejected.setup, tagged.setup);
+  EXPECT_TRUE(rejected.has_rtcp_mux);
+  EXPECT_THAT(rejected.candidates, IsEmpty());
+  EXPECT_THAT(answer.bundles, ElementsAre(ElementsAre("1", "2")));
+}
+
 TEST(Answer, moves_the_tag_when_the_first_section_is_rejected) {
   SessionDescription offer = parsed(kChromiumOffer);
   Server server;
