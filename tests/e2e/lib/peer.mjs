@@ -8,8 +8,8 @@ import { never, until } from './until.mjs';
 const peers = join(dirname(fileURLToPath(import.meta.url)), '../peers');
 const python = '/usr/bin/python3'; // Debian's own: its modules are Debian packages.
 const commands = {
-  aiortc: [python, '-u', join(peers, 'aiortc_peer.py')],
-  gstreamer: [python, '-u', join(peers, 'gstreamer_peer.py')],
+  aiortc: [python, '-Bu', join(peers, 'aiortc_peer.py')],
+  gstreamer: [python, '-Bu', join(peers, 'gstreamer_peer.py')],
   wrtc: [process.execPath, join(peers, 'wrtc_peer.mjs')],
 };
 
