@@ -181,11 +181,11 @@ Result<InboundSource*, ReceiveRefusal> InboundDemux::take_place(Timestamp now, s
     if (source.place != place) continue;
     if (source.has_begun && now - source.heard < kRebindSilence)
       return refuse(ReceiveRefusal::kUnknownStream);
-    source = std::move(taken);
+    source = taken;
     return &source;
   }
   if (sources_.size() >= streams_max_) return refuse(ReceiveRefusal::kTooManyStreams);
-  sources_.push_back(std::move(taken));
+  sources_.push_back(taken);
   return &sources_.back();
 }
 
