@@ -25,7 +25,11 @@ const hearsTone = ({ audio, loudness }) => audio >= 40 && loudness >= 1000;
 
 async function watch(channel, watchers, { size = [320, 180], sound = true, messages } = {}) {
   const asked = await server.metric('stoa_webrtc_receiver_plis_total');
-  const peers = watchers.map((stack) => new Peer(stack, 'watch', whep(channel), messages && stack !== 'gstreamer' ? { messages } : {}));
+  const optionsOf = (stack) => {
+    if (stack !== 'gstreamer') return messages ? { messages } : {};
+    return sound ? {} : { media: 'video' }; // It may wait for ever for the transport of a part that is rejected.
+  };
+  const peers = watchers.map((stack) => new Peer(stack, 'watch', whep(channel), optionsOf(stack)));
   let backwards = 0;
   await withPeers(peers, () => Promise.all(peers.map(async (peer) => {
     const facts = await peer.until('sees the right frames', (seen) => seesPictures(seen) && (!sound || hearsTone(seen)));

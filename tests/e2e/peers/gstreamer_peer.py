@@ -1,6 +1,6 @@
 """GStreamer's webrtcbin publishes by WHIP or watches by WHEP.
 
-  gstreamer_peer.py publish|watch URL [--video VP8|H264]
+  gstreamer_peer.py publish|watch URL [--video VP8|H264] [--media both|video]
 
 Says what it sees as lines of JSON; runs until it is ended. Watching, it offers both codecs unless one is named.
 """
@@ -73,7 +73,7 @@ class Peer:
             video = Gst.Caps.new_empty()
             for codec in codecs:
                 video.append(Gst.Caps.from_string(caps_of(codec)))
-            for caps in (video, Gst.Caps.from_string(AUDIO_CAPS)):
+            for caps in [video] if options.media == "video" else [video, Gst.Caps.from_string(AUDIO_CAPS)]:
                 self.rtc.emit("add-transceiver", direction.RECVONLY, caps).set_property("do-nack", True)
             self.rtc.connect("pad-added", self.on_pad)
         self.rtc.connect("on-negotiation-needed", self.on_negotiation_needed)
@@ -174,5 +174,6 @@ parser = argparse.ArgumentParser()
 parser.add_argument("role", choices=["publish", "watch"])
 parser.add_argument("url")
 parser.add_argument("--video", choices=sorted(CODECS))
+parser.add_argument("--media", choices=["both", "video"], default="both")
 Gst.init(None)
 Peer(parser.parse_args()).run()
