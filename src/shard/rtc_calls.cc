@@ -184,17 +184,17 @@ void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::Rtc
   port_.set_identity(identity_.current(wall));
   auto opened = port_.open_publisher(now, call.offer);
   if (!opened) return refuse_offer(asked.from, asked.request, opened.error(), out);
-  Publisher publisher{.token = make_token(),
-                      .channel = call.channel,
-                      .key_id = asked.grant->key_id,
-                      .source = next_source_id(),
-                      .assembler = std::make_unique<live::PacketAssembler>(config_.assembler),
-                      .peer = asked.peer};
+  Publisher& publisher = publishers_[opened->session.value()];
+  publisher.token = make_token();
+  publisher.channel = call.channel;
+  publisher.key_id = asked.grant->key_id;
+  publisher.source = next_source_id();
+  publisher.assembler = std::make_unique<live::PacketAssembler>(config_.assembler);
+  publisher.peer = asked.peer;
   by_token_[publisher.token] = opened->session;
   by_source_[publisher.source.value] = opened->session.value();
   log(LogLevel::kInfo, asked.peer + ": offers to publish channel " + call.channel, out);
   api::RtcAnswered answered{std::move(opened->answer), publisher.token, std::move(opened->etag)};
-  publishers_.emplace(opened->session.value(), std::move(publisher));
   reply(asked.from, asked.request, api::make_created_response(call, answered, config_.ice_servers), out);
 }
 
