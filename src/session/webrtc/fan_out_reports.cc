@@ -2,8 +2,6 @@
 
 namespace stoa::webrtc {
 
-using rtcp::PacketType;
-
 void FanOut::handle_rtcp(Timestamp now, WallTime, SenderId id, Bytes packet, FanOutOutputs& out) {
   impl_->now = now;
   Sender* sender = impl_->find_sender(id);

@@ -88,7 +88,8 @@ InboundDemux::InboundDemux(const sdp::Agreement& agreement, std::size_t streams_
 }
 
 void InboundDemux::add_signalled(const sdp::AgreedSection& agreed, std::uint8_t section) {
-  for (std::uint8_t layer = 0; layer < sections_[section].rids.size(); ++layer) {
+  auto layers = static_cast<std::uint8_t>(sections_[section].rids.size());
+  for (std::uint8_t layer = 0; layer < layers; ++layer) {
     const sdp::Layer& stream = agreed.receive_layers[layer];
     for (bool is_rtx : {false, true}) {
       const auto& ssrc = is_rtx ? stream.rtx_ssrc : stream.ssrc;
@@ -130,7 +131,8 @@ void InboundDemux::bind(Timestamp now, std::uint32_t ssrc, const StreamLabels& l
   bool is_rtx = !labels.repaired_rid.empty();
   std::string_view rid = is_rtx ? labels.repaired_rid : labels.rid;
   if (labels.mid.empty() || rid.empty() || find(ssrc)) return;
-  for (std::uint8_t i = 0; i < sections_.size(); ++i) {
+  auto sections = static_cast<std::uint8_t>(sections_.size());
+  for (std::uint8_t i = 0; i < sections; ++i) {
     if (sections_[i].mid != labels.mid) continue;
     if (auto layer = sections_[i].find_layer(rid)) (void)take_place(now, ssrc, {i, *layer, is_rtx});
   }
@@ -140,7 +142,8 @@ std::optional<std::uint8_t> InboundDemux::find_section(std::uint8_t payload_type
                                                        const StreamLabels& labels) const {
   std::string_view rid = labels.repaired_rid.empty() ? labels.rid : labels.repaired_rid;
   std::optional<std::uint8_t> only;
-  for (std::uint8_t i = 0; i < sections_.size(); ++i) {
+  auto sections = static_cast<std::uint8_t>(sections_.size());
+  for (std::uint8_t i = 0; i < sections; ++i) {
     const InboundSection& section = sections_[i];
     if (!labels.mid.empty()) {
       if (section.mid == labels.mid) return i;

@@ -67,9 +67,8 @@ Port::Session* Port::add_session(Timestamp now, const ice::Credentials& local, c
   TransportConfig config{.side = TransportConfig::Side::kServer, .local_ice = local, .dtls_role = role};
   config.lite = config_.ice;
   if (data) config.data = DataConfig{data->local_port, data->remote_port};
-  auto made = std::make_unique<Session>(shared_, std::move(config), remote, Rng(rng_.next()), now);
-  Session* session = made.get();
-  id = sessions_.insert(std::move(made));
+  id = sessions_.insert(std::make_unique<Session>(shared_, std::move(config), remote, Rng(rng_.next()), now));
+  Session* session = sessions_.find(id)->get();
   session->id = id;
   session->remote_ufrag = remote.ice.ufrag;
   session->ufrags.push_back(local.ufrag);

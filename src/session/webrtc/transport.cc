@@ -68,7 +68,7 @@ struct Transport::Impl {
   Impl(const TransportShared& given, TransportConfig&& config, RemoteTransport&& remote, Rng rng,
        Timestamp now)
       : shared(given),
-        identity(config.identity ? std::move(config.identity) : given.identity),
+        identity(config.identity ? config.identity : given.identity),
         dtls_config(std::make_unique<dtls::Config>(dtls::Config{.role = config.dtls_role})),
         agent(make_agent(config, remote, Rng(rng.next()), now)),
         created_at(now) {
