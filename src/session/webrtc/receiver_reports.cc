@@ -43,7 +43,8 @@ void Receiver::Impl::handle_sender_report(Timestamp now, const rtcp::SenderRepor
   if (is_used && layer.is_mapped) map_clock(now, track, source->place.layer, report.sender.rtp_time, out);
   if (!has_moved) return;
   for (Track& other : all_tracks) {
-    for (std::uint8_t i = 0; i < other.layers.size(); ++i) {
+    auto layers = static_cast<std::uint8_t>(other.layers.size());
+    for (std::uint8_t i = 0; i < layers; ++i) {
       InboundLayer& moved = other.layers[i];
       if (&moved != &layer && moved.is_mapped && moved.clock.is_known())
         map_clock(now, other, i, moved.last_rtp_time(), out);
