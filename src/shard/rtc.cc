@@ -12,6 +12,7 @@ namespace {
 // In a SourceId: the shard, then this bit for those that a Rtc made, then a number.
 constexpr int kSourceShardShift = 48;
 constexpr std::uint64_t kRtcSource = 1ull << 47;
+constexpr std::size_t kEchoBufferedBytesMax = 16u << 10;
 
 }  // namespace
 
@@ -67,7 +68,9 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
 // Data channels of WHIP and WHEP carry nothing of ours; what comes is sent back, which tells a client that
 // its data channel works.
 void Rtc::echo(Timestamp now, webrtc::DataReceived& data) {
-  if (auto* message = std::get_if<sctp::ChannelMessage>(&data.event))
+  auto* message = std::get_if<sctp::ChannelMessage>(&data.event);
+  // Who does not take what he sent is not sent more of it.
+  if (message && port_.buffered_bytes(data.session) <= kEchoBufferedBytesMax)
     (void)port_.send_data(now, data.session, message->channel, message->kind,
                           SharedBytes(std::move(message->payload)), port_outputs_);
 }

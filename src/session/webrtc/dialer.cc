@@ -145,7 +145,8 @@ void Dialer::Impl::begin(Timestamp now, DialerOutputs& out) {
   config.srtp_profiles = std::move(waiting->srtp_profiles);
   config.full = waiting->ice;
   config.identity = std::move(waiting->identity);
-  if (agreement->data) config.data = DataConfig{agreement->data->local_port, agreement->data->remote_port};
+  if (const auto& data = agreement->data)
+    config.data = DataConfig{data->local_port, data->remote_port, data->send_message_bytes_max, {}};
   transport =
       std::make_unique<Transport>(shared, std::move(config), remote_of(*agreement), Rng(rng.next()), now);
   if (waiting->receiver && receives(*agreement)) {

@@ -66,7 +66,8 @@ Port::Session* Port::add_session(Timestamp now, const ice::Credentials& local, c
                                  dtls::Role role, const std::optional<sdp::AgreedData>& data, SessionId& id) {
   TransportConfig config{.side = TransportConfig::Side::kServer, .local_ice = local, .dtls_role = role};
   config.lite = config_.ice;
-  if (data) config.data = DataConfig{data->local_port, data->remote_port};
+  if (data)
+    config.data = DataConfig{data->local_port, data->remote_port, data->send_message_bytes_max, config_.data};
   id = sessions_.insert(std::make_unique<Session>(shared_, std::move(config), remote, Rng(rng_.next()), now));
   Session* session = sessions_.find(id)->get();
   session->id = id;
@@ -194,6 +195,12 @@ Result<void, sctp::Refusal> Port::send_data(Timestamp now, SessionId id, sctp::S
   auto sent = (*found)->transport.send_data(now, channel, kind, std::move(payload), transport_outputs_);
   handle_transport_outputs(now, **found, out);
   return sent;
+}
+
+std::size_t Port::buffered_bytes(SessionId id) {
+  std::unique_ptr<Session>* found = sessions_.find(id);
+  const sctp::DataChannels* data = found ? (*found)->transport.data() : nullptr;
+  return data ? data->association().buffered_bytes() : 0;
 }
 
 void Port::set_identity(std::shared_ptr<const dtls::Identity> identity) {
@@ -372,6 +379,8 @@ void Port::handle_transport_outputs(Timestamp now, Session& session, PortOutputs
                      if (!is_udp_path(removed.path.local)) out.push(PathReleased{removed.path.local});
                    },
                    [&](TransportConnected&) {
+                     // What came with it may have ended it.
+                     if (!session.transport.selected()) return;
                      session.is_connected = true;
                      ++counters_.connected;
                      begin_media(now, session);

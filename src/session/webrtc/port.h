@@ -36,6 +36,13 @@ namespace stoa::webrtc {
 
 using SessionId = SlotId<struct SessionTag>;
 
+// Data channels of viewers: anybody may open them, and nothing of ours needs them to be large.
+inline constexpr sctp::Limits kPortDataLimits{.message_bytes_max = kDataMessageBytesMax,
+                                              .send_message_bytes_max = kDataMessageBytesMax,
+                                              .reassembly_bytes_max = 512u << 10,
+                                              .send_buffer_bytes_max = 512u << 10,
+                                              .streams_max = 64};
+
 struct PortConfig {
   std::vector<ice::Candidate> candidates;  // Where the port can be reached: UDP and TCP.
   std::size_t sessions_max = 20'000;
@@ -43,6 +50,7 @@ struct PortConfig {
   ReceiverConfig receiver;
   ice::LiteConfig ice;
   PublisherOptions publisher;
+  sctp::Limits data = kPortDataLimits;
   std::uint64_t viewer_bits_per_second =
       50'000'000;  // The pacer's rate until a congestion controller knows better.
 };
@@ -136,6 +144,8 @@ class Port {
   void set_source(Timestamp now, SessionId viewer, std::size_t outlet, StreamId stream, PortOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, SessionId session, sctp::StreamId channel,
                                         sctp::MessageKind kind, SharedBytes payload, PortOutputs& out);
+  // What was given to send_data() and waits to be sent, of all channels of a session.
+  std::size_t buffered_bytes(SessionId session);
   // Where the port can be reached, for sessions to come.
   void set_candidates(std::vector<ice::Candidate> candidates) { config_.candidates = std::move(candidates); }
   // For sessions to come.

@@ -88,6 +88,7 @@ class TestTransports {
     std::vector<dtls::SrtpProfile> client_profiles = dtls::all_srtp_profiles();
     std::size_t sockets = 1;
     bool is_tcp = false;  // The first socket.
+    DataConfig server_data;
   };
 
   explicit TestTransports(Options given)
@@ -108,7 +109,10 @@ class TestTransports {
                                   .local_ice = client_ice,
                                   .dtls_role = is_server_active ? dtls::Role::kServer : dtls::Role::kClient,
                                   .srtp_profiles = options.client_profiles};
-    if (options.has_data) server_config.data = client_config.data = DataConfig{};
+    if (options.has_data) {
+      server_config.data = options.server_data;
+      client_config.data = DataConfig{};
+    }
     RemoteTransport of_client{.ice = client_ice,
                               .fingerprints = {test_identity(options.expected_by_server)->fingerprint()}};
     RemoteTransport of_server{.ice = server_ice,

@@ -80,7 +80,12 @@ struct Transport::Impl {
     if (config.data) {
       sctp::Config sctp{.local_port = config.data->local_port,
                         .remote_port = config.data->remote_port,
-                        .packet_bytes_max = kSctpPacketBytes};
+                        .packet_bytes_max = kSctpPacketBytes,
+                        .limits = config.data->limits};
+      if (std::uint64_t theirs = config.data->remote_message_bytes_max; theirs > 0) {
+        std::size_t& most = sctp.limits.send_message_bytes_max;
+        most = static_cast<std::size_t>(std::min<std::uint64_t>(most, theirs));
+      }
       bool is_client = config.dtls_role == dtls::Role::kClient;
       data = std::make_unique<sctp::DataChannels>(
           sctp, is_client ? sctp::DtlsRole::kClient : sctp::DtlsRole::kServer, Rng(rng.next()));
@@ -196,6 +201,7 @@ void Transport::Impl::carry_out(Timestamp now, dtls::Outputs& box, TransportOutp
     if (is_closed) return;
     std::visit(Overloaded{[&](dtls::SendDatagram& datagram) { send_dtls(std::move(datagram.bytes), out); },
                           [&](const dtls::Connected& connected) {
+                            if (dtls->is_closed()) return;  // In one datagram; Closed follows.
                             keep_keys(now, connected);
                             announce(now, out);
                           },

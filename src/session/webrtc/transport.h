@@ -87,6 +87,8 @@ struct RemoteTransport {
 };
 struct DataConfig {
   std::uint16_t local_port = 5000, remote_port = 5000;
+  std::uint64_t remote_message_bytes_max = 0;  // The peer's a=max-message-size; 0: any size.
+  sctp::Limits limits;                         // Of what a peer may make us hold.
 };
 struct TransportConfig {
   enum class Side : std::uint8_t { kServer, kClient };

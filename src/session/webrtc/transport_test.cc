@@ -338,6 +338,54 @@ TEST(Transport, closes_at_either_end) {
   }
 }
 
+// Whoever holds the certificate that the offer named may do so; with the peer's last flight our handshake is
+// done, and what comes behind it in the datagram ends it.
+TEST(Transport, ends_when_the_last_flight_and_the_end_come_in_one_datagram) {
+  for (bool has_data : {false, true}) {
+    TestTransports net({.server_role = dtls::Role::kClient, .has_data = has_data});
+    Buffer merged;
+    net.loses = [&](const TestPeer& from, Bytes datagram) {
+      bool is_last_flight = &from == &net.client && kind_of(datagram) == DatagramKind::kDtls &&
+                            (datagram[0] == 20 || datagram[4] == 1);
+      if (is_last_flight) merged.insert(merged.end(), datagram.begin(), datagram.end());
+      return is_last_flight;
+    };
+    ASSERT_TRUE(net.run([&] { return net.client.connected.has_value(); }, kSecond));
+    std::size_t flight = merged.size();
+    ASSERT_GT(flight, 0u);
+    net.client.transport->close(net.time.now(), net.client.out);
+    net.sort();
+    ASSERT_GT(merged.size(), flight);
+    net.give_server({kUdpPath, net.sockets[0].seen_as}, merged);
+    ASSERT_TRUE(net.server.closed);
+    EXPECT_EQ(net.server.closed->end, TransportEnd::kByPeer);
+    EXPECT_FALSE(net.server.connected);
+    EXPECT_TRUE(net.server.paths.empty());
+    EXPECT_EQ(net.server.transport->send_context(), nullptr);
+  }
+}
+
+TEST(Transport, sends_no_larger_message_than_the_peer_takes_and_holds_no_more_than_it_may) {
+  TestTransports net(
+      {.server_data = {.remote_message_bytes_max = 1000, .limits = {.send_buffer_bytes_max = 3000}}});
+  ASSERT_TRUE(net.connect());
+  auto channel = net.client.transport->open_channel(net.time.now(), {.label = "a"}, net.client.out);
+  ASSERT_TRUE(channel);
+  ASSERT_TRUE(net.run([&] { return net.server.count<sctp::ChannelOpened>() == 1; }, kSecond));
+  auto send = [&](std::size_t bytes) {
+    return net.server.transport->send_data(net.time.now(), *channel, sctp::MessageKind::kBytes,
+                                           SharedBytes(Buffer(bytes, 1)), net.server.out);
+  };
+  EXPECT_EQ(send(1001).error(), sctp::Refusal::kMessageTooLarge);
+  EXPECT_TRUE(send(1000));
+  net.sockets[0].is_cut = true;
+  net.sort();
+  std::size_t taken = 0;
+  while (taken < 1000 && send(1000)) ++taken;
+  EXPECT_LT(taken, 20u);
+  EXPECT_LE(net.server.transport->data()->association().buffered_bytes(), 3000u);
+}
+
 TEST(Transport, closes_in_the_middle_of_the_handshake) {
   for (std::int64_t ms = 0; ms < 80; ms += 5) {
     TestTransports net;
