@@ -36,7 +36,9 @@ double cpu_seconds() {
 }
 
 std::unique_ptr<crypto::SrtpKernel> make_kernel(std::string_view name) {
-  return name == "openssl" ? crypto::make_openssl_srtp_kernel() : crypto::make_multi_buffer_srtp_kernel();
+  if (name == "openssl") return crypto::make_openssl_srtp_kernel();
+  return crypto::make_multi_buffer_srtp_kernel(name == "library" ? crypto::GcmCode::kLibrary
+                                                                 : crypto::GcmCode::kFastest);
 }
 
 MasterKey make_master(Profile profile, std::size_t receiver) {
@@ -138,7 +140,7 @@ class FanOut {
 
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
-  for (const char* kernel : {"multi_buffer", "openssl"}) {
+  for (const char* kernel : {"multi_buffer", "library", "openssl"}) {
     if (!make_kernel(kernel)) continue;
     for (Profile profile :
          {Profile::kAeadAes128Gcm, Profile::kAeadAes256Gcm, Profile::kAes128CmHmacSha1_80}) {

@@ -77,8 +77,11 @@ class SrtpKernel {
 // The fastest kernel that this CPU has, after it has given the same bytes as the other on known messages.
 std::unique_ptr<SrtpKernel> make_srtp_kernel();
 std::unique_ptr<SrtpKernel> make_openssl_srtp_kernel();
+// Whose AES-GCM the multi-buffer kernel uses: the library's works on 128 bits at a time where the CPU has no
+// AVX-512; ours (vaes_gcm.h) on 256 where it has VAES. The other is for tests and benchmarks.
+enum class GcmCode : std::uint8_t { kFastest, kLibrary };
 // Null where the build has no libipsec-mb, or the CPU lacks AES or carry-less multiplication.
-std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel();
+std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel(GcmCode gcm = GcmCode::kFastest);
 
 // The key stream of AES in counter mode from `counter` on (RFC 3711 §4.1.1), for deriving keys (§4.3.3).
 // Requires: key of 16 or 32 bytes; at most 2^16 blocks.

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "crypto/secret.h"
+#include "crypto/vaes_gcm.h"
 
 namespace stoa::crypto {
 namespace {
@@ -24,7 +25,7 @@ static_assert(kJobsAtOnce < IMB_MAX_JOBS);
 // So few HMACs are cheaper one after the other: lanes are paid for also when they are empty.
 constexpr std::size_t kHmacsAloneMax = 2;
 constexpr std::size_t kSha1BlockBytes = 64, kSha1StateBytes = 20;
-constexpr std::size_t kAes128ScheduleBytes = 16 * 11;
+constexpr std::size_t kAes128ScheduleBytes = 16 * 11, kAes256ScheduleBytes = 16 * 15;
 // The library writes a truncated HMAC-SHA1 of 12 bytes; SRTP's tags are its beginning.
 constexpr std::size_t kHmacOutputBytes = 12;
 
@@ -61,7 +62,10 @@ const char* name_of(IMB_ARCH arch) {
 
 class MultiBufferKernel final : public SrtpKernel {
  public:
-  MultiBufferKernel(IMB_MGR* buffers, IMB_ARCH arch) : buffers_(buffers), name_(name_of(arch)) {}
+  MultiBufferKernel(IMB_MGR* buffers, IMB_ARCH arch, bool has_vaes)
+      : buffers_(buffers), has_vaes_(has_vaes), name_(name_of(arch)) {
+    if (has_vaes_) name_ += " and vaes";
+  }
   ~MultiBufferKernel() override { free_mb_mgr(buffers_); }
   MultiBufferKernel(const MultiBufferKernel&) = delete;
   MultiBufferKernel& operator=(const MultiBufferKernel&) = delete;
@@ -70,13 +74,12 @@ class MultiBufferKernel final : public SrtpKernel {
 
   std::unique_ptr<SrtpKey> make_key(SrtpCipher cipher, Bytes key, Bytes authentication_key) override {
     if (cipher == SrtpCipher::kAes128CounterHmacSha1) return make_counter_key(key, authentication_key);
-    STOA_ASSERT(authentication_key.empty());
+    STOA_ASSERT(authentication_key.empty() && key.size() == (cipher == SrtpCipher::kAes128Gcm ? 16 : 32));
+    if (has_vaes_) return make_vaes_key(cipher, key);
     auto made = std::make_unique<GcmKey>(cipher);
     if (cipher == SrtpCipher::kAes128Gcm) {
-      STOA_ASSERT(key.size() == 16);
       IMB_AES128_GCM_PRE(buffers_, key.data(), &made->tables);
     } else {
-      STOA_ASSERT(key.size() == 32);
       IMB_AES256_GCM_PRE(buffers_, key.data(), &made->tables);
     }
     return made;
@@ -88,8 +91,8 @@ class MultiBufferKernel final : public SrtpKernel {
       std::size_t hmacs = 0;
       for (SrtpJob& job : some) {
         switch (job.key->cipher()) {
-          case SrtpCipher::kAes128Gcm: run_gcm(buffers_->gcm128_enc, job, job.tag); break;
-          case SrtpCipher::kAes256Gcm: run_gcm(buffers_->gcm256_enc, job, job.tag); break;
+          case SrtpCipher::kAes128Gcm: seal_gcm(buffers_->gcm128_enc, job); break;
+          case SrtpCipher::kAes256Gcm: seal_gcm(buffers_->gcm256_enc, job); break;
           case SrtpCipher::kAes128CounterHmacSha1: under_way_[hmacs++] = &job; break;
         }
       }
@@ -143,6 +146,21 @@ class MultiBufferKernel final : public SrtpKernel {
     return made;
   }
 
+  std::unique_ptr<SrtpKey> make_vaes_key(SrtpCipher cipher, Bytes key) {
+    alignas(16) std::array<std::uint8_t, kAes256ScheduleBytes> schedule, unused;
+    Bytes whole(schedule);
+    if (cipher == SrtpCipher::kAes128Gcm) {
+      IMB_AES_KEYEXP_128(buffers_, key.data(), schedule.data(), unused.data());
+      whole = whole.first(kAes128ScheduleBytes);
+    } else {
+      IMB_AES_KEYEXP_256(buffers_, key.data(), schedule.data(), unused.data());
+    }
+    auto made = make_vaes_gcm_key(cipher, whole);
+    wipe(schedule);
+    wipe(unused);
+    return made;
+  }
+
   void start_digest(Bytes key, std::uint8_t pad, std::array<std::uint8_t, kSha1StateBytes>& state) {
     std::array<std::uint8_t, kSha1BlockBytes> block;
     block.fill(pad);
@@ -156,9 +174,21 @@ class MultiBufferKernel final : public SrtpKernel {
         job.iv.data(), job.authenticated, job.authenticated_bytes, tag, kGcmTagBytes);
   }
 
+  void seal_gcm(aes_gcm_enc_dec_t run, SrtpJob& job) {
+    if (has_vaes_) {
+      vaes_gcm_seal(job, job.tag);
+    } else {
+      run_gcm(run, job, job.tag);
+    }
+  }
+
   void open_gcm(aes_gcm_enc_dec_t run, SrtpJob& job) {
     alignas(16) std::array<std::uint8_t, kGcmTagBytes> tag;
-    run_gcm(run, job, tag.data());
+    if (has_vaes_) {
+      vaes_gcm_open(job, tag.data());
+    } else {
+      run_gcm(run, job, tag.data());
+    }
     check(job, tag.data());
   }
 
@@ -237,6 +267,7 @@ class MultiBufferKernel final : public SrtpKernel {
   }
 
   IMB_MGR* buffers_;
+  bool has_vaes_;  // GCM is done by vaes_gcm.h, not by the library.
   std::string name_;
   alignas(64) gcm_context_data gcm_scratch_;
   // Of the HMAC jobs of the call that is being made.
@@ -246,7 +277,7 @@ class MultiBufferKernel final : public SrtpKernel {
 
 }  // namespace
 
-std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() {
+std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel(GcmCode gcm) {
   IMB_MGR* buffers = alloc_mb_mgr(0);
   if (buffers == nullptr) return nullptr;
   IMB_ARCH arch = IMB_ARCH_NONE;
@@ -259,7 +290,8 @@ std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() {
     free_mb_mgr(buffers);
     return nullptr;
   }
-  return std::make_unique<MultiBufferKernel>(buffers, arch);
+  const bool has_vaes = gcm == GcmCode::kFastest && arch < IMB_ARCH_AVX512 && has_vaes_gcm();
+  return std::make_unique<MultiBufferKernel>(buffers, arch, has_vaes);
 }
 
 }  // namespace stoa::crypto
@@ -268,7 +300,7 @@ std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() {
 
 namespace stoa::crypto {
 
-std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel() { return nullptr; }
+std::unique_ptr<SrtpKernel> make_multi_buffer_srtp_kernel(GcmCode) { return nullptr; }
 
 }  // namespace stoa::crypto
 
