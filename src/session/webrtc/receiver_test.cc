@@ -292,7 +292,9 @@ TEST(Receiver, asks_for_no_packet_that_was_sent_again_before_it_was_missed) {
 TEST(Receiver, refuses_a_retransmission_of_what_cannot_have_been_sent_yet) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
-  EXPECT_EQ(peer.send_rtx(video(600), 60, 1).error(), ReceiveRefusal::kUnknownStream);
+  EXPECT_FALSE(peer.send_rtx(video(1 + 513), 60, 1));
+  EXPECT_FALSE(peer.send_rtx(video(5000), 60, 2));
+  EXPECT_EQ(peer.refused(ReceiveRefusal::kUnknownStream), 2u);
   ASSERT_TRUE(peer.send(video(2)));
   peer.run_for(ms(100));
   EXPECT_THAT(peer.nacked(), IsEmpty());
