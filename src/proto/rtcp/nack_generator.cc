@@ -20,9 +20,14 @@ std::vector<NackGenerator::Missing>::iterator NackGenerator::find(std::int64_t s
 void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketOrigin origin,
                                   NackOutputs& out) {
   if (origin == PacketOrigin::kRetransmitted) {
-    // Says nothing of where the stream stands, so it never moves the extender.
     if (!extender_.is_started()) return;
-    auto found = find(extend_sequence(extender_.highest(), sequence));
+    std::int64_t ahead = extend_sequence(extender_.highest(), sequence) - extender_.highest();
+    if (ahead > 0 && ahead <= kDropoutMax) {
+      add_gap(now, end_, extender_.place(sequence).extended, out);
+      end_ = extender_.highest() + 1;
+      return;
+    }
+    auto found = find(extender_.highest() + ahead);
     if (found == missing_.end()) return;
     ++stats_.recovered;
     reorder_wait_ = std::max(reorder_wait_ - reorder_wait_ / 16, config_.wait_min);

@@ -51,7 +51,9 @@ class NackGenerator {
  public:
   explicit NackGenerator(const NackConfig& config = {});
 
-  // A packet of the stream arrived; a retransmission under the number it first had.
+  // A packet of the stream arrived; a retransmission under the number it first had. One that overtook the
+  // highest number (its first sending was lost or is late) moves the stream on like any packet; one from far
+  // off says nothing.
   void handle_packet(Timestamp now, std::uint16_t sequence, PacketOrigin origin, NackOutputs& out);
   // Asks for what is due and gives up what is too old.
   void handle_deadline(Timestamp now, NackOutputs& out);

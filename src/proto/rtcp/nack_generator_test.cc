@@ -172,6 +172,19 @@ TEST(NackGenerator, is_not_led_astray_by_old_retransmissions) {
   EXPECT_THAT(driver.ask(10), ElementsAre(10'001));
 }
 
+TEST(NackGenerator, asks_for_no_packet_that_was_sent_again_before_it_was_missed) {
+  Driver driver;
+  driver.arrive(0, 65'534);
+  driver.arrive(1, 65'535, PacketOrigin::kRetransmitted);
+  driver.arrive(2, 0);
+  EXPECT_THAT(driver.ask(10), IsEmpty());
+  EXPECT_EQ(driver.nacks.stats().noticed, 0u);
+  driver.arrive(11, 2, PacketOrigin::kRetransmitted);
+  EXPECT_THAT(driver.ask(20), ElementsAre(1));
+  driver.arrive(21, 4);
+  EXPECT_THAT(driver.ask(30), ElementsAre(3));
+}
+
 // A minute of a stream through 5 % loss both ways and reordering: with NACKs all but everything arrives.
 TEST(NackGenerator, brings_a_lossy_stream_home) {
   Rng rng(3);

@@ -60,44 +60,44 @@ Result<std::uint32_t, Refusal> SendContext::take_rtcp_index(std::uint32_t ssrc) 
   return stream->next_rtcp_index++;
 }
 
-Result<void, Refusal> ReceiveContext::resume_stream(std::uint32_t ssrc, std::uint64_t highest_rtp_index) {
+ReceiveContext::Stream& ReceiveContext::stream_of(std::uint32_t ssrc) {
   Stream* stream = streams_.find(ssrc);
-  if (stream == nullptr) stream = streams_.insert(ssrc);
-  if (stream == nullptr) return refuse(Refusal::kTooManyStreams);
-  stream->rtp.resume(highest_rtp_index);
-  return {};
+  if (stream == nullptr) {
+    if (streams_.is_full()) {
+      streams_.erase(streams_.find_least([](const Stream& a, const Stream& b) { return a.heard < b.heard; }));
+      ++forgotten_;
+    }
+    stream = streams_.insert(ssrc);
+  }
+  stream->heard = ++accepted_;
+  return *stream;
+}
+
+void ReceiveContext::resume_stream(std::uint32_t ssrc, std::uint64_t highest_rtp_index) {
+  stream_of(ssrc).rtp.resume(highest_rtp_index);
 }
 
 Result<std::uint64_t, Refusal> ReceiveContext::judge_rtp(Stream* stream,
                                                          std::uint16_t sequence_number) const {
-  if (stream == nullptr) {
-    if (streams_.is_full()) return refuse(Refusal::kTooManyStreams);
-    return sequence_number;
-  }
-  if (stream->rtp.is_empty()) return sequence_number;
+  if (stream == nullptr || stream->rtp.is_empty()) return sequence_number;
   STOA_TRY(const std::uint64_t index, estimate_index(stream->rtp.highest(), sequence_number));
   if (auto verdict = stream->rtp.check(index); !verdict) return refuse(verdict.error());
   return index;
 }
 
 Result<void, Refusal> ReceiveContext::judge_rtcp(Stream* stream, std::uint32_t index) const {
-  if (stream == nullptr) {
-    if (streams_.is_full()) return refuse(Refusal::kTooManyStreams);
-    return {};
-  }
+  if (stream == nullptr) return {};
   return stream->rtcp.check(index);
 }
 
 Result<void, Refusal> ReceiveContext::accept(std::uint32_t ssrc, bool is_rtcp, std::uint64_t index) {
-  Stream* stream = streams_.find(ssrc);
-  if (stream == nullptr) stream = streams_.insert(ssrc);
-  if (stream == nullptr) return refuse(Refusal::kTooManyStreams);
+  Stream& stream = stream_of(ssrc);
   if (is_rtcp) {
-    if (auto verdict = stream->rtcp.check(index); !verdict) return verdict;
-    stream->rtcp.accept(index);
+    if (auto verdict = stream.rtcp.check(index); !verdict) return verdict;
+    stream.rtcp.accept(index);
   } else {
-    if (auto verdict = stream->rtp.check(index); !verdict) return verdict;
-    stream->rtp.accept(index);
+    if (auto verdict = stream.rtp.check(index); !verdict) return verdict;
+    stream.rtp.accept(index);
   }
   return {};
 }

@@ -67,7 +67,10 @@ struct ReceivePolicy {
   bool accepts_clear_rtcp = false;
 };
 
-// What a peer sends. An SSRC is remembered when its first packet proved authentic.
+// What a peer sends. An SSRC is remembered when its first packet proved authentic. Senders that restart their
+// streams take new SSRCs as long as they live; the one that was silent for longest is forgotten when there
+// are more than kReceiveStreamsMax. Only a peer that itself brings so many can be forgotten in that way, and
+// what it loses is the rollover counter of that stream and its guard against replays.
 class ReceiveContext {
  public:
   ReceiveContext(Profile profile, const MasterKey& master, crypto::SrtpKernel& kernel,
@@ -79,21 +82,21 @@ class ReceiveContext {
 
   Profile profile() const { return keys_.profile; }
   std::size_t streams() const { return streams_.size(); }
-  // Makes room when a track has ended. A replay of its packets would be believed again, so the caller must
-  // no longer know the SSRC either. False when there is none.
-  bool drop_stream(std::uint32_t ssrc) { return streams_.erase(ssrc); }
+  std::uint64_t forgotten() const { return forgotten_; }
   // Goes on with a stream whose rollover counter is known from elsewhere; `highest_rtp_index` and all before
-  // it count as seen. kTooManyStreams.
-  Result<void, Refusal> resume_stream(std::uint32_t ssrc, std::uint64_t highest_rtp_index);
+  // it count as seen.
+  void resume_stream(std::uint32_t ssrc, std::uint64_t highest_rtp_index);
 
  private:
   friend class Transform;
   struct Stream {
     ReplayWindow<kRtpReplayWindow> rtp;
     ReplayWindow<kRtcpReplayWindow> rtcp;
+    std::uint64_t heard = 0;  // The last packet's number among all of them.
   };
 
-  // Whether a packet would be new, before anything is believed. An SSRC not seen yet needs room in the table.
+  Stream& stream_of(std::uint32_t ssrc);
+  // Whether a packet would be new, before anything is believed.
   Result<std::uint64_t, Refusal> judge_rtp(Stream* stream, std::uint16_t sequence_number) const;
   Result<void, Refusal> judge_rtcp(Stream* stream, std::uint32_t index) const;
   // Remembers an authentic packet; refuses what became old or known since it was judged.
@@ -102,6 +105,7 @@ class ReceiveContext {
   ReadyKeys keys_;
   ReceivePolicy policy_;
   SsrcTable<Stream> streams_{kReceiveStreamsMax};
+  std::uint64_t accepted_ = 0, forgotten_ = 0;
 };
 
 }  // namespace stoa::srtp

@@ -14,7 +14,7 @@ enum class Refusal : std::uint8_t {
   kReplayed,              // Authentic and seen before.
   kTooOld,                // Behind the replay window, or before the first packet there can be.
   kNotEncrypted,          // SRTCP without the E bit where encryption was agreed.
-  kTooManyStreams,        // kReceiveStreamsMax or kSendStreamsMax.
+  kTooManyStreams,        // kSendStreamsMax.
   kKeyExhausted,          // No index left under this key; a new handshake is needed.
   kIndexReused,           // Sending: this sequence number was sent before.
   kNoRoom,                // Sending: the packet does not fit where it should be written.

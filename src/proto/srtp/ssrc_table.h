@@ -43,6 +43,12 @@ class SsrcTable {
     }
     return &streams_.back();
   }
+  // The SSRC whose stream `is_less` puts before all others. Requires: size() > 0.
+  template <typename Less>
+  std::uint32_t find_least(Less is_less) const {
+    const auto found = std::min_element(streams_.begin(), streams_.end(), is_less);
+    return ssrcs_[static_cast<std::size_t>(found - streams_.begin())];
+  }
   bool erase(std::uint32_t ssrc) {
     const auto found = std::find(ssrcs_.begin(), ssrcs_.end(), ssrc);
     if (found == ssrcs_.end()) return false;

@@ -342,7 +342,7 @@ TEST(SrtpSender, repeats_a_packet_only_without_gcm) {
 TEST(SrtpSender, stops_when_the_key_is_used_up) {
   Pair pair(Profile::kAeadAes128Gcm);
   ASSERT_TRUE(pair.send.resume_stream(1, 0xffff'ffff'fffd, kRtcpIndexMax));
-  ASSERT_TRUE(pair.receive.resume_stream(1, 0xffff'ffff'fffd));
+  pair.receive.resume_stream(1, 0xffff'ffff'fffd);
   EXPECT_TRUE(pair.unprotect(pair.rtp(0xffff)));
   EXPECT_EQ(pair.index, 0xffff'ffff'ffffu);
   expect_refusal(pair.protect_rtp(make_rtp_header(1, 0), make_payload(20)), Refusal::kKeyExhausted);
@@ -355,7 +355,7 @@ TEST(SrtpSender, stops_when_the_key_is_used_up) {
 TEST(SrtpSender, goes_on_where_another_context_ended) {
   Pair pair(Profile::kAeadAes256Gcm);
   ASSERT_TRUE(pair.send.resume_stream(1, 0x7'0010, 99));
-  ASSERT_TRUE(pair.receive.resume_stream(1, 0x7'0010));
+  pair.receive.resume_stream(1, 0x7'0010);
   expect_refusal(pair.protect_rtp(make_rtp_header(1, 0x10), make_payload(20)), Refusal::kIndexReused);
   EXPECT_TRUE(pair.unprotect(pair.rtp(0x11)));
   EXPECT_EQ(pair.index, 0x7'0011u);
@@ -365,26 +365,43 @@ TEST(SrtpSender, goes_on_where_another_context_ended) {
 
 TEST(SrtpLimits, bound_the_ssrcs_of_each_direction) {
   Pair pair(Profile::kAeadAes128Gcm);
-  Buffer first;
   for (std::uint32_t ssrc = 0; ssrc < kSendStreamsMax; ++ssrc) {
     const auto wire = pair.protect_rtp(make_rtp_header(ssrc, 1), make_payload(1));
     ASSERT_TRUE(wire);
-    if (ssrc < kReceiveStreamsMax) {
-      ASSERT_TRUE(pair.unprotect(*wire));
-    } else {
-      expect_refusal(pair.unprotect(*wire), Refusal::kTooManyStreams);
-      first = *wire;
-    }
+    ASSERT_TRUE(pair.unprotect(*wire));
+    ASSERT_LE(pair.receive.streams(), kReceiveStreamsMax);
   }
+  EXPECT_EQ(pair.receive.forgotten(), kSendStreamsMax - kReceiveStreamsMax);
   expect_refusal(pair.protect_rtp(make_rtp_header(kSendStreamsMax, 1), make_payload(1)),
                  Refusal::kTooManyStreams);
   expect_refusal(pair.protect_rtcp(make_rtcp(kSendStreamsMax)), Refusal::kTooManyStreams);
   expect_refusal(pair.send.resume_stream(kSendStreamsMax, 1, 1), Refusal::kTooManyStreams);
-  expect_refusal(pair.unprotect(*pair.protect_rtcp(make_rtcp(kReceiveStreamsMax))), Refusal::kTooManyStreams);
-  expect_refusal(pair.receive.resume_stream(kReceiveStreamsMax, 1), Refusal::kTooManyStreams);
-  EXPECT_FALSE(pair.receive.drop_stream(kReceiveStreamsMax));
-  EXPECT_TRUE(pair.receive.drop_stream(0));
-  EXPECT_TRUE(pair.unprotect(first));
+}
+
+TEST(SrtpLimits, forget_the_ssrc_that_was_silent_for_longest) {
+  Pair pair(Profile::kAeadAes128Gcm);
+  const Buffer loud = *pair.protect_rtp(make_rtp_header(7, 1), make_payload(1));
+  ASSERT_TRUE(pair.unprotect(loud));
+  std::uint16_t sequence = 1;
+  for (std::uint32_t ssrc = 100; ssrc < 100 + 2 * kReceiveStreamsMax; ++ssrc) {
+    const Buffer other = ssrc % 2 ? *pair.protect_rtp(make_rtp_header(ssrc, 1), make_payload(1))
+                                  : *pair.protect_rtcp(make_rtcp(ssrc));
+    ASSERT_TRUE(pair.unprotect(other));
+    ASSERT_TRUE(pair.unprotect(*pair.protect_rtp(make_rtp_header(7, ++sequence), make_payload(1))));
+  }
+  EXPECT_EQ(pair.receive.streams(), kReceiveStreamsMax);
+  expect_refusal(pair.unprotect(loud), Refusal::kReplayed);
+}
+
+// Only who has the key can make us forget.
+TEST(SrtpLimits, forget_nothing_for_packets_that_are_not_authentic) {
+  Pair pair(Profile::kAeadAes128Gcm);
+  for (std::uint32_t ssrc = 0; ssrc < kReceiveStreamsMax; ++ssrc)
+    ASSERT_TRUE(pair.unprotect(*pair.protect_rtp(make_rtp_header(ssrc, 1), make_payload(1))));
+  Buffer forged = *pair.protect_rtp(make_rtp_header(999, 1), make_payload(1));
+  forged.back() ^= 1;
+  expect_refusal(pair.unprotect(forged), Refusal::kAuthenticationFailed);
+  EXPECT_EQ(pair.receive.forgotten(), 0u);
 }
 
 TEST(SrtpLimits, hold_also_for_streams_that_begin_in_one_batch) {
@@ -397,7 +414,8 @@ TEST(SrtpLimits, hold_also_for_streams_that_begin_in_one_batch) {
                                {.context = &pair.receive, .packet = b, .outcome = {}}};
   pair.transform.unprotect(batch);
   EXPECT_TRUE(batch[0].outcome);
-  expect_refusal(batch[1].outcome, Refusal::kTooManyStreams);
+  EXPECT_TRUE(batch[1].outcome);
+  EXPECT_EQ(pair.receive.streams(), kReceiveStreamsMax);
 }
 
 TEST(SrtpStats, tell_what_was_done_and_refused) {

@@ -39,10 +39,10 @@ void add_codec(const sdp::AgreedCodec& codec, media::TrackId id, InboundSection&
   track.channels = section.is_video ? 0 : codec.channels;
   track.layers = static_cast<std::uint8_t>(section.rids.size());
   auto index = static_cast<std::uint8_t>(section.codecs.size());
-  section.codecs.push_back({std::move(track), codec.feedback});
+  bool has_rtx = codec.receive_rtx_type && *codec.receive_rtx_type < 128;
+  section.codecs.push_back({std::move(track), codec.feedback, has_rtx});
   section.media_types[codec.receive_payload_type] = index;
-  if (codec.receive_rtx_type && *codec.receive_rtx_type < 128)
-    section.rtx_types[*codec.receive_rtx_type] = index;
+  if (has_rtx) section.rtx_types[*codec.receive_rtx_type] = index;
 }
 
 bool brings_media(const sdp::AgreedSection& agreed) {
@@ -78,7 +78,9 @@ std::vector<InboundSection> inbound_sections_of(const sdp::Agreement& agreement)
 }
 
 InboundDemux::InboundDemux(const sdp::Agreement& agreement, std::size_t streams_max)
-    : streams_max_(streams_max), sections_(inbound_sections_of(agreement)) {
+    : streams_max_(streams_max),
+      sections_(inbound_sections_of(agreement)),
+      retired_repairs_(sections_.size()) {
   sources_.reserve(std::min<std::size_t>(streams_max, 2 * payload::kLayersMax * sections_.size()));
   std::uint8_t section = 0;
   for (const sdp::AgreedSection& agreed : agreement.sections) {
@@ -138,6 +140,18 @@ void InboundDemux::bind(Timestamp now, std::uint32_t ssrc, const StreamLabels& l
   }
 }
 
+void InboundDemux::retire_repairs(InboundPlace place, Timestamp last_media) {
+  auto& retired = retired_repairs_[place.section][place.layer];
+  retired.reset();
+  place.is_rtx = true;
+  auto found = std::find_if(sources_.begin(), sources_.end(),
+                            [&](const InboundSource& source) { return source.place == place; });
+  if (found == sources_.end()) return;
+  if (found->first_heard != Timestamp::never() && found->first_heard > last_media) return;
+  retired = found->ssrc;
+  sources_.erase(found);
+}
+
 std::optional<std::uint8_t> InboundDemux::find_section(std::uint8_t payload_type,
                                                        const StreamLabels& labels) const {
   std::string_view rid = labels.repaired_rid.empty() ? labels.rid : labels.repaired_rid;
@@ -179,6 +193,8 @@ Result<InboundPlace, ReceiveRefusal> InboundDemux::find_place(std::uint8_t paylo
 
 Result<InboundSource*, ReceiveRefusal> InboundDemux::take_place(Timestamp now, std::uint32_t ssrc,
                                                                 InboundPlace place) {
+  if (place.is_rtx && retired_repairs_[place.section][place.layer] == ssrc)
+    return refuse(ReceiveRefusal::kUnknownStream);
   InboundSource taken(ssrc, place, sections_[place.section].clock_rate());
   for (InboundSource& source : sources_) {
     if (source.place != place) continue;

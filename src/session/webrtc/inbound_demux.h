@@ -29,6 +29,7 @@ inline constexpr Duration kRebindSilence = Duration::milliseconds(500);
 struct InboundCodec {
   payload::RtpTrack track;
   sdp::Feedback feedback;
+  bool has_rtx = false;
 };
 
 // A section that we receive in.
@@ -59,8 +60,15 @@ struct InboundSource {
 
   std::uint32_t ssrc;
   InboundPlace place;
-  bool has_begun = false;  // A packet came.
+  void handle_packet(Timestamp now) {
+    if (first_heard == Timestamp::never()) first_heard = now;
+    has_begun = true;
+    heard = now;
+  }
+
+  bool has_begun = false;  // A packet came, and no BYE since.
   Timestamp heard;         // The last one, once it has begun.
+  Timestamp first_heard = Timestamp::never();
   rtcp::Reception reception;
 };
 
@@ -80,6 +88,10 @@ class InboundDemux {
                                                const StreamLabels& labels);
   // By what SDES says. Nothing happens where that does not suffice.
   void bind(Timestamp now, std::uint32_t ssrc, const StreamLabels& labels);
+  // Another SSRC took this place over from one that was heard last at `last_media`. What repaired that one
+  // speaks of numbers that mean nothing any more: it loses its place and gets none in this layer again.
+  // Repairs that were first heard later belong to the new one and stay.
+  void retire_repairs(InboundPlace place, Timestamp last_media);
   InboundSource* find(std::uint32_t ssrc);
   std::vector<InboundSource>& sources() { return sources_; }
 
@@ -94,6 +106,8 @@ class InboundDemux {
   std::size_t streams_max_;
   std::vector<InboundSection> sections_;
   std::vector<InboundSource> sources_;
+  // By section and layer: the SSRC that repaired the one before.
+  std::vector<std::array<std::optional<std::uint32_t>, payload::kLayersMax>> retired_repairs_;
   std::size_t last_found_ = 0;  // Packets come in runs.
 };
 

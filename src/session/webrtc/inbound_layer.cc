@@ -7,9 +7,6 @@
 namespace stoa::webrtc {
 namespace {
 
-// Packets that were sent before a BYE arrive within this after it.
-constexpr Duration kByeHold = Duration::milliseconds(500);
-
 rtcp::NackConfig nack_config(Duration round_trip) {
   rtcp::NackConfig config;
   config.round_trip = round_trip;
@@ -36,9 +33,11 @@ bool ReceivedWindow::insert(std::int64_t index) {
   return true;
 }
 
-void KeyframeWish::request(Timestamp now, Duration interval) {
+void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) {
   Timestamp allowed = sent_ ? std::max(now, *sent_ + interval) : now;
-  if (due_ == Timestamp::never()) ++command_;
+  bool is_new = due_ == Timestamp::never();
+  if (is_new) ++command_;
+  from_ = is_new ? from : std::max(from_, from);
   due_ = std::min(due_, allowed);
   repeats_left_ = kRepeats;
 }
@@ -94,7 +93,7 @@ void InboundLayer::end(Timestamp now) {
   has_ended = true;
   ended_at_ = now;
   is_active = false;
-  keyframe.handle_keyframe();
+  keyframe.drop();
   nack = rtcp::NackGenerator(nack_config(round_trip_));
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "base/time.h"
@@ -44,11 +45,17 @@ class KeyframeWish {
  public:
   static constexpr int kRepeats = 3;
   static constexpr Duration kRepeatAfter = Duration::seconds(1);
+  static constexpr std::int64_t kAnyKeyframe = std::numeric_limits<std::int64_t>::min();
 
-  void request(Timestamp now, Duration interval);
+  // The first keyframe that comes from now on and has at least the number `from`, as receivers see it, ends
+  // the wish, sent for the first time or again. Of several wishes the highest number counts.
+  void request(Timestamp now, Duration interval, std::int64_t from = kAnyKeyframe);
   // Asked. It is due again when no keyframe comes.
   void mark_sent(Timestamp now, Duration round_trip);
-  void handle_keyframe() { due_ = Timestamp::never(); }
+  void handle_keyframe(std::int64_t sequence) {
+    if (sequence >= from_) drop();
+  }
+  void drop() { due_ = Timestamp::never(); }
   Timestamp due() const { return due_; }
   // Of FIR: grows with each new wish, stays for one that is repeated (RFC 5104 §4.3.1.2).
   std::uint8_t command() const { return command_; }
@@ -56,12 +63,16 @@ class KeyframeWish {
  private:
   Timestamp due_ = Timestamp::never();
   std::optional<Timestamp> sent_;
+  std::int64_t from_ = kAnyKeyframe;
   int repeats_left_ = 0;
   std::uint8_t command_ = 0;
 };
 
 class InboundLayer {
  public:
+  // Packets that were sent before a BYE arrive within this after it.
+  static constexpr Duration kByeHold = Duration::milliseconds(500);
+
   InboundLayer(std::uint32_t clock_rate, Duration round_trip);
 
   // Packets of a new SSRC carry the layer from here on. Numbers go on: its first packet follows the last of
@@ -88,6 +99,7 @@ class InboundLayer {
   std::optional<std::int64_t> highest() const { return window_.highest(); }
   Duration round_trip() const { return round_trip_; }
   void set_round_trip(Duration round_trip);
+  Timestamp ended_at() const { return ended_at_; }  // Of has_ended.
   // Packets that come this soon after a BYE were under way.
   bool is_ended(Timestamp now) const;
 

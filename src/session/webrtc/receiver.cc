@@ -78,7 +78,6 @@ void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
   has_congestion = agreed.ccfb;
   has_arrivals &= agreed.transport_cc && !has_congestion;
   has_arrivals_on_request &= agreed.transport_cc && !has_congestion;
-  has_rrtr = agreed.rrtr;
 }
 
 Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock& block) const {
@@ -115,15 +114,21 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes byt
   const rtp::Header& header = packet->header;
   Elements elements = read_elements(packet->extension);
   note_arrival(now, elements);
-  STOA_TRY(InboundSource * source,
-           demux.place(now, header.ssrc, header.payload_type,
-                       labels_of(elements[Kind::kMid], elements[Kind::kRid], elements[Kind::kRepairedRid])));
+  auto index = static_cast<std::int64_t>(srtp_index & kSrtpIndexMask);
+  STOA_DCHECK(static_cast<std::uint16_t>(index) == header.sequence);
+  auto placed =
+      demux.place(now, header.ssrc, header.payload_type,
+                  labels_of(elements[Kind::kMid], elements[Kind::kRid], elements[Kind::kRepairedRid]));
+  if (!placed) {
+    if (placed.error() == ReceiveRefusal::kUnknownPayload) pass_over(now, *packet, index, out);
+    return refuse(placed.error());
+  }
+  InboundSource* source = *placed;
   InboundPlace place = source->place;
   InboundLayer& layer = all_tracks[place.section].layers[place.layer];
   if (layer.has_ended && (place.is_rtx || (layer.ssrc() == header.ssrc && layer.is_ended(now))))
     return refuse(ReceiveRefusal::kUnknownStream);
-  source->has_begun = true;
-  source->heard = now;
+  source->handle_packet(now);
   source->reception.handle_packet(now, header.sequence, header.timestamp);
   if (has_congestion) {
     congestion.handle_packet(now, header.ssrc, header.sequence, rtcp::Ecn::kNotCapable);
@@ -133,14 +138,33 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes byt
   start_reports(now);
   if (place.is_rtx) return handle_rtx(now, place, *packet, elements, out);
 
-  auto index = static_cast<std::int64_t>(srtp_index & kSrtpIndexMask);
-  STOA_DCHECK(static_cast<std::uint16_t>(index) == header.sequence);
-  if (layer.ssrc() != header.ssrc) layer.begin_source(now, header.ssrc, index, header.timestamp);
+  if (layer.ssrc() != header.ssrc) {
+    if (layer.ssrc()) demux.retire_repairs(place, layer.last_media);
+    layer.begin_source(now, header.ssrc, index, header.timestamp);
+  }
   Arrived arrived;
   arrived.codec = demux.sections()[place.section].media_types[header.payload_type];
   arrived.index = index;
   arrived.payload = packet->payload;
   return accept(now, place, *packet, elements, arrived, out);
+}
+
+// A packet of a known stream in a format that was not agreed upon: it used a number of the stream.
+void Receiver::Impl::pass_over(Timestamp now, const rtp::Packet& packet, std::int64_t index,
+                               ReceiverOutputs& out) {
+  InboundSource* source = demux.find(packet.header.ssrc);
+  if (!source || source->place.is_rtx) return;
+  Track& track = all_tracks[source->place.section];
+  InboundLayer& layer = track.layers[source->place.layer];
+  if (layer.ssrc() != packet.header.ssrc || layer.has_ended) return;
+  source->handle_packet(now);
+  source->reception.handle_packet(now, packet.header.sequence, packet.header.timestamp);
+  if (!layer.admit(now, index, rtcp::PacketOrigin::kFirstSent, nack_outputs)) return;
+  take_nack_outputs(now, track, layer, out);
+  deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
+  Arrived arrived;
+  arrived.index = index;
+  if (track.is_open) forward(track, source->place.layer, packet, {}, arrived, {});
 }
 
 // A retransmission whose original cannot be told yet is not worth keeping: it will be asked for again.
@@ -150,7 +174,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtx(Timestamp now, InboundPl
   if (packet.payload.size() < rtp::kOriginalSequenceBytes) return {};  // Sent to probe.
   const InboundLayer& layer = all_tracks[place.section].layers[place.layer];
   auto index = layer.extend(ByteReader(packet.payload).u16());
-  if (!index) return refuse(ReceiveRefusal::kUnknownStream);
+  if (!index || *index - *layer.highest() > kRepairAheadMax) return refuse(ReceiveRefusal::kUnknownStream);
   Arrived arrived;
   arrived.codec = demux.sections()[place.section].rtx_types[packet.header.payload_type];
   arrived.index = *index;
@@ -182,13 +206,16 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   }
   const InboundCodec& codec = demux.sections()[place.section].codecs[arrived.codec];
   auto facts = payload::inspect_payload(codec.track.encoding, arrived.payload);
-  if (!facts) return refuse(ReceiveRefusal::kMalformed);
-  if (!select_codec(now, track, place.layer, arrived, *facts, out))
-    return refuse(ReceiveRefusal::kUnknownPayload);
+  if (!facts || !select_codec(now, track, place.layer, arrived, *facts, out)) {
+    // Its number was used, and nobody shall wait for it.
+    arrived.payload = {};
+    if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
+    return refuse(facts ? ReceiveRefusal::kUnknownPayload : ReceiveRefusal::kMalformed);
+  }
   forward(track, place.layer, packet, elements, arrived, *facts);
+  if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
   if (is_retransmitted) return {};
 
-  if (facts->is_keyframe && arrived.is_newest) layer.keyframe.handle_keyframe();
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
   if (!layer.is_active) {
     layer.is_active = true;
@@ -217,7 +244,7 @@ bool Receiver::Impl::select_codec(Timestamp now, Track& track, payload::LayerInd
   }
   bool may_begin = facts.is_keyframe || !codecs[arrived.codec].track.is_video();
   if (!may_begin || now - track.opened_at < kCodecHold) {
-    if (arrived.is_newest) track.layers[layer].keyframe.request(now, config.keyframe_interval_min);
+    if (arrived.is_newest) wish_keyframe(now, track.layers[layer]);
     return false;
   }
   close(track, out);

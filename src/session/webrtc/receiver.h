@@ -8,8 +8,12 @@
 // Layers of a simulcast are one track. They are numbered as AgreedSection::receive_layers lists them, which
 // is the publisher's order: browsers and OBS name the smallest picture first, and so must others.
 //
-// Packets that hold nothing but padding (a sender probes with them) come out as packets without payload and
-// without facts: their numbers were used, so a receiver that passes them over must close the gap.
+// Packets that hold nothing but padding (a sender probes with them), and those whose payload is refused, come
+// out as packets without payload and without facts: their numbers were used, so a receiver that passes them
+// over must close the gap.
+//
+// Each report carries our reference time, asked for in SDP or not: browsers offer no word of it but echo it,
+// and who does not know the packet passes it over (RFC 3550 §6.1). So round trips are known.
 //
 // Sequence numbers and timestamps of a layer go on when another SSRC takes it over. NTP times of the
 // publisher become ours by one offset for the whole session (peer_clock.h), so tracks stay in step; before
@@ -59,7 +63,7 @@ struct LayersActive {
   media::TrackId track = 0;
   std::uint8_t layers = 0;
 };
-// BYE of its last layer, or another codec.
+// Another codec, or the end: BYE of all its layers, or of some and the others fell silent.
 struct TrackClosed {
   media::TrackId track = 0;
 };
@@ -115,8 +119,8 @@ class Receiver {
   // Throttled: at most one PLI in keyframe_interval_min for each layer; one that comes earlier is sent then.
   // Repeated a few times until a keyframe comes. A layer that never came is not asked.
   void request_keyframe(Timestamp now, media::TrackId track, payload::LayerIndex layer, ReceiverOutputs& out);
-  // As measured by the session (RTCP of the other direction, ICE). Where reference times were agreed upon
-  // (RFC 3611) it is also measured here.
+  // As measured by the session, if it can. Measured here by itself once the peer echoes our reference times
+  // (RFC 3611 §4.4, §4.5).
   void set_round_trip(Duration round_trip);
 
   const std::vector<payload::RtpTrack>& tracks() const;

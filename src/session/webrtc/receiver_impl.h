@@ -24,6 +24,13 @@ namespace stoa::webrtc {
 inline constexpr std::size_t kRtpBytesMax = 9000;  // Jumbo frames fit.
 // Between two changes of a track's codec.
 inline constexpr Duration kCodecHold = Duration::seconds(1);
+// How far above the newest packet a retransmission may be: its own first sending was lost, and some behind
+// it.
+inline constexpr std::int64_t kRepairAheadMax = 512;
+// Without RTX an answer is the same packet once more. Some agree upon NACK and cannot send that (a key of GCM
+// must not serve one index twice, RFC 7714 §8.2): who let so many requests for a layer go by is asked no
+// more.
+inline constexpr std::uint64_t kUnansweredMax = 64;
 // Peers' SSRCs whose reference times are answered.
 inline constexpr std::size_t kReferenceTimesMax = 8;
 inline constexpr Duration kRoundTripMax = Duration::seconds(5);
@@ -41,6 +48,10 @@ struct Receiver::Impl {
     Timestamp opened_at;
     std::vector<InboundLayer> layers;
     payload::PacketWriter writer;
+
+    // Some layer said BYE, and each of the others did too or brought nothing in the `silence` that followed.
+    // Silence alone ends nothing: senders pause layers that their network does not carry, and still pictures.
+    bool is_over(Timestamp now, Duration silence) const;
   };
   // An understood packet of a layer.
   struct Arrived {
@@ -65,6 +76,7 @@ struct Receiver::Impl {
                                           ReceiverOutputs& out);
   Result<void, ReceiveRefusal> handle_rtx(Timestamp now, InboundPlace place, const rtp::Packet& packet,
                                           const Elements& elements, ReceiverOutputs& out);
+  void pass_over(Timestamp now, const rtp::Packet& packet, std::int64_t index, ReceiverOutputs& out);
   Result<void, ReceiveRefusal> accept(Timestamp now, InboundPlace place, const rtp::Packet& packet,
                                       const Elements& elements, Arrived arrived, ReceiverOutputs& out);
   bool select_codec(Timestamp now, Track& track, payload::LayerIndex layer, const Arrived& arrived,
@@ -87,6 +99,8 @@ struct Receiver::Impl {
   void handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
   void take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_due_feedback(Timestamp now, ReceiverOutputs& out);
+  // What comes before the newest packet is broken for good.
+  void wish_keyframe(Timestamp now, InboundLayer& layer);
   void send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_arrivals(Timestamp now, ReceiverOutputs& out);
   void send_report(Timestamp now, ReceiverOutputs& out);
@@ -111,7 +125,7 @@ struct Receiver::Impl {
   ReceiverStats stats;
 
   std::array<std::uint8_t, 256> kinds;  // Extension id to kind.
-  bool has_arrivals = false, has_arrivals_on_request = false, has_congestion = false, has_rrtr = false;
+  bool has_arrivals = false, has_arrivals_on_request = false, has_congestion = false;
   bool is_arrival_asked = false;
   FeedbackWriter feedback;
   rtcp::ArrivalLog arrivals;

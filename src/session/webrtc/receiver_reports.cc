@@ -85,17 +85,28 @@ void Receiver::Impl::handle_bye(Timestamp now, std::uint32_t ssrc, ReceiverOutpu
   bool was_active = layer.is_active;
   layer.end(now);
   if (!track.is_open) return;
-  bool is_last = std::none_of(track.layers.begin(), track.layers.end(),
-                              [](const InboundLayer& other) { return other.is_active; });
-  if (is_last) {
+  if (track.is_over(now, config.layer_silence)) {
     close(track, out);
-  } else if (was_active) {
-    tell_active(track, out);
+    return;
   }
+  if (was_active) tell_active(track, out);
+  silence_due = std::min(silence_due, now + config.layer_silence);
+}
+
+bool Receiver::Impl::Track::is_over(Timestamp now, Duration silence) const {
+  std::optional<Timestamp> last_bye;
+  for (const InboundLayer& layer : layers) {
+    if (layer.has_ended) last_bye = last_bye ? std::max(*last_bye, layer.ended_at()) : layer.ended_at();
+  }
+  if (!last_bye) return false;
+  bool is_silent_since = now - *last_bye >= silence;
+  return std::all_of(layers.begin(), layers.end(), [&](const InboundLayer& layer) {
+    if (!layer.ssrc() || layer.has_ended) return true;
+    return is_silent_since && layer.last_media - *last_bye < InboundLayer::kByeHold;
+  });
 }
 
 void Receiver::Impl::handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report) {
-  if (!has_rrtr) return;
   rtcp::XrBlocks blocks_of_report = report.blocks();
   while (auto block = blocks_of_report.next()) {
     if (const auto* time = std::get_if<rtcp::ReceiverReferenceTime>(&*block)) {
@@ -125,12 +136,14 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
   for (auto& output : nack_outputs) {
     if (const auto* wanted = std::get_if<rtcp::NackWanted>(&output)) {
       if (!codec || !codec->feedback.nack || !layer.ssrc()) continue;
+      const rtcp::NackStats& asked = layer.nack.stats();
+      if (!codec->has_rtx && asked.recovered == 0 && asked.requests > kUnansweredMax) continue;
       feedback.write_nack(*layer.ssrc(), wanted->sequences, out);
       stats.nacks_sent += wanted->sequences.size();
     } else if (const auto* given_up = std::get_if<rtcp::GivenUp>(&output)) {
       stats.lost += given_up->packets;
       // What is shown of the picture stays broken until the next keyframe.
-      if (codec && codec->track.is_video()) layer.keyframe.request(now, config.keyframe_interval_min);
+      if (codec && codec->track.is_video()) wish_keyframe(now, layer);
     }
   }
   nack_outputs.clear();
@@ -149,6 +162,10 @@ void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
   send_arrivals(now, out);
 }
 
+void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer) {
+  layer.keyframe.request(now, config.keyframe_interval_min, layer.sequence_of(layer.highest().value_or(0)));
+}
+
 void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer,
                                         ReceiverOutputs& out) {
   if (layer.keyframe.due() > now) return;
@@ -156,7 +173,7 @@ void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, Inbou
   bool can_ask =
       codec && layer.ssrc() && codec->track.is_video() && (codec->feedback.pli || codec->feedback.fir);
   if (!can_ask) {
-    layer.keyframe.handle_keyframe();
+    layer.keyframe.drop();
     return;
   }
   if (codec->feedback.pli) {
@@ -191,17 +208,15 @@ void Receiver::Impl::send_report(Timestamp now, ReceiverOutputs& out) {
     if (auto block = source.reception.take_report_block(now)) blocks.push_back(*block);
   }
   feedback.write_report(blocks, out);
-  if (has_rrtr) {
-    rtcp::NtpTime ntp = rtcp::NtpTime::from_wall(wall_at(now));
-    feedback.write_reference_time(ntp, out);
-    round_trips.handle_sent(now, ntp);
-    std::array<rtcp::DlrrItem, kReferenceTimesMax> items;
-    std::size_t count = 0;
-    for (ReferenceTime& known : reference_times) {
-      if (std::exchange(known.is_new, false)) items[count++] = known.echo.item(known.ssrc, now);
-    }
-    if (count > 0) feedback.write_delays(std::span(items).first(count), out);
+  rtcp::NtpTime ntp = rtcp::NtpTime::from_wall(wall_at(now));
+  feedback.write_reference_time(ntp, out);
+  round_trips.handle_sent(now, ntp);
+  std::array<rtcp::DlrrItem, kReferenceTimesMax> items;
+  std::size_t count = 0;
+  for (ReferenceTime& known : reference_times) {
+    if (std::exchange(known.is_new, false)) items[count++] = known.echo.item(known.ssrc, now);
   }
+  if (count > 0) feedback.write_delays(std::span(items).first(count), out);
   // Half to one and a half intervals, so that reports of many sessions do not fall together (RFC 3550 §6.2).
   report_due = now + Duration::from_seconds(config.report_interval.as_seconds() * (0.5 + rng.unit()));
 }
@@ -212,6 +227,8 @@ void Receiver::Impl::find_silent(Timestamp now, ReceiverOutputs& out) {
   for (Track& track : all_tracks) {
     bool has_changed = false;
     for (InboundLayer& layer : track.layers) {
+      if (layer.has_ended && now - layer.ended_at() < config.layer_silence)
+        silence_due = std::min(silence_due, layer.ended_at() + config.layer_silence);
       if (!layer.is_active) continue;
       if (now - layer.last_media >= config.layer_silence) {
         layer.is_active = false;
@@ -220,7 +237,11 @@ void Receiver::Impl::find_silent(Timestamp now, ReceiverOutputs& out) {
         silence_due = std::min(silence_due, layer.last_media + config.layer_silence);
       }
     }
-    if (has_changed) tell_active(track, out);
+    if (track.is_open && track.is_over(now, config.layer_silence)) {
+      close(track, out);
+    } else if (has_changed) {
+      tell_active(track, out);
+    }
   }
 }
 

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "session/webrtc/peer_clock.h"
 #include "session/webrtc/receiver.h"
 #include "session/webrtc/test_receiver.h"
@@ -106,6 +109,65 @@ TEST(Receiver, sends_transport_wide_feedback_of_all_streams) {
   });
   EXPECT_EQ(count, 1u);
   EXPECT_THAT(arrived, ElementsAre(65535, 1, 2));
+}
+
+// What a sender's bandwidth estimator stands on: each packet of the transport is told once, in time, and with
+// the moment of its arrival; packets that only probe, retransmissions and sound among them.
+TEST(Receiver, tells_when_each_packet_arrived) {
+  Peer peer;
+  Rng rng(4);
+  std::map<std::uint16_t, Timestamp> arrived;
+  auto sequence = static_cast<std::uint16_t>(65'400);
+  std::int64_t video_index = 0, audio_index = 0, rtx_index = 0;
+  for (int step = 0; step < 4000; ++step) {
+    peer.run_for(Duration::microseconds(static_cast<std::int64_t>(rng.below(1500))));
+    if (step % 1000 == 999) peer.run_for(ms(700));  // A pause.
+    ++sequence;
+    if (rng.chance(0.03)) continue;  // Lost.
+    Sent sent = rng.chance(0.2) ? audio(++audio_index, 1) : video(++video_index, 1);
+    if (rng.chance(0.2))
+      sent = {
+          .ssrc = 60, .type = kVp8RtxType, .index = ++rtx_index, .payload = {}, .mid = "v", .padding = 200};
+    sent.transport = sequence;
+    (void)peer.send(sent);
+    arrived[sequence] = peer.now;
+    if (rng.chance(0.5)) peer.flush();
+  }
+  peer.run_for(ms(100));
+  std::uint8_t count = 0;
+  std::set<std::uint16_t> told;
+  peer.visit<rtcp::TransportFeedback>([&](const rtcp::TransportFeedback& said) {
+    EXPECT_EQ(said.feedback_count, count);
+    ++count;
+    auto arrivals = said.arrivals();
+    while (auto arrival = arrivals.next()) {
+      auto number = static_cast<std::uint16_t>(said.first_sequence + arrival->index);
+      ASSERT_TRUE(arrived.contains(number));
+      EXPECT_TRUE(told.insert(number).second);
+      Timestamp at = Timestamp() + ms(64 * said.reference_time) + arrival->since_reference;
+      EXPECT_GE(arrived[number], at);
+      EXPECT_LT(arrived[number], at + rtcp::kFeedbackTick);
+    }
+  });
+  EXPECT_EQ(told.size(), arrived.size());
+}
+
+TEST(Receiver, tells_of_arrivals_at_least_every_tenth_of_a_second) {
+  Peer peer;
+  std::uint16_t sequence = 0;
+  Timestamp last = peer.now;
+  std::size_t told = 0;
+  for (int i = 0; i < 500; ++i) {
+    Sent sound = audio(i + 1, 1);
+    sound.transport = ++sequence;
+    ASSERT_TRUE(peer.send(sound));
+    peer.run_for(ms(10));
+    std::size_t count = peer.count<rtcp::TransportFeedback>();
+    if (count != told) last = peer.now;
+    told = count;
+    EXPECT_LE(peer.now - last, ms(100));
+  }
+  EXPECT_GE(told, 60u);
 }
 
 TEST(Receiver, sends_no_transport_wide_feedback_that_was_not_agreed_upon) {
@@ -267,10 +329,9 @@ TEST(Receiver, maps_capture_times_by_the_same_offset) {
   EXPECT_EQ(rtcp::NtpTime::from_bits(packets[2].capture_ntp).to_wall(), kWall + ms(60));
 }
 
-TEST(Receiver, answers_reference_times_and_measures_round_trips_where_agreed_upon) {
-  sdp::Agreement agreement = plain_agreement();
-  for (auto& codec : agreement.sections[1].codecs) codec.feedback.rrtr = true;
-  Peer peer(agreement);
+// Browsers offer no word of reference times in SDP, but echo them.
+TEST(Receiver, answers_reference_times_and_measures_round_trips) {
+  Peer peer;
   ASSERT_TRUE(peer.send(video(1, 1)));
   rtcp::Writer writer;
   writer.write_reference_time(20, kPeers);
@@ -303,14 +364,70 @@ TEST(Receiver, answers_reference_times_and_measures_round_trips_where_agreed_upo
   EXPECT_THAT(peer.nacked(), ElementsAre(2, 2));
 }
 
-TEST(Receiver, answers_no_reference_times_unless_agreed_upon) {
+TEST(Receiver, believes_no_echo_of_a_reference_time_that_it_never_sent) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(1, 1)));
+  peer.run_for(ms(600));
+  rtcp::Writer writer;
+  rtcp::DlrrItem echo{kOurs, rtcp::NtpTime::from_wall(peer.wall()).compact(), 0};
+  writer.write_delay_since_last(20, {&echo, 1});
+  peer.send_rtcp(writer);
+  ASSERT_TRUE(peer.send(video(3, 1)));
+  peer.run_for(ms(60));
+  EXPECT_THAT(peer.nacked(), ElementsAre(2));
+}
+
+TEST(Receiver, bounds_what_reports_make_it_remember) {
+  ReceiverConfig config;
+  config.streams_max = 4;
+  Peer peer(simulcast_agreement(), config);
+  rtcp::Writer writer;
+  std::vector<std::uint32_t> gone;
+  for (std::uint32_t ssrc = 0; ssrc < 31; ++ssrc) {
+    peer.send_report(1000 + ssrc, kPeers, 1);
+    writer.write_reference_time(2000 + ssrc, kPeers);
+    peer.send_rtcp(writer);
+    std::vector<rtcp::SdesItem> items;
+    for (std::string_view rid : {"q", "h", "f", "x"}) {
+      std::uint32_t named = 3000 + 10 * ssrc + static_cast<std::uint32_t>(items.size());
+      items.push_back({named, rtcp::SdesType::kMid, as_bytes("v")});
+      items.push_back({named, rtcp::SdesType::kRtpStreamId, as_bytes(rid)});
+    }
+    writer.write_source_description(items);
+    peer.send_rtcp(writer);
+    gone.push_back(3000 + ssrc);
+  }
+  peer.send_bye(gone);
+  EXPECT_TRUE(peer.outputs.empty());
+  peer.run_for(Duration::seconds(2));
+  std::size_t answered = 0;
+  peer.visit<rtcp::ExtendedReport>([&](const rtcp::ExtendedReport& report) {
+    auto blocks = report.blocks();
+    while (auto block = blocks.next()) {
+      if (auto* delays = std::get_if<rtcp::DelaySinceLast>(&*block)) answered += delays->items.size();
+    }
+  });
+  EXPECT_EQ(answered, 8u);
+  ASSERT_TRUE(peer.send({.ssrc = 31, .index = 1, .payload = vp8_keyframe(), .mid = "v", .rid = "q"}));
+}
+
+TEST(Receiver, counts_reports_that_are_malformed_and_reads_those_around) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, 90'000)));
   rtcp::Writer writer;
   writer.write_reference_time(20, kPeers);
-  peer.send_rtcp(writer);
-  peer.run_for(Duration::seconds(2));
-  EXPECT_EQ(peer.count<rtcp::ExtendedReport>(), 0u);
+  Buffer bytes(writer.view().begin(), writer.view().end());
+  bytes[11] = 7;  // The block claims to be longer than the packet.
+  std::uint32_t gone = 20;
+  rtcp::Writer bye;
+  bye.write_bye({&gone, 1}, "");
+  bytes.insert(bytes.end(), bye.view().begin(), bye.view().end());
+  peer.receiver.handle_rtcp(peer.now, peer.wall(), bytes, peer.outputs);
+  EXPECT_EQ(peer.refused(ReceiveRefusal::kMalformed), 1u);
+  EXPECT_EQ(peer.all<TrackClosed>().size(), 1u);
+  bytes.pop_back();
+  peer.receiver.handle_rtcp(peer.now, peer.wall(), bytes, peer.outputs);
+  EXPECT_EQ(peer.refused(ReceiveRefusal::kMalformed), 2u);
 }
 
 TEST(PeerClock, takes_the_fastest_report_and_follows_a_slow_drift) {

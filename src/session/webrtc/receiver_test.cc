@@ -270,6 +270,62 @@ TEST(Receiver, refuses_a_retransmission_before_its_stream) {
   EXPECT_TRUE(peer.receiver.tracks().empty());
 }
 
+TEST(Receiver, asks_for_no_packet_that_was_sent_again_before_it_was_missed) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  ASSERT_TRUE(peer.send_rtx(video(2), 60, 1));
+  ASSERT_TRUE(peer.send(video(3)));
+  peer.run_for(ms(500));
+  EXPECT_THAT(peer.nacked(), IsEmpty());
+  ASSERT_TRUE(peer.send_rtx(video(5), 60, 2));
+  peer.run_for(ms(5));
+  EXPECT_THAT(peer.nacked(), ElementsAre(4));
+  EXPECT_EQ(peer.send(video(5)).error(), ReceiveRefusal::kDuplicate);
+  ASSERT_TRUE(peer.send(video(4)));
+  peer.run_for(ms(2000));
+  EXPECT_THAT(peer.nacked(), ElementsAre(4));
+  EXPECT_EQ(peer.receiver.stats().lost, 0u);
+  peer.flush();
+  EXPECT_THAT(peer.sequences(1), ElementsAre(1, 2, 3, 5, 4));
+}
+
+TEST(Receiver, refuses_a_retransmission_of_what_cannot_have_been_sent_yet) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  EXPECT_FALSE(peer.send_rtx(video(1 + 513), 60, 1));
+  EXPECT_FALSE(peer.send_rtx(video(5000), 60, 2));
+  EXPECT_EQ(peer.refused(ReceiveRefusal::kUnknownStream), 2u);
+  ASSERT_TRUE(peer.send(video(2)));
+  peer.run_for(ms(100));
+  EXPECT_THAT(peer.nacked(), IsEmpty());
+}
+
+// A stream of retransmissions says what it repairs by rid alone: the stream before and its numbers are gone.
+TEST(Receiver, takes_no_retransmissions_of_the_stream_before) {
+  Peer peer(simulcast_agreement());
+  auto repair = [](std::uint32_t of, std::int64_t index) {
+    Sent lost = layer("h", of, index);
+    lost.rid = {};
+    lost.repaired_rid = "h";
+    return lost;
+  };
+  ASSERT_TRUE(peer.send(layer("h", 32, 100)));
+  ASSERT_TRUE(peer.send(layer("h", 32, 102)));
+  ASSERT_TRUE(peer.send_rtx(repair(32, 101), 52, 1));
+  peer.run_for(ms(600));
+  ASSERT_TRUE(peer.send(layer("h", 36, 98)));
+  ASSERT_TRUE(peer.send(layer("h", 36, 104)));
+  for (std::int64_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(peer.send_rtx(repair(32, 103), 52, 2 + i).error(), ReceiveRefusal::kUnknownStream);
+    peer.run_for(ms(600));
+    ASSERT_TRUE(peer.send(layer("h", 36, 105 + i)));
+  }
+  // Its own are taken, also those of a stream of retransmissions that was there before its first packet.
+  ASSERT_TRUE(peer.send_rtx(repair(36, 99), 56, 1));
+  peer.flush();
+  EXPECT_THAT(peer.sequences(1), ElementsAre(100, 102, 101, 103, 109, 110, 111, 112, 104));
+}
+
 TEST(Receiver, asks_again_after_a_round_trip) {
   Peer peer;
   peer.receiver.set_round_trip(ms(40));
@@ -320,6 +376,47 @@ TEST(Receiver, does_not_ask_for_retransmissions_that_were_not_agreed_upon) {
   EXPECT_THAT(peer.nacked(), IsEmpty());
   EXPECT_EQ(peer.receiver.stats().nacks_sent, 0u);
   EXPECT_EQ(peer.receiver.stats().lost, 1u);
+}
+
+TEST(Receiver, stops_asking_a_peer_without_rtx_that_never_answers) {
+  for (bool answers : {false, true}) {
+    Peer peer;
+    ASSERT_TRUE(peer.send(audio(1)));
+    for (std::int64_t i = 3; i < 103; i += 2) {
+      ASSERT_TRUE(peer.send(audio(i)));
+      peer.run_for(ms(100));
+      if (!answers) continue;
+      ASSERT_TRUE(peer.send(audio(i - 1)));
+    }
+    peer.run_for(Duration::seconds(2));
+    EXPECT_LE(peer.nacked().size(), 80u);
+    peer.outputs.clear();
+    ASSERT_TRUE(peer.send(audio(103)));
+    peer.run_for(ms(20));
+    EXPECT_EQ(peer.nacked().size(), answers ? 1u : 0u);
+  }
+}
+
+TEST(Receiver, hands_on_the_numbers_of_payloads_that_it_refuses) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  EXPECT_EQ(peer.send(video(2, Buffer{0x80})).error(), ReceiveRefusal::kMalformed);
+  Sent other = video(3, h264_delta());
+  other.type = kH264Type;
+  EXPECT_EQ(peer.send(other).error(), ReceiveRefusal::kUnknownPayload);
+  other = video(4);
+  other.type = 50;
+  EXPECT_EQ(peer.send(other).error(), ReceiveRefusal::kUnknownPayload);
+  EXPECT_EQ(peer.send(other).error(), ReceiveRefusal::kUnknownPayload);
+  ASSERT_TRUE(peer.send(video(6)));
+  EXPECT_EQ(peer.send_rtx(video(5, Buffer{0x80}), 60, 1).error(), ReceiveRefusal::kMalformed);
+  peer.flush();
+  EXPECT_THAT(peer.sequences(1), ElementsAre(1, 2, 3, 4, 6, 5));
+  for (const payload::Packet& packet : peer.packets(1)) {
+    EXPECT_EQ(packet.payload_bytes > 0, packet.sequence == 1 || packet.sequence == 6);
+  }
+  peer.run_for(ms(500));
+  EXPECT_THAT(peer.nacked(), IsEmpty());
 }
 
 TEST(Receiver, forwards_padding_as_a_packet_without_payload) {
@@ -380,6 +477,33 @@ TEST(Receiver, forgets_a_keyframe_request_when_a_keyframe_comes) {
   ASSERT_TRUE(peer.send(video(2, vp8_keyframe())));
   peer.run_for(Duration::seconds(10));
   EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+}
+
+TEST(Receiver, forgets_a_keyframe_request_when_a_keyframe_is_sent_again) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  peer.receiver.request_keyframe(peer.now, 1, 0, peer.outputs);
+  ASSERT_TRUE(peer.send(video(3)));
+  peer.run_for(ms(50));
+  ASSERT_TRUE(peer.send_rtx(video(2, vp8_keyframe()), 60, 1));
+  peer.run_for(Duration::seconds(10));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+}
+
+TEST(Receiver, is_not_content_with_a_keyframe_from_before_the_loss) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  ASSERT_TRUE(peer.send(video(3)));
+  peer.run_for(ms(500));
+  ASSERT_TRUE(peer.send(video(5)));
+  peer.run_for(ms(600));  // Packet 2 is given up, 4 is not yet.
+  EXPECT_EQ(peer.receiver.stats().lost, 1u);
+  ASSERT_TRUE(peer.send_rtx(video(4, vp8_keyframe()), 60, 1));
+  peer.run_for(ms(1500));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 2u);
+  ASSERT_TRUE(peer.send(video(6, vp8_keyframe())));
+  peer.run_for(Duration::seconds(5));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 2u);
 }
 
 TEST(Receiver, repeats_an_unanswered_keyframe_request_a_few_times) {
@@ -509,6 +633,40 @@ TEST(Receiver, closes_a_track_with_the_bye_of_its_last_layer) {
   EXPECT_EQ(peer.all<TrackOpened>().size(), 2u);
   peer.flush();
   EXPECT_EQ(peer.packets(1).back().layer, 1);
+}
+
+// An application switches one layer off while the others are held back by the network or show a still
+// picture.
+TEST(Receiver, keeps_a_track_open_whose_other_layers_only_pause) {
+  Peer peer(simulcast_agreement());
+  ASSERT_TRUE(peer.send(layer("q", 31, 1)));
+  ASSERT_TRUE(peer.send(layer("h", 32, 1)));
+  peer.run_for(ms(2500));
+  ASSERT_TRUE(peer.send(layer("q", 31, 2)));
+  peer.send_bye({31});
+  EXPECT_EQ(peer.all<LayersActive>().back().layers, 0);
+  peer.run_for(ms(1900));
+  ASSERT_TRUE(peer.send(layer("h", 32, 2)));
+  EXPECT_EQ(peer.all<LayersActive>().back().layers, 0b010);
+  peer.run_for(Duration::seconds(60));
+  EXPECT_TRUE(peer.all<TrackClosed>().empty());
+  peer.send_bye({32});
+  EXPECT_EQ(peer.all<TrackClosed>().size(), 1u);
+}
+
+// One BYE of two was lost.
+TEST(Receiver, closes_a_track_when_nothing_comes_after_the_bye_of_a_layer) {
+  Peer peer(simulcast_agreement());
+  ASSERT_TRUE(peer.send(layer("q", 31, 1)));
+  ASSERT_TRUE(peer.send(layer("h", 32, 1)));
+  peer.send_bye({31});
+  ASSERT_TRUE(peer.send(layer("h", 32, 2)));  // Was under way.
+  peer.run_for(ms(1999));
+  EXPECT_TRUE(peer.all<TrackClosed>().empty());
+  peer.run_for(ms(1));
+  EXPECT_EQ(peer.all<TrackClosed>().size(), 1u);
+  ASSERT_TRUE(peer.send(layer("h", 32, 3)));
+  EXPECT_EQ(peer.all<TrackOpened>().size(), 2u);
 }
 
 TEST(Receiver, passes_extension_values_on) {

@@ -153,6 +153,11 @@ class Peer {
     receiver.handle_rtcp(now, wall(), writer.view(), outputs);
     writer.clear();
   }
+  void send_bye(const std::vector<std::uint32_t>& sources) {
+    rtcp::Writer writer;
+    writer.write_bye(sources, "");
+    send_rtcp(writer);
+  }
   void send_report(std::uint32_t ssrc, rtcp::NtpTime ntp, std::uint32_t time) {
     rtcp::Writer writer;
     writer.write_sender_report(ssrc, {.ntp = ntp, .rtp_time = time, .packets = 1, .octets = 1}, {});
