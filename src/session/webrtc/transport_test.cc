@@ -67,6 +67,19 @@ TEST(Transport, connects_over_a_clean_link_in_four_round_trips) {
   EXPECT_EQ(net.server.transport->stats().dtls_refused, 0u);
 }
 
+// A client that answers no checks proves by its handshake where it is, in either role.
+TEST(Transport, connects_a_client_that_answers_no_requests) {
+  for (dtls::Role role : {dtls::Role::kServer, dtls::Role::kClient}) {
+    TestTransports net({.server_role = role});
+    net.loses = [&](const TestPeer& from, Bytes datagram) {
+      return &from == &net.client && kind_of(datagram) == DatagramKind::kStun && (datagram[0] & 1) != 0;
+    };
+    ASSERT_TRUE(net.connect());
+    EXPECT_TRUE(net.server.transport->is_proved(*net.server.transport->selected()));
+    EXPECT_TRUE(net.passes_media(net.server, net.client, 1));
+  }
+}
+
 TEST(Transport, sends_no_media_before_it_is_connected) {
   TestTransports net;
   while (!net.server.connected) {
