@@ -64,7 +64,7 @@ struct Server {
     }
     for (const SendDatagram& request : std::exchange(requests, {})) {
       if (answers) {
-        answer(request, ask.from);
+        (void)answer(request, ask.from);
       } else {
         unanswered.push_back(request);
       }
