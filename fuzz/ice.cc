@@ -50,7 +50,7 @@ class Driver {
  public:
   explicit Driver(Role role)
       : full_(with_role(role), credentials('f'), Rng(1), now_),
-        lite_(kSmallLite, credentials('l'), "ffff", now_) {}
+        lite_(kSmallLite, credentials('l'), credentials('f'), now_) {}
 
   void act(ByteReader& input) {
     switch (input.u8() % 12) {
@@ -94,7 +94,7 @@ class Driver {
   }
   void settle_lite() {
     auto sent = lite_judge_.take(out_);
-    STOA_ASSERT(sent.size() <= 1);
+    STOA_ASSERT(sent.size() <= 1 + kSmallLite.paths_max);
     for (auto& datagram : sent) keep(to_full_, std::move(datagram));
     STOA_ASSERT(!lite_.selected() || lite_judge_.knows(*lite_.selected()));
     STOA_ASSERT(lite_judge_.paths() <= kSmallLite.paths_max);
@@ -199,7 +199,7 @@ class Driver {
       full_.restart(now_, fresh, out_);
       settle_full();
     } else {
-      lite_.restart(now_, fresh, input.u8() % 2 ? "" : "ffff");
+      lite_.restart(now_, fresh, input.u8() % 2 ? Credentials() : full_.local_credentials());
       settle_lite();
     }
   }

@@ -26,6 +26,7 @@ constexpr std::array<RtcRefusalFacts, kRtcRefusals> kRefusals = {{
     {RtcRefusal::kNotAcceptable, 406, "no_common_codec", "No codec in common."},
     {RtcRefusal::kUnprocessable, 422, "unprocessable", "The offer was understood, but not to be had."},
     {RtcRefusal::kPreconditionRequired, 428, "precondition_required", "An ICE restart needs If-Match."},
+    {RtcRefusal::kTooManySessions, 429, "too_many_sessions", "Too many of this address do not connect."},
     {RtcRefusal::kOverloaded, 503, "overloaded", "The server takes no more sessions now."},
 }};
 
@@ -423,7 +424,7 @@ http::Response make_refusal_response(RtcRefusal refusal, std::string_view messag
     response.headers.add("www-authenticate", "Bearer realm=\"stoa\"");  // RFC 6750 §3.
   if (refusal == RtcRefusal::kNoChannel)
     response.headers.add("retry-after", std::to_string(kNotLiveRetryAfterS));
-  if (refusal == RtcRefusal::kOverloaded)
+  if (refusal == RtcRefusal::kOverloaded || refusal == RtcRefusal::kTooManySessions)
     response.headers.add("retry-after", std::to_string(kOverloadedRetryAfterS));
   return response;
 }

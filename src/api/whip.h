@@ -100,9 +100,10 @@ enum class RtcRefusal : std::uint8_t {
   kNotAcceptable,         // 406 no_common_codec
   kUnprocessable,         // 422: understood, but not to be had (not bundled, wrong direction)
   kPreconditionRequired,  // 428: an ICE restart without If-Match
+  kTooManySessions,       // 429: of one client that did not connect yet, Retry-After
   kOverloaded,            // 503 overloaded, Retry-After
 };
-inline constexpr int kRtcRefusals = 12;
+inline constexpr int kRtcRefusals = 13;
 // What is promised about a refusal: its status and code never change.
 struct RtcRefusalFacts {
   RtcRefusal refusal;

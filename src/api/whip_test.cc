@@ -323,6 +323,7 @@ TEST(RtcResponse, has_a_status_and_a_code_for_each_refusal) {
                            {RtcRefusal::kNotAcceptable, 406, "no_common_codec"},
                            {RtcRefusal::kUnprocessable, 422, "unprocessable"},
                            {RtcRefusal::kPreconditionRequired, 428, "precondition_required"},
+                           {RtcRefusal::kTooManySessions, 429, "too_many_sessions"},
                            {RtcRefusal::kOverloaded, 503, "overloaded"}};
   EXPECT_EQ(std::size(kRows), rtc_refusal_table().size());
   for (const Row& row : kRows) {
@@ -334,7 +335,8 @@ TEST(RtcResponse, has_a_status_and_a_code_for_each_refusal) {
     EXPECT_EQ(response.headers.get("content-type"), "application/json");
     EXPECT_EQ(response.headers.get("access-control-allow-origin"), "*");
     EXPECT_EQ(response.headers.has("www-authenticate"), row.status == 401);
-    bool may_retry = row.refusal == RtcRefusal::kNoChannel || row.refusal == RtcRefusal::kOverloaded;
+    bool may_retry = row.refusal == RtcRefusal::kNoChannel || row.refusal == RtcRefusal::kOverloaded ||
+                     row.refusal == RtcRefusal::kTooManySessions;
     EXPECT_EQ(response.headers.has("retry-after"), may_retry);
     EXPECT_NE(std::string_view(http::reason_of(row.status)), "");
     const RtcRefusalFacts& facts = rtc_refusal_table()[static_cast<std::size_t>(row.refusal)];

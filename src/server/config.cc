@@ -208,6 +208,8 @@ const std::vector<ConfigKey>& config_keys() {
       {"limits.rtmp_connections_per_address", Type::kNumber, "500", 1, 100000, nullptr,
        "RTMP connections of one shard from one IPv4 address or IPv6 /64."},
       {"limits.rtc_sessions", Type::kNumber, "20000", 1, 1000000, nullptr, "WebRTC sessions of one shard."},
+      {"limits.rtc_unconnected_per_address", Type::kNumber, "256", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard from one IPv4 address or IPv6 /64 that did not connect yet."},
       {"shutdown_grace", Type::kSeconds, "10", 0, 600, nullptr,
        "How long requests in flight may take to finish when the node is told to stop."},
   };
@@ -338,6 +340,7 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.rtmp_connections_max = number("limits.rtmp_connections");
   config.rtmp_connections_per_address_max = number("limits.rtmp_connections_per_address");
   config.rtc_sessions_max = number("limits.rtc_sessions");
+  config.rtc_unconnected_per_address_max = number("limits.rtc_unconnected_per_address");
   config.shutdown_grace = seconds("shutdown_grace");
 
   Duration target = Duration::seconds(config.target_duration_s);

@@ -130,6 +130,7 @@ class Rtc {
     ShardIndex from;
     api::RequestKey request;
     api::RtcOffered call;
+    std::string peer;
   };
   // A channel as this shard's viewers see it.
   struct Audience {
@@ -164,7 +165,7 @@ class Rtc {
                    RtcOutputs& out);
   void open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcOffered& call, RtcOutputs& out);
   void ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::RequestKey request,
-                      api::RtcOffered&& call, RtcOutputs& out);
+                      api::RtcOffered&& call, std::string peer, RtcOutputs& out);
   void open_viewer(Timestamp now, Audience& audience, const WaitingOffer& offer, RtcOutputs& out);
   void answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out);
   void handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPatched& call, RtcOutputs& out);

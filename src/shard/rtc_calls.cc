@@ -33,6 +33,8 @@ Refused explain(control::PublishRefusal refusal) {
   }
 }
 
+IpAddress address_of(const std::string& peer) { return IpAddress::parse(peer).value_or(IpAddress()); }
+
 }  // namespace
 
 void Rtc::reply(ShardIndex to, api::RequestKey request, http::Response response, RtcOutputs& out) {
@@ -94,7 +96,7 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
     if (waiting_calls_ >= config_.calls_max)
       return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "Too many calls at once.", out);
     if (offered->role == api::RtcRole::kViewer)
-      return ask_for_viewer(now, wall, config_.index, key, std::move(*offered), out);
+      return ask_for_viewer(now, wall, config_.index, key, std::move(*offered), std::move(peer), out);
     live::SourceId question = next_source_id();
     std::string stream_key = bearer_or_channel(*offered);
     Timestamp until = now + config_.call_timeout;
@@ -161,7 +163,10 @@ void Rtc::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked, RtcOutputs
 
 void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::OpenFault& fault,
                        RtcOutputs& out) {
-  if (fault.refusal == webrtc::OpenRefusal::kFull)
+  if (fault.refusal == webrtc::OpenRefusal::kTooManyOfAddress)
+    return refuse_call(to, request, api::RtcRefusal::kTooManySessions,
+                       "Too many sessions of this address wait for a connection.", out);
+  if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
     return refuse_call(to, request, api::RtcRefusal::kOverloaded,
                        "This server has no room for more sessions.", out);
   auto status = [&] {
@@ -182,7 +187,7 @@ void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::Rtc
     return refuse_call(asked.from, asked.request, api::RtcRefusal::kOverloaded, "The server is stopping.",
                        out);
   port_.set_identity(identity_.current(wall));
-  auto opened = port_.open_publisher(now, call.offer);
+  auto opened = port_.open_publisher(now, call.offer, address_of(asked.peer));
   if (!opened) return refuse_offer(asked.from, asked.request, opened.error(), out);
   Publisher& publisher = publishers_[opened->session.value()];
   publisher.token = make_token();
@@ -199,7 +204,7 @@ void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::Rtc
 }
 
 void Rtc::ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::RequestKey request,
-                         api::RtcOffered&& call, RtcOutputs& out) {
+                         api::RtcOffered&& call, std::string peer, RtcOutputs& out) {
   auto found = audiences_.find(call.channel);
   if (found == audiences_.end()) {
     if (audiences_.size() >= config_.publications_max)
@@ -214,7 +219,7 @@ void Rtc::ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::Req
                          out);
   }
   Audience& audience = found->second;
-  audience.waiting.push_back({from, request, std::move(call)});
+  audience.waiting.push_back({from, request, std::move(call), std::move(peer)});
   ++waiting_calls_;
   if (audience.is_known) {
     port_.set_identity(identity_.current(wall));
@@ -246,7 +251,7 @@ void Rtc::answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out) {
 }
 
 void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& offer, RtcOutputs& out) {
-  auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks);
+  auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks, address_of(offer.peer));
   if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
   Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
   by_token_[viewer.token] = opened->session;

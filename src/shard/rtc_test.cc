@@ -39,6 +39,22 @@ TEST(Rtc, a_publisher_lands_at_the_owner_wherever_it_calls) {
   }
 }
 
+TEST(Rtc, refuses_who_asks_for_sessions_and_does_not_connect) {
+  RtcTown town(1);
+  town.publish("news", 0);
+  TestClient silent(town.time, town.transform(), {});
+  const std::string offer(silent.dialer->offer());
+  auto ask = [&] {
+    return town.status(town.request(0, http::Method::kPost, "/whep/news", "application/sdp", offer));
+  };
+  const std::size_t most = webrtc::UnconnectedLimits().per_address_max;
+  for (std::size_t i = 0; i < most; ++i) ASSERT_EQ(ask(), 201) << i;
+  EXPECT_EQ(ask(), 429);
+  EXPECT_EQ(town.metric("stoa_webrtc_offers_refused_total"), 1);
+  town.run_for(Duration::milliseconds(10'100));  // They have had their time.
+  EXPECT_EQ(ask(), 201);
+}
+
 TEST(Rtc, viewers_of_any_shard_get_all_of_it) {
   RtcTown town(3);
   RtcParty& publisher = town.publish("news", 0);

@@ -104,6 +104,7 @@ class RtcTown {
     carry(shard);
     return next_request_;
   }
+  srtp::Transform& transform() { return transform_; }  // Of the clients.
   int status(api::RequestKey key) const { return answers.contains(key) ? answers.at(key).status : 0; }
   std::string body(api::RequestKey key) const {
     std::string text;

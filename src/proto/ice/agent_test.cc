@@ -15,7 +15,7 @@ constexpr const char* kServer = "203.0.113.1:7882";
 struct Call : Network<Agent, LiteAgent> {
   explicit Call(const sim::Link::Config& line = {}, std::uint64_t seed = 1, const AgentConfig& config = {})
       : Network(Agent(config, credentials("client"), Rng(seed), {}),
-                LiteAgent({}, credentials("server"), "client", {}), line, seed) {
+                LiteAgent({}, credentials("server"), credentials("client"), {}), line, seed) {
     right_side.sockets[0] = at(kServer);
     add_socket(0, kClient);
     left.set_remote_credentials(time.now(), credentials("server"), left_side.out);
@@ -274,7 +274,7 @@ TEST(Agent, restarts_towards_a_lite_server) {
   ASSERT_TRUE(call.connect());
   call.run_for(Duration::seconds(5));
   call.left.restart(call.time.now(), credentials("client2"), call.left_side.out);
-  call.right.restart(call.time.now(), credentials("server2"), "client2");
+  call.right.restart(call.time.now(), credentials("server2"), credentials("client2"));
   call.run_for(Duration::seconds(10));
   EXPECT_TRUE(call.left.selected() && call.right.selected()) << "the old generation holds";
   call.left_side.events.clear();

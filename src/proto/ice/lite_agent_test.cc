@@ -13,7 +13,7 @@ constexpr std::uint32_t kLow = 1'845'501'695, kHigh = 1'853'824'767;
 
 struct Server {
   explicit Server(const LiteConfig& config = {})
-      : agent(config, credentials("server"), "client", time.now()) {}
+      : agent(config, credentials("server"), credentials("client"), time.now()) {}
 
   struct Ask {
     bool is_nominating = true;
@@ -51,6 +51,10 @@ struct Server {
       EXPECT_EQ(send->path, path);
       auto answer = stun::Message::parse(send->bytes);
       EXPECT_TRUE(answer);
+      if (answer->message_class() == stun::MessageClass::kRequest) {
+        requests.push_back(std::move(*send));
+        continue;
+      }
       EXPECT_TRUE(std::ranges::equal(answer->transaction_id(), Bytes(bytes).subspan(8, 12)));
       code = answer->find_error() ? answer->find_error()->code : 0;
       if (code == 0) {
@@ -58,7 +62,23 @@ struct Server {
         EXPECT_TRUE(answer->check_integrity(as_bytes(ask.to.password)));
       }
     }
+    for (const SendDatagram& request : std::exchange(requests, {})) {
+      if (answers) {
+        (void)answer(request, ask.from);
+      } else {
+        unanswered.push_back(request);
+      }
+    }
     return code;
+  }
+  // To a request of the agent. What follows from it is among the events.
+  Result<Heard, Refusal> answer(const SendDatagram& request, std::string_view from = "client") {
+    auto message = stun::Message::parse(request.bytes);
+    EXPECT_TRUE(message && message->check_integrity(as_bytes(credentials(from).password)));
+    Buffer bytes = write_success(*message, at("192.0.2.1:7882"), credentials(from));
+    auto heard = agent.handle_datagram(time.now(), request.path, Transport::kUdp, bytes, out);
+    for (auto& output : out.take()) events.push_back(std::move(output));
+    return heard;
   }
   int ask(const Path& path) { return ask(path, Ask{}); }
   void wait(Duration duration) {
@@ -66,7 +86,13 @@ struct Server {
     while (agent.next_deadline() <= end) {
       time.advance_to(std::max(agent.next_deadline(), time.now()));
       agent.handle_deadline(time.now(), out);
-      for (auto& output : out.take()) events.push_back(std::move(output));
+      for (auto& output : out.take()) {
+        if (auto* send = std::get_if<SendDatagram>(&output)) {
+          unanswered.push_back(std::move(*send));
+        } else {
+          events.push_back(std::move(output));
+        }
+      }
     }
     time.advance_to(end);
   }
@@ -82,6 +108,8 @@ struct Server {
   LiteAgent agent;
   Outputs out;
   std::vector<Output> events;
+  bool answers = true;                             // The agent's own requests, at once.
+  std::vector<SendDatagram> requests, unanswered;  // Those.
 };
 
 const Path kWifi{0, at("203.0.113.5:50000")}, kMobile{0, at("198.51.100.9:41234")};
@@ -244,7 +272,7 @@ TEST(LiteAgent, passes_over_what_is_no_check) {
 TEST(LiteAgent, keeps_the_path_through_a_restart) {
   Server server;
   server.ask(kWifi);
-  server.agent.restart(server.time.now(), credentials("second"), "renewed");
+  server.agent.restart(server.time.now(), credentials("second"), credentials("renewed"));
   EXPECT_EQ(server.agent.selected(), kWifi);
   // The old generation still counts, until the new one nominates.
   EXPECT_EQ(server.ask(kWifi), 0);
@@ -283,6 +311,114 @@ TEST(LiteAgent, loses_a_tcp_path_with_its_connection) {
   EXPECT_EQ(server.agent.selected(), kWifi);
   server.wait(Duration::seconds(25));
   EXPECT_EQ(server.count<Failed>(), 0u);
+}
+
+TEST(LiteAgent, asks_each_new_path_for_proof_once) {
+  Server server;
+  server.ask(kWifi, {.is_nominating = false});
+  EXPECT_TRUE(server.agent.is_proved(kWifi));
+  EXPECT_EQ(server.count<PathProved>(), 1u);
+  server.answers = false;
+  server.ask(kWifi);
+  EXPECT_TRUE(server.unanswered.empty());
+  // Who does not answer is asked again while it asks, too, and gets no more than three times what came.
+  for (int i = 0; i < 10; ++i) server.ask(kMobile, {.is_nominating = false});
+  server.wait(Duration::seconds(4));
+  EXPECT_EQ(server.unanswered.size(), 3u);
+  server.wait(Duration::seconds(4));
+  EXPECT_EQ(server.unanswered.size(), 3u);
+  EXPECT_FALSE(server.agent.is_proved(kMobile));
+  server.ask(kMobile, {.is_nominating = false});
+  EXPECT_EQ(server.unanswered.size(), 4u);
+  // An answer that is late is one nevertheless.
+  ASSERT_TRUE(server.answer(server.unanswered[0]));
+  EXPECT_TRUE(server.agent.is_proved(kMobile));
+  EXPECT_EQ(server.answer(server.unanswered[0]).value(), Heard::kAnswer);
+  EXPECT_EQ(server.count<PathProved>(), 2u);
+}
+
+TEST(LiteAgent, believes_no_proof_from_elsewhere_or_of_a_stranger) {
+  Server server;
+  server.answers = false;
+  server.ask(kWifi);
+  server.ask(kMobile);
+  ASSERT_EQ(server.unanswered.size(), 2u);
+  SendDatagram elsewhere = server.unanswered[0];
+  elsewhere.path = kMobile;
+  EXPECT_EQ(server.answer(elsewhere).error(), Refusal::kUnknownAnswer);
+  elsewhere.path = {0, at("192.0.2.77:1")};
+  EXPECT_EQ(server.answer(elsewhere).error(), Refusal::kUnknownAnswer);
+  // A server of STUN answers whoever asks, with no code that is the peer's.
+  auto message = stun::Message::parse(server.unanswered[0].bytes);
+  stun::MessageWriter bare = stun::MessageWriter::success_of(*message);
+  bare.add_address(Type::kXorMappedAddress, kWifi.remote);
+  EXPECT_EQ(server.agent.handle_datagram(server.time.now(), kWifi, Transport::kUdp, bare.take(), server.out)
+                .error(),
+            Refusal::kBadIntegrity);
+  EXPECT_FALSE(server.agent.is_proved(kWifi) || server.agent.is_proved(kMobile));
+}
+
+TEST(LiteAgent, moves_to_a_new_path_only_when_it_is_proved) {
+  Server server;
+  server.ask(kWifi);
+  server.wait(Duration::seconds(10));
+  // The peer writes somebody else's address into its checks.
+  server.answers = false;
+  for (int i = 0; i < 20; ++i) server.ask(kMobile);
+  EXPECT_EQ(server.agent.selected(), kWifi);
+  ASSERT_TRUE(server.answer(server.unanswered[0]));
+  EXPECT_EQ(server.agent.selected(), kMobile);
+  // One who changes its mind in between stays where it is.
+  server.wait(Duration::seconds(3));
+  const Path third{0, at("198.51.100.10:1000")};
+  server.ask(third);
+  server.ask(kMobile);
+  ASSERT_TRUE(server.answer(server.unanswered.back()));
+  EXPECT_TRUE(server.agent.is_proved(third));
+  EXPECT_EQ(server.agent.selected(), kMobile);
+}
+
+TEST(LiteAgent, sends_three_times_what_came_to_a_path_without_proof) {
+  Server server;
+  server.answers = false;
+  server.ask(kWifi);
+  EXPECT_EQ(server.agent.selected(), kWifi) << "a handshake may begin";
+  std::size_t sent = 0;
+  while (server.agent.may_send(kWifi, 50)) sent += 50;
+  EXPECT_LE(sent, 3 * server.request({}).size());
+  server.agent.handle_received(kWifi, 100);
+  for (sent = 0; server.agent.may_send(kWifi, 50);) sent += 50;
+  EXPECT_GE(sent, 300u);
+  EXPECT_LE(sent, 350u);
+  EXPECT_FALSE(server.agent.may_send(kMobile, 1)) << "and nothing to where nobody asked";
+  server.agent.prove(kWifi, server.out);
+  EXPECT_TRUE(server.agent.may_send(kWifi, 1'000'000));
+}
+
+TEST(LiteAgent, holds_a_proved_path_for_five_seconds_after_it_was_heard) {
+  Server server;
+  server.answers = false;
+  server.ask(kWifi);
+  EXPECT_FALSE(server.agent.is_held(server.time.now(), kWifi)) << "it may be anybody's";
+  ASSERT_TRUE(server.answer(server.unanswered[0]));
+  server.wait(Duration::milliseconds(4'999));
+  EXPECT_TRUE(server.agent.is_held(server.time.now(), kWifi));
+  server.wait(Duration::milliseconds(1));
+  EXPECT_FALSE(server.agent.is_held(server.time.now(), kWifi));
+  server.agent.handle_authentic_packet(server.time.now(), kWifi);
+  EXPECT_TRUE(server.agent.is_held(server.time.now(), kWifi));
+}
+
+TEST(LiteAgent, falls_back_to_a_proved_path_when_a_connection_ends) {
+  Server server;
+  Path tcp{7, at("203.0.113.5:50001")};
+  server.ask(kWifi, {.is_nominating = false});
+  ASSERT_TRUE(server.agent.handle_datagram(server.time.now(), tcp, Transport::kTcpPassive, server.request({}),
+                                           server.out));
+  EXPECT_EQ(server.agent.selected(), tcp);
+  EXPECT_TRUE(server.agent.is_proved(tcp));
+  server.agent.handle_path_closed(server.time.now(), tcp, server.out);
+  EXPECT_EQ(server.agent.selected(), kWifi);
 }
 
 TEST(LiteAgent, prefers_udp_to_tcp) {

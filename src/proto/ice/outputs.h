@@ -26,6 +26,11 @@ struct PathRemoved {
 struct PathSelected {
   Path path;
 };
+// Lite agent only: who is at the path's address received what was sent there. Before, it may be anybody's
+// that a peer only names, and no more than a few times what came from there may be sent.
+struct PathProved {
+  Path path;
+};
 // Full agent only: the selected path does not answer and others are tried. Sending may go on while consent
 // lasts; PathSelected (of the same path or another), PathLost or Failed follows.
 struct PathSilent {};
@@ -41,7 +46,8 @@ const char* name_of(Failure failure);
 struct Failed {
   Failure failure;
 };
-using Output = std::variant<SendDatagram, PathAdded, PathRemoved, PathSelected, PathSilent, PathLost, Failed>;
+using Output = std::variant<SendDatagram, PathAdded, PathRemoved, PathSelected, PathProved, PathSilent,
+                            PathLost, Failed>;
 using Outputs = Outbox<Output>;
 
 }  // namespace stoa::ice

@@ -93,8 +93,7 @@ class FragmentReader {
   }
 
   Outcome handle_candidate(std::string_view value) {
-    if (is_at_head()) return refuse(Refusal::kMisplacedLine);
-    auto& candidates = fragment_.sections.back().candidates;
+    auto& candidates = is_at_head() ? fragment_.candidates : fragment_.sections.back().candidates;
     if (candidates.size() == kCandidatesMax) return refuse(Refusal::kTooMany);
     STOA_TRY(auto candidate, parse_candidate(value));
     if (candidate) candidates.push_back(std::move(*candidate));
@@ -158,7 +157,7 @@ std::string write(const Fragment& fragment) {
   if (fragment.is_ice_lite) append_line(out, "a=ice-lite");
   if (!fragment.bundle.empty()) append_bundle(fragment.bundle, out);
   if (fragment.ice) append_ice(*fragment.ice, out);
-  if (fragment.has_end_of_candidates) append_line(out, "a=end-of-candidates");
+  append_candidates(fragment.candidates, fragment.has_end_of_candidates, out);
   for (const FragmentSection& section : fragment.sections) {
     append_line(out, "m=", section.media_line);
     append_line(out, "a=mid:", section.mid);
@@ -171,6 +170,7 @@ std::string write(const Fragment& fragment) {
 
 std::vector<Candidate> Fragment::candidates_of(std::string_view mid) const {
   std::vector<Candidate> all;
+  if (mid.empty()) all = candidates;
   for (const FragmentSection& section : sections) {
     if (!mid.empty() && section.mid != mid) continue;
     all.insert(all.end(), section.candidates.begin(), section.candidates.end());

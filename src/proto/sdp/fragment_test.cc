@@ -61,6 +61,23 @@ TEST(Fragment, is_written_so_that_it_is_read_as_it_was) {
   EXPECT_EQ(*again, *fragment);
 }
 
+TEST(Fragment, needs_no_media_line) {
+  auto fragment = parse_fragment(
+      "a=ice-ufrag:ysXw\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\n"
+      "a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\na=end-of-candidates\n");
+  ASSERT_TRUE(fragment);
+  EXPECT_TRUE(fragment->sections.empty());
+  EXPECT_EQ(fragment->credentials()->ufrag, "ysXw");
+  EXPECT_EQ(fragment->candidates_of("").size(), 1u);
+  EXPECT_TRUE(fragment->candidates_of("0").empty());
+  auto again = parse_fragment(write(*fragment));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, *fragment);
+  std::string many;
+  for (std::size_t i = 0; i <= kCandidatesMax; ++i) many += "a=candidate:1 1 udp 1 192.0.2.1 1 typ host\n";
+  EXPECT_EQ(refusal_of(many), Refusal::kTooMany);
+}
+
 TEST(Fragment, that_only_says_the_end_has_no_credentials) {
   auto fragment = parse_fragment("a=end-of-candidates\n");
   ASSERT_TRUE(fragment);
@@ -79,7 +96,7 @@ TEST(Fragment, out_of_its_grammar_is_refused_with_its_line) {
   EXPECT_EQ(refusal_of("a=ice-pwd:short\n"), Refusal::kBadIce);
   EXPECT_EQ(refusal_of("a=group:BUNDLE 0\na=group:BUNDLE 1\n"), Refusal::kDuplicate);
   EXPECT_EQ(refusal_of("a=group:BUNDLE (\n"), Refusal::kBadGroup);
-  EXPECT_EQ(refusal_of("a=candidate:1 1 udp 1 192.0.2.1 1 typ host\n"), Refusal::kMisplacedLine);
+  EXPECT_EQ(refusal_of("a=candidate:1 1 udp\n"), Refusal::kBadCandidate);
   EXPECT_EQ(refusal_of(head + "a=candidate:1 1 udp\n"), Refusal::kBadCandidate);
   EXPECT_EQ(refusal_of(head + "candidates\n"), Refusal::kBadLine);
   EXPECT_EQ(refusal_of(head + "x=1\n"), Refusal::kBadLine);

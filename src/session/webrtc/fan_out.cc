@@ -202,8 +202,11 @@ void FanOut::remove_sender(SenderId id) {
   impl_->senders.erase(id);
 }
 
-void FanOut::set_path(SenderId id, const ice::Path& path) {
-  if (Sender* sender = impl_->find_sender(id)) sender->path = path;
+void FanOut::set_path(SenderId id, const std::optional<ice::Path>& path) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr) return;
+  sender->path = path;
+  if (path) impl_->enqueue(*sender);
 }
 
 void FanOut::set_source(Timestamp now, SenderId id, std::size_t outlet, StreamId stream, FanOutOutputs& out) {

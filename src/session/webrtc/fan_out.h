@@ -107,7 +107,8 @@ class FanOut {
   SenderId add_sender(Timestamp now, const SenderConfig& config, srtp::SendContext& context,
                       const ice::Path& path);
   void remove_sender(SenderId sender);
-  void set_path(SenderId sender, const ice::Path& path);
+  // None: nothing is sent until there is one.
+  void set_path(SenderId sender, const std::optional<ice::Path>& path);
   // Feeds an outlet from this stream from its next fit keyframe on (audio: at once); until then what fed it
   // before goes on. The receiver sees one stream without a break. An unset stream silences the outlet.
   void set_source(Timestamp now, SenderId sender, std::size_t outlet, StreamId stream, FanOutOutputs& out);

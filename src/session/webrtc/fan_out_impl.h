@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,7 @@ struct Sender {
 
   SenderId id;
   srtp::SendContext* context;
-  ice::Path path;
+  std::optional<ice::Path> path;  // None: nothing is sent.
   Pacer pacer;
   std::uint16_t transport_sequence = 1;
   std::uint8_t tag_bytes = 0;

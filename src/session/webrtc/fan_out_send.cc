@@ -48,7 +48,7 @@ bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
     if (work_first + 1 < work.size())
       if (Sender* following = find_sender(work[work_first + 1])) __builtin_prefetch(following->outlets.get());
     Sender* sender = find_sender(work[work_first]);
-    if (sender && send(at, *sender, batch) == Sent::kNoRoom) {
+    if (sender && sender->path && send(at, *sender, batch) == Sent::kNoRoom) {
       has_room = false;
       break;
     }
@@ -252,7 +252,7 @@ bool FanOut::Impl::write_plan(Timestamp at, Sender& sender, Plan& plan, Datagram
       out += segment_bytes;
       note_sent(at, sender, rest[i]);
     }
-    batch.commit(sender.path.local, sender.path.remote, total, static_cast<std::uint16_t>(segment_bytes));
+    batch.commit(sender.path->local, sender.path->remote, total, static_cast<std::uint16_t>(segment_bytes));
     sender.pacer.handle_sent(total);
     ++totals.trains;
     rest = rest.subspan(count);

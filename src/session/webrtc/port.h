@@ -5,10 +5,12 @@
 //
 // Datagrams come in batches; what is to be decrypted of a batch is decrypted in one call. What goes out is of
 // two kinds: SendDatagram for the little that control needs, and fill() for media, which is pulled until
-// there is none left. A session is known by its paths once ICE has proved them, and before that by the ufrag
-// that its peer's checks carry.
+// there is none left. A session is known by the ufrag that its peer's checks carry, and for all else by the
+// addresses that they came from. An address is one session's at a time: its, who proved to be there
+// (ice/lite_agent.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/address.h"
 #include "base/datagram.h"
 #include "base/metric.h"
 #include "base/outbox.h"
@@ -30,7 +33,9 @@
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/negotiation.h"
 #include "session/webrtc/receiver.h"
+#include "session/webrtc/recent.h"
 #include "session/webrtc/transport.h"
+#include "session/webrtc/unconnected.h"
 
 namespace stoa::webrtc {
 
@@ -46,6 +51,9 @@ inline constexpr sctp::Limits kPortDataLimits{.message_bytes_max = kDataMessageB
 struct PortConfig {
   std::vector<ice::Candidate> candidates;  // Where the port can be reached: UDP and TCP.
   std::size_t sessions_max = 20'000;
+  UnconnectedLimits unconnected;
+  // What `ice` says is for publishers.
+  Duration viewer_first_path_timeout = Duration::seconds(10);
   FanOutConfig fan_out;
   ReceiverConfig receiver;
   ice::LiteConfig ice;
@@ -94,7 +102,14 @@ using PortOutput = std::variant<SendDatagram, PathProved, PathReleased, SessionC
                                 Published, DataReceived, StreamKeyframeWanted>;
 using PortOutputs = Outbox<PortOutput>;
 
-enum class OpenRefusal : std::uint8_t { kFull, kBadOffer };
+enum class OpenRefusal : std::uint8_t {
+  kFull,
+  kBadOffer,
+  kTooManyUnconnected,  // See unconnected.h.
+  kTooManyOfAddress,    // Likewise, of the client's address.
+};
+inline constexpr int kOpenRefusals = 4;
+const char* name_of(OpenRefusal refusal);
 struct OpenFault {
   OpenRefusal refusal;
   NegotiationFault negotiation;  // Of kBadOffer.
@@ -130,10 +145,12 @@ class Port {
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
-  // Commands.
-  Result<OpenedPublisher, OpenFault> open_publisher(Timestamp now, std::string_view offer);
+  // Commands. `client` is who made the offer, as the HTTP server sees it; not set: nobody to count.
+  Result<OpenedPublisher, OpenFault> open_publisher(Timestamp now, std::string_view offer,
+                                                    const IpAddress& client = {});
   Result<OpenedViewer, OpenFault> open_viewer(Timestamp now, std::string_view offer,
-                                              std::span<const payload::RtpTrack> tracks);
+                                              std::span<const payload::RtpTrack> tracks,
+                                              const IpAddress& client = {});
   Result<Patched, PatchRefusal> patch(Timestamp now, SessionId session, std::string_view fragment,
                                       bool may_restart, PortOutputs& out);
   void close(Timestamp now, SessionId session, PortOutputs& out);
@@ -163,6 +180,7 @@ class Port {
   bool fill(Timestamp now, DatagramBatch& batch) { return fan_out_.fill(now, batch); }
 
   std::size_t sessions() const { return sessions_.size(); }
+  std::size_t unconnected() const { return unconnected_.total(); }
   // In all tables by which sessions are found and woken. 0 without sessions.
   std::size_t entries() const {
     return by_path_.size() + by_ufrag_.size() + by_sender_.size() + timers_.size();
@@ -174,10 +192,11 @@ class Port {
 
  private:
   struct Session;
-  struct Opened;
+  struct Opening;
 
-  Session* add_session(Timestamp now, const ice::Credentials& local, const RemoteTransport& remote,
-                       dtls::Role role, const std::optional<sdp::AgreedData>& data, SessionId& id);
+  Session* add_session(Timestamp now, const Opening& opening, SessionId& id);
+  std::optional<OpenFault> find_obstacle(bool is_publisher, const IpAddress& client);
+  OpenFault count(OpenFault fault);
   LocalDescription local_description(const ice::Credentials& ice);
   void handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
@@ -190,8 +209,11 @@ class Port {
   void begin_media(Timestamp now, Session& session);
   void send_rtcp(Session& session, Bytes packet, PortOutputs& out);
   void file(Session& session);
-  void remove(Session& session);
+  void remove(Timestamp now, Session& session);
   Session* find_by_path(const ice::Path& path);
+  Session* find_by_stun(const ReceivedDatagram& datagram);
+  void claim(Timestamp now, const ice::Path& path, SessionId id, PortOutputs& out);
+  void count_unknown(Timestamp now, const ice::Path& path);
 
   PortConfig config_;
   Rng rng_;
@@ -203,6 +225,9 @@ class Port {
   std::unordered_map<std::string, SessionId> by_ufrag_;
   std::unordered_map<SenderId, SessionId> by_sender_;
   TimerQueue<std::uint64_t> timers_;  // SessionId::value().
+  Unconnected unconnected_;
+  Recent<ice::Path> late_paths_;
+  Recent<std::string> late_ufrags_;
   // Scratch, kept for its memory.
   std::vector<srtp::PacketToUnprotect> opening_;
   std::vector<Session*> opening_of_, touched_;
@@ -216,9 +241,10 @@ class Port {
     std::uint64_t opened = 0, connected = 0;
     std::array<std::uint64_t, kTransportEnds> closed{};
     std::uint64_t datagrams = 0, unknown_kind = 0, unknown_ufrag = 0, unknown_path = 0, not_authentic = 0;
+    std::uint64_t path_held = 0, late = 0;
+    std::array<std::uint64_t, kOpenRefusals> refused{};
     std::uint64_t stun = 0, dtls = 0, media = 0;
     ReceiverStats ended_receivers;
-    std::uint64_t transport_refused = 0;
   };
   Counters counters_;
 };

@@ -1,6 +1,16 @@
-#include "session/webrtc/port.h"
+#include "session/webrtc/port_impl.h"
 
 namespace stoa::webrtc {
+
+void add_to(ReceiverStats& sum, const ReceiverStats& stats) {
+  sum.packets += stats.packets;
+  sum.bytes += stats.bytes;
+  sum.retransmitted += stats.retransmitted;
+  sum.nacks_sent += stats.nacks_sent;
+  sum.lost += stats.lost;
+  sum.plis_sent += stats.plis_sent;
+  for (int i = 0; i < kReceiveRefusals; ++i) sum.refused[i] += stats.refused[i];
+}
 
 void Port::append_metrics(MetricSamples& samples) const {
   auto add = [&](MetricKind kind, const char* name, const char* help, std::uint64_t value,
@@ -12,12 +22,17 @@ void Port::append_metrics(MetricSamples& samples) const {
     add(MetricKind::kCounter, name, help, value, std::move(labels));
   };
   add(MetricKind::kGauge, "stoa_webrtc_sessions", "WebRTC sessions, connected or not.", sessions_.size());
+  add(MetricKind::kGauge, "stoa_webrtc_unconnected_sessions", "Of them, those that are not connected yet.",
+      unconnected_.total());
   add(MetricKind::kGauge, "stoa_webrtc_receiving_sessions", "Sessions that are sent media.",
       fan_out_.senders());
   add(MetricKind::kGauge, "stoa_webrtc_streams", "Tracks kept for receivers.", fan_out_.streams());
   counter("stoa_webrtc_sessions_opened_total", "Offers that were answered.", counters_.opened);
   counter("stoa_webrtc_sessions_connected_total", "Sessions that found a path and keys.",
           counters_.connected);
+  for (int i = 0; i < kOpenRefusals; ++i)
+    counter("stoa_webrtc_offers_refused_total", "Offers that no session was made of.", counters_.refused[i],
+            {{"reason", name_of(static_cast<OpenRefusal>(i))}});
   for (int i = 0; i < kTransportEnds; ++i)
     counter("stoa_webrtc_sessions_closed_total", "Sessions that ended.", counters_.closed[i],
             {{"reason", name_of(static_cast<TransportEnd>(i))}});
@@ -35,20 +50,24 @@ void Port::append_metrics(MetricSamples& samples) const {
   };
   refused("unknown_ufrag", counters_.unknown_ufrag);
   refused("unknown_path", counters_.unknown_path);
+  refused("path_held", counters_.path_held);
   refused("not_authentic", counters_.not_authentic);
 
-  // Of sessions that are over; those that last report when they end.
-  const ReceiverStats& ended = counters_.ended_receivers;
-  counter("stoa_webrtc_published_packets_total", "RTP packets taken from publishers.", ended.packets);
-  counter("stoa_webrtc_published_bytes_total", "Their payload.", ended.bytes);
+  counter("stoa_webrtc_datagrams_late_total", "Datagrams of sessions that had just ended.", counters_.late);
+
+  ReceiverStats all = counters_.ended_receivers;
+  sessions_.for_each([&](SessionId, const std::unique_ptr<Session>& session) {
+    if (session->receiver) add_to(all, session->receiver->stats());
+  });
+  counter("stoa_webrtc_published_packets_total", "RTP packets taken from publishers.", all.packets);
+  counter("stoa_webrtc_published_bytes_total", "Their payload.", all.bytes);
   counter("stoa_webrtc_published_retransmitted_total", "Of them, packets that came again because we asked.",
-          ended.retransmitted);
-  counter("stoa_webrtc_published_lost_total", "Packets of publishers that never came.", ended.lost);
-  counter("stoa_webrtc_keyframes_asked_total", "Picture loss indications sent to publishers.",
-          ended.plis_sent);
+          all.retransmitted);
+  counter("stoa_webrtc_published_lost_total", "Packets of publishers that never came.", all.lost);
+  counter("stoa_webrtc_keyframes_asked_total", "Picture loss indications sent to publishers.", all.plis_sent);
   for (int i = 0; i < kReceiveRefusals; ++i)
     counter("stoa_webrtc_published_refused_total", "RTP packets of publishers that were not taken.",
-            ended.refused[i], {{"reason", name_of(static_cast<ReceiveRefusal>(i))}});
+            all.refused[i], {{"reason", name_of(static_cast<ReceiveRefusal>(i))}});
 
   const FanOut::Totals& sent = fan_out_.totals();
   counter("stoa_webrtc_sent_packets_total", "RTP packets sent.", sent.packets);

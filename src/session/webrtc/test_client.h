@@ -170,6 +170,9 @@ class TestClient {
   sim::Link up, down;
   std::unique_ptr<Dialer> dialer;
   bool is_cut = false, is_paused = false;
+  // How its datagrams reach the server: from an address that is not its own; over a TCP connection.
+  std::optional<SocketAddress> claims;
+  LocalPath local = kUdpPath;
   std::optional<TransportClosed> closed;
   std::vector<std::string> texts;
   // Received.

@@ -80,6 +80,10 @@ class PortWorld {
     port.handle_datagrams(time.now(), time.wall(), std::span(&datagram, 1), out_);
     carry();
   }
+  void close_path(LocalPath local, const SocketAddress& remote) {
+    port.handle_path_closed(time.now(), local, remote, out_);
+    carry();
+  }
   void close(const TestClient& client) {
     port.close(time.now(), session_of(client), out_);
     carry();
@@ -110,7 +114,9 @@ class PortWorld {
   std::vector<SessionConnected> connected;
   std::vector<Closed> closed;
   std::vector<LocalPath> proved, released;
-  std::uint64_t sent_to_nobody = 0;
+  std::uint64_t sent_to_nobody = 0, claimed_bytes = 0;
+  std::map<IpAddress, std::uint64_t> bytes_to_nobody;
+  std::map<LocalPath, std::uint64_t> sent_by;
   bool echoes = true;
 
  private:
@@ -132,7 +138,10 @@ class PortWorld {
     for (const auto& client : clients) {
       std::vector<Buffer> arrived = client->up.take_arrived();
       std::vector<ReceivedDatagram> datagrams;
-      for (Buffer& bytes : arrived) datagrams.push_back({kUdpPath, client->options.address, bytes});
+      for (Buffer& bytes : arrived) {
+        datagrams.push_back({client->local, client->claims.value_or(client->options.address), bytes});
+        if (client->claims) claimed_bytes += bytes.size();
+      }
       if (datagrams.empty()) continue;
       port.handle_datagrams(time.now(), time.wall(), datagrams, out_);
       carry();
@@ -150,23 +159,25 @@ class PortWorld {
       for (const DatagramTrain& train : batch_.trains())
         for (Bytes rest = train.bytes; !rest.empty();) {
           Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
-          send(train.remote, packet);
+          send(train.local, train.remote, packet);
           rest = rest.subspan(packet.size());
         }
       if (!has_more && out_.empty()) return;
     } while (true);
   }
-  void send(const SocketAddress& to, Bytes bytes) {
+  void send(LocalPath local, const SocketAddress& to, Bytes bytes) {
+    ++sent_by[local];
     for (const auto& client : clients) {
       if (client->options.address != to || client->is_closed()) continue;
       if (!client->is_cut) client->down.send(bytes);
       return;
     }
     ++sent_to_nobody;
+    bytes_to_nobody[to.ip] += bytes.size();
   }
   void handle(PortOutput& output) {
     std::visit(Overloaded{
-                   [&](SendDatagram& packet) { send(packet.remote, packet.bytes); },
+                   [&](SendDatagram& packet) { send(packet.local, packet.remote, packet.bytes); },
                    [&](PathProved& path) { proved.push_back(path.local); },
                    [&](PathReleased& path) { released.push_back(path.local); },
                    [&](SessionConnected& session) { connected.push_back(session); },

@@ -19,11 +19,14 @@ static_assert(kSctpPacketBytes >= sctp::kPacketBytesFloor);
 constexpr std::size_t kHandshakeBytes = 60u << 10, kSettledBytes = 2u << 10;
 constexpr std::size_t kStreamBytes = 256;
 
+// Datagrams of a handshake that wait for the path's proof: more than a flight has.
+constexpr std::size_t kHeldBackMax = 8;
+
 using IceAgent = std::variant<ice::LiteAgent, ice::Agent>;
 
 IceAgent make_agent(const TransportConfig& config, const RemoteTransport& remote, Rng rng, Timestamp now) {
   if (config.side == TransportConfig::Side::kServer)
-    return IceAgent(std::in_place_type<ice::LiteAgent>, config.lite, config.local_ice, remote.ice.ufrag, now);
+    return IceAgent(std::in_place_type<ice::LiteAgent>, config.lite, config.local_ice, remote.ice, now);
   ice::AgentConfig full = config.full;
   if (remote.is_ice_lite) full.role = ice::Role::kControlling;  // RFC 8445 §6.1.1.
   return IceAgent(std::in_place_type<ice::Agent>, full, config.local_ice, rng, now);
@@ -117,6 +120,9 @@ struct Transport::Impl {
   void announce(Timestamp now, TransportOutputs& out);
   void handle_data(Timestamp now, Bytes packet, TransportOutputs& out);
   void send_dtls(Buffer&& datagram, TransportOutputs& out);
+  void send_held_back(TransportOutputs& out);
+  void prove_by_handshake(Timestamp now, TransportOutputs& out);
+  void choose_media_path();
   void finish(TransportEnd end, std::optional<dtls::Refusal> refusal, TransportOutputs& out);
   void remove_path(const ice::Path& path);
   void file_deadline();
@@ -130,6 +136,11 @@ struct Transport::Impl {
   // Until one is selected: where the handshake goes.
   std::optional<ice::Path> early_path;
   bool has_been_selected = false;
+  std::optional<ice::Path> media_path;  // `selected`, once it is proved.
+  // Where our half of the handshake went, if all went to one path, and where the peer's last part came from.
+  std::optional<ice::Path> handshake_path, handshake_from;
+  bool is_handshake_scattered = false;
+  std::vector<Buffer> held_back;
   std::string previous_ufrag;
   std::optional<dtls::Endpoint> dtls;
   std::optional<srtp::SendContext> send;
@@ -146,33 +157,40 @@ struct Transport::Impl {
 
 void Transport::Impl::carry_out(Timestamp now, ice::Outputs& box, TransportOutputs& out) {
   selected = std::visit([](const auto& each) { return std::optional<ice::Path>(each.selected()); }, agent);
+  choose_media_path();
   std::optional<ice::Failure> failure;
   for (ice::Output& output : box.take()) {
-    std::visit(Overloaded{[&](ice::SendDatagram& packet) {
-                            out.push(SendPacket{packet.path, std::move(packet.bytes)});
-                          },
-                          [&](const ice::PathAdded& added) {
-                            paths.push_back(added.path);
-                            out.push(PathAdded{added.path});
-                          },
-                          [&](const ice::PathRemoved& removed) {
-                            remove_path(removed.path);
-                            out.push(PathRemoved{removed.path});
-                          },
-                          [&](const ice::PathSelected&) {
-                            has_been_selected = true;
-                            if (full_agent()) previous_ufrag.clear();
-                          },
-                          [](const ice::PathSilent&) {}, [](const ice::PathLost&) {},
-                          [&](const ice::Failed& failed) { failure = failed.failure; }},
-               output);
+    std::visit(
+        Overloaded{
+            [&](ice::SendDatagram& packet) { out.push(SendPacket{packet.path, std::move(packet.bytes)}); },
+            [&](const ice::PathAdded& added) {
+              paths.push_back(added.path);
+              out.push(PathAdded{added.path});
+            },
+            [&](const ice::PathRemoved& removed) {
+              remove_path(removed.path);
+              out.push(PathRemoved{removed.path});
+            },
+            [&](const ice::PathSelected&) {
+              has_been_selected = true;
+              if (full_agent()) previous_ufrag.clear();
+            },
+            [](const ice::PathProved&) {}, [](const ice::PathSilent&) {}, [](const ice::PathLost&) {},
+            [&](const ice::Failed& failed) { failure = failed.failure; }},
+        output);
   }
   if (failure) {
     bool is_lost = *failure == ice::Failure::kConsentExpired;
     return finish(is_lost ? TransportEnd::kConsentLost : TransportEnd::kNoPath, std::nullopt, out);
   }
+  send_held_back(out);
   start_dtls(now, out);
   announce(now, out);
+}
+
+void Transport::Impl::choose_media_path() {
+  const ice::LiteAgent* lite = lite_agent();
+  media_path = selected && (!lite || lite->is_proved(*selected)) ? selected : std::nullopt;
 }
 
 void Transport::Impl::remove_path(const ice::Path& path) {
@@ -203,6 +221,7 @@ void Transport::Impl::carry_out(Timestamp now, dtls::Outputs& box, TransportOutp
                           [&](const dtls::Connected& connected) {
                             if (dtls->is_closed()) return;  // In one datagram; Closed follows.
                             keep_keys(now, connected);
+                            prove_by_handshake(now, out);
                             announce(now, out);
                           },
                           [&](const dtls::ApplicationData& record) { handle_data(now, record.bytes, out); },
@@ -213,7 +232,31 @@ void Transport::Impl::carry_out(Timestamp now, dtls::Outputs& box, TransportOutp
 
 void Transport::Impl::send_dtls(Buffer&& datagram, TransportOutputs& out) {
   const std::optional<ice::Path>& path = has_been_selected ? selected : early_path;
-  if (path) out.push(SendPacket{*path, std::move(datagram)});
+  if (!path) return;
+  bool is_handshake = keys_at == Timestamp::never();
+  if (ice::LiteAgent* lite = lite_agent(); lite && !lite->may_send(*path, datagram.size())) {
+    ++stats.held_back;
+    if (is_handshake && held_back.size() < kHeldBackMax) held_back.push_back(std::move(datagram));
+    return;
+  }
+  if (is_handshake) {
+    is_handshake_scattered |= handshake_path && handshake_path != path;
+    handshake_path = path;
+  }
+  out.push(SendPacket{*path, std::move(datagram)});
+}
+
+void Transport::Impl::send_held_back(TransportOutputs& out) {
+  for (Buffer& datagram : std::exchange(held_back, {})) send_dtls(std::move(datagram), out);
+}
+
+// Who ends a handshake has received our half of it, with its random bytes, where it was sent.
+void Transport::Impl::prove_by_handshake(Timestamp now, TransportOutputs& out) {
+  ice::LiteAgent* lite = lite_agent();
+  if (!lite || is_handshake_scattered || !handshake_path || handshake_from != handshake_path) return;
+  ice::Outputs box;
+  lite->prove(*handshake_path, box);
+  carry_out(now, box, out);
 }
 
 void Transport::Impl::keep_keys(Timestamp now, const dtls::Connected& connected) {
@@ -227,7 +270,7 @@ void Transport::Impl::keep_keys(Timestamp now, const dtls::Connected& connected)
 }
 
 void Transport::Impl::announce(Timestamp now, TransportOutputs& out) {
-  if (is_announced || is_closed || !selected || keys_at == Timestamp::never()) return;
+  if (is_announced || is_closed || !media_path || keys_at == Timestamp::never()) return;
   is_announced = true;
   out.push(TransportConnected{path_at - created_at, keys_at - path_at});
   if (!data) return;
@@ -273,7 +316,9 @@ void Transport::Impl::finish(TransportEnd end, std::optional<dtls::Refusal> refu
   is_closed = true;
   for (const ice::Path& path : std::exchange(paths, {})) out.push(PathRemoved{path});
   selected.reset();
+  media_path.reset();
   early_path.reset();
+  held_back.clear();
   out.push(TransportClosed{end, refusal});
 }
 
@@ -309,16 +354,22 @@ void Transport::add_remote_candidate(Timestamp now, const ice::Candidate& candid
   impl_->file_deadline();
 }
 
-void Transport::handle_stun(Timestamp now, const ice::Path& path, ice::Transport transport, Bytes datagram,
+bool Transport::handle_stun(Timestamp now, const ice::Path& path, ice::Transport transport, Bytes datagram,
                             TransportOutputs& out) {
-  if (impl_->is_closed) return;
+  if (impl_->is_closed) return false;
   ice::Outputs box;
-  ice::LiteAgent* lite = impl_->lite_agent();
-  auto handled = lite ? lite->handle_datagram(now, path, transport, datagram, box)
-                      : impl_->full_agent()->handle_datagram(now, path, datagram, box);
-  if (!handled) ++impl_->stats.stun_refused;
+  bool is_believed = false, is_taken = false;
+  if (ice::LiteAgent* lite = impl_->lite_agent()) {
+    auto heard = lite->handle_datagram(now, path, transport, datagram, box);
+    is_taken = heard.has_value();
+    is_believed = heard && *heard != ice::Heard::kNothing;
+  } else {
+    is_believed = is_taken = impl_->full_agent()->handle_datagram(now, path, datagram, box).has_value();
+  }
+  if (!is_taken) ++impl_->stats.stun_refused;
   impl_->carry_out(now, box, out);
   impl_->file_deadline();
+  return is_believed;
 }
 
 void Transport::handle_dtls(Timestamp now, const ice::Path& path, Bytes datagram, TransportOutputs& out) {
@@ -328,6 +379,11 @@ void Transport::handle_dtls(Timestamp now, const ice::Path& path, Bytes datagram
     return;
   }
   if (!impl_->has_been_selected) impl_->early_path = path;
+  if (ice::LiteAgent* lite = impl_->lite_agent()) {
+    lite->handle_received(path, datagram.size());
+    impl_->handshake_from = path;
+    impl_->send_held_back(out);
+  }
   dtls::Outputs box;
   if (!impl_->dtls->handle_datagram(now, datagram, box)) ++impl_->stats.dtls_refused;
   impl_->carry_out(now, box, out);
@@ -374,7 +430,7 @@ void Transport::restart_ice(Timestamp now, ice::Credentials local, ice::Credenti
   if (impl_->is_closed) return;
   ice::Outputs box;
   if (ice::LiteAgent* lite = impl_->lite_agent()) {
-    lite->restart(now, std::move(local), std::move(remote.ufrag));
+    lite->restart(now, std::move(local), std::move(remote));
   } else {
     ice::Agent* full = impl_->full_agent();
     impl_->previous_ufrag = full->local_credentials().ufrag;
@@ -403,8 +459,16 @@ void Transport::close(Timestamp, TransportOutputs& out) {
 
 bool Transport::is_connected() const { return impl_->is_announced && !impl_->is_closed; }
 bool Transport::is_closed() const { return impl_->is_closed; }
-const std::optional<ice::Path>& Transport::selected() const { return impl_->selected; }
+const std::optional<ice::Path>& Transport::selected() const { return impl_->media_path; }
 bool Transport::is_known(const ice::Path& path) const { return impl_->is_known(path); }
+bool Transport::is_proved(const ice::Path& path) const {
+  const ice::LiteAgent* lite = impl_->lite_agent();
+  return lite && lite->is_proved(path);
+}
+bool Transport::is_held(Timestamp now, const ice::Path& path) const {
+  const ice::LiteAgent* lite = impl_->lite_agent();
+  return lite && lite->is_held(now, path);
+}
 
 const ice::Credentials& Transport::local_ice() const {
   return std::visit([](const auto& each) -> const ice::Credentials& { return each.local_credentials(); },
@@ -421,9 +485,7 @@ bool Transport::has_ufrag(std::string_view ufrag) const {
 srtp::SendContext* Transport::send_context() {
   return impl_->is_announced && impl_->send ? &*impl_->send : nullptr;
 }
-srtp::ReceiveContext* Transport::receive_context() {
-  return impl_->is_announced && impl_->receive ? &*impl_->receive : nullptr;
-}
+srtp::ReceiveContext* Transport::receive_context() { return impl_->receive ? &*impl_->receive : nullptr; }
 std::optional<dtls::SrtpProfile> Transport::srtp_profile() const {
   if (!impl_->send) return std::nullopt;
   return static_cast<dtls::SrtpProfile>(impl_->send->profile());

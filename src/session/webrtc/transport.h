@@ -39,7 +39,8 @@ struct SendPacket {
   ice::Path path;
   Buffer bytes;
 };
-// Datagrams from this path belong to this session from now on, or not any longer.
+// The peer's checks come from this path, or not any longer. Another session's may come from there, too, as
+// long as neither has proved it.
 struct PathAdded {
   ice::Path path;
 };
@@ -105,6 +106,7 @@ struct TransportConfig {
 
 struct TransportStats {
   std::uint64_t stun_refused = 0, dtls_refused = 0, data_refused = 0;
+  std::uint64_t held_back = 0;  // Handshake datagrams that an unproved path might not be sent yet.
 };
 
 class Transport {
@@ -121,11 +123,12 @@ class Transport {
   void add_local_candidate(Timestamp now, const ice::LocalCandidate& candidate, TransportOutputs& out);
   void add_remote_candidate(Timestamp now, const ice::Candidate& candidate, TransportOutputs& out);
 
-  // One datagram each, of the kind that kind_of() says. What is refused is counted.
-  void handle_stun(Timestamp now, const ice::Path& path, ice::Transport transport, Bytes datagram,
+  // One datagram each, of the kind that kind_of() says. What is refused is counted. True: it was the peer's,
+  // a check or the answer to one.
+  bool handle_stun(Timestamp now, const ice::Path& path, ice::Transport transport, Bytes datagram,
                    TransportOutputs& out);
   void handle_dtls(Timestamp now, const ice::Path& path, Bytes datagram, TransportOutputs& out);
-  // A TCP connection ended.
+  // A TCP connection ended, or the address turned out to be another peer's.
   void handle_path_closed(Timestamp now, const ice::Path& path, TransportOutputs& out);
   void handle_deadline(Timestamp now, TransportOutputs& out);
   Timestamp next_deadline() const;
@@ -143,14 +146,20 @@ class Transport {
 
   bool is_connected() const;  // Path and keys are there.
   bool is_closed() const;
+  // Where media goes: chosen, and proved to be the peer's (ice/lite_agent.h). None: nowhere for now.
   const std::optional<ice::Path>& selected() const;
-  // ICE has proved it, and it is not gone: PathAdded without PathRemoved.
+  // The peer's checks came from there: PathAdded without PathRemoved.
   bool is_known(const ice::Path& path) const;
+  // Of a server. Who is there receives what is sent there; and, is_held, it was heard from in the last
+  // seconds.
+  bool is_proved(const ice::Path& path) const;
+  bool is_held(Timestamp now, const ice::Path& path) const;
   const ice::Credentials& local_ice() const;
   // Of this generation, or of the one before a restart while its checks still count.
   bool has_ufrag(std::string_view ufrag) const;
-  // Null until connected, and where no profile was asked for. They stay where they are until the end of this
-  // object, also when it is closed.
+  // Null where no profile was asked for. Sending is for who is connected; receiving may begin with the keys,
+  // since the peer may have a path before we do. They stay where they are until the end of this object, also
+  // when it is closed.
   srtp::SendContext* send_context();
   srtp::ReceiveContext* receive_context();
   std::optional<dtls::SrtpProfile> srtp_profile() const;

@@ -67,12 +67,24 @@ TEST(Transport, connects_over_a_clean_link_in_four_round_trips) {
   EXPECT_EQ(net.server.transport->stats().dtls_refused, 0u);
 }
 
-TEST(Transport, has_no_keys_before_it_is_connected) {
+// A client that answers no checks proves by its handshake where it is, in either role.
+TEST(Transport, connects_a_client_that_answers_no_requests) {
+  for (dtls::Role role : {dtls::Role::kServer, dtls::Role::kClient}) {
+    TestTransports net({.server_role = role});
+    net.loses = [&](const TestPeer& from, Bytes datagram) {
+      return &from == &net.client && kind_of(datagram) == DatagramKind::kStun && (datagram[0] & 1) != 0;
+    };
+    ASSERT_TRUE(net.connect());
+    EXPECT_TRUE(net.server.transport->is_proved(*net.server.transport->selected()));
+    EXPECT_TRUE(net.passes_media(net.server, net.client, 1));
+  }
+}
+
+TEST(Transport, sends_no_media_before_it_is_connected) {
   TestTransports net;
   while (!net.server.connected) {
     EXPECT_FALSE(net.server.transport->is_connected());
     EXPECT_EQ(net.server.transport->send_context(), nullptr);
-    EXPECT_EQ(net.server.transport->receive_context(), nullptr);
     net.run_for(Duration::milliseconds(1));
   }
   EXPECT_TRUE(net.server.transport->send_context());
