@@ -120,6 +120,8 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes byt
       demux.place(now, header.ssrc, header.payload_type,
                   labels_of(elements[Kind::kMid], elements[Kind::kRid], elements[Kind::kRepairedRid]));
   if (!placed) {
+    // Browsers probe with padding on the retransmission SSRCs, some before they have said whose those are.
+    if (packet->payload.empty() && packet->padding_bytes > 0) return {};
     if (placed.error() == ReceiveRefusal::kUnknownPayload) pass_over(now, *packet, index, out);
     return refuse(placed.error());
   }
@@ -174,7 +176,8 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtx(Timestamp now, InboundPl
   if (packet.payload.size() < rtp::kOriginalSequenceBytes) return {};  // Sent to probe.
   const InboundLayer& layer = all_tracks[place.section].layers[place.layer];
   auto index = layer.extend(ByteReader(packet.payload).u16());
-  if (!index || *index - *layer.highest() > kRepairAheadMax) return refuse(ReceiveRefusal::kUnknownStream);
+  if (!index) return {};  // No original came yet: what it repairs cannot be told.
+  if (*index - *layer.highest() > kRepairAheadMax) return refuse(ReceiveRefusal::kUnknownStream);
   Arrived arrived;
   arrived.codec = demux.sections()[place.section].rtx_types[packet.header.payload_type];
   arrived.index = *index;
