@@ -155,26 +155,26 @@ TEST(FanOutReports, tells_no_playout_delay_where_packets_are_repeated) {
 
 // What was asked for in time and waited for its turn is over when SRTP would not take its number any more.
 TEST(FanOutReports, repeats_no_packet_that_came_to_be_too_old_while_it_waited) {
-  FanOutWorld world({}, srtp::Profile::kAes128CmHmacSha1_80);
+  FanOutWorld world({.history = {.packets = 1024, .bytes = 8u << 20, .age = Duration::seconds(4)}},
+                    srtp::Profile::kAes128CmHmacSha1_80);
   const StreamId stream = world.add_stream();
   Peer& peer = world.add_peer({FanOutWorld::video(payload::Encoding::kH264, false)},
-                              {.bits_per_second = 100'000'000, .burst_bytes = 100'000});
+                              {.bits_per_second = 1'000'000'000, .burst_bytes = 10'000'000});
   world.set_source(peer, stream);
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 24; ++i) {
     world.frame(stream, {.is_keyframe = i == 0, .packets = 50, .bytes = 200});
     world.drain();
     world.pass(kFrame);
   }
   const auto& got = peer.of(kVideoSsrc);
-  ASSERT_EQ(got.size(), 1'500u);
-  // The oldest that may be asked for, and before it is sent others go out.
-  const std::int64_t oldest = got.back().sequence - 998;
-  world.frame(stream, {.packets = 20, .bytes = 200});
-  DatagramBatch small(DatagramBatch::kTrainBytesMax);
-  world.fan_out.fill(world.now, small);
-  for (const DatagramTrain& train : small.trains()) world.take(train);
-  world.nack(peer, {static_cast<std::uint16_t>(oldest), static_cast<std::uint16_t>(oldest + 100)});
+  ASSERT_EQ(got.size(), 1'200u);
+  // The first is sent, the second is let go of by the history, and then others go out before the third.
+  for (const int back : {10, 999, 998})
+    world.nack(peer, {static_cast<std::uint16_t>(got.back().sequence - back)});
+  world.frame(stream, {.packets = 25, .bytes = 200});
   world.drain();
+  EXPECT_EQ(world.fan_out.totals().packets, 1'225u);
+  EXPECT_EQ(world.fan_out.totals().retransmitted, 1u);
   EXPECT_EQ(world.fan_out.totals().refused, 0u);
 }
 
