@@ -147,6 +147,7 @@ struct FramePacketizer::Impl {
   void handle_format(const media::TrackFormat& announced, Outputs& out);
   void handle_frame(Timestamp now, WallTime wall, const media::TrackFrame& event, Outputs& out);
   void handle_ended(media::TrackId id, Outputs& out);
+  void begin_clock(Track& track);
   void open_packetizer(Track& track, bool is_new_codec);
   void read_order(Track& track);
   std::optional<media::PlacedFrame> place(Timestamp now, Track& track, const media::TrackFrame& event);
@@ -212,16 +213,13 @@ void FramePacketizer::Impl::handle_format(const media::TrackFormat& announced, O
   bool was_open = std::exchange(track.is_open, true);
   track.format = announced.format;
   track.rtp.id = announced.track;
+  track.rtp.can_ask_keyframe = false;
   track.rtp.profile = profile_of(*announced.format);
   track.rtp.channels = static_cast<std::uint8_t>(std::min(announced.format->channels, 255u));
   track.rtp.name = announced.name;
   track.rtp.language = announced.language;
   if (is_new) open_packetizer(track, is_new_codec);
-  if (is_new_codec && track.has_shown) {
-    // Another RTP clock: its timestamps go on above all that were.
-    track.first_timestamp = track.last_timestamp + kFirstTimestamp;
-    track.has_shown = false;
-  }
+  if (is_new_codec) begin_clock(track);
   if (announced.format->codec == Codec::kOpus) {
     // Packets say their durations themselves.
     media::Format free = *announced.format;
@@ -231,6 +229,16 @@ void FramePacketizer::Impl::handle_format(const media::TrackFormat& announced, O
     timeline.handle_format(announced.track, *announced.format, announced.clock_wrap);
   }
   if (!was_open || is_new_codec || before != track.rtp || obstacle_before != track.obstacle) tell(track, out);
+}
+
+// Of another codec: what is known of the one before would be read in ticks of another length. Timestamps go
+// on above all that were.
+void FramePacketizer::Impl::begin_clock(Track& track) {
+  track.mapping.reset();
+  track.capture_told_at.reset();
+  track.last_duration = 0;
+  if (!std::exchange(track.has_shown, false)) return;
+  track.first_timestamp = track.last_timestamp + kFirstTimestamp;
 }
 
 void FramePacketizer::Impl::open_packetizer(Track& track, bool is_new_codec) {

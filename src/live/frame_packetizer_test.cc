@@ -370,6 +370,24 @@ TEST(FramePacketizer, sends_what_was_missed_when_it_is_wanted_again) {
   EXPECT_EQ(feed.frames(kVideo, payload::Encoding::kH264).size(), 25u);
 }
 
+TEST(FramePacketizer, forgets_its_clock_with_the_codec) {
+  Feed feed;
+  feed.want();
+  feed.format(kVideo, format_of(Codec::kH264, media::vectors::kH264BaselineConfig));
+  feed.video(ms(0), true);
+  ASSERT_TRUE(feed.mappings.contains(kVideo));
+  EXPECT_FALSE(feed.changes[0].track.can_ask_keyframe);
+  feed.mappings.clear();
+  feed.format(kVideo, format_of(Codec::kOpus, media::vectors::kOpusStereoConfig));
+  feed.packetizer.describe(feed.out);
+  feed.drain();
+  EXPECT_FALSE(feed.mappings.contains(kVideo)) << "of the codec before";
+  feed.now = feed.start + ms(20);
+  feed.frame(kVideo, ms(20), ms(20), true, Buffer{0xfc, 1, 2});
+  ASSERT_TRUE(feed.mappings.contains(kVideo));
+  EXPECT_EQ(feed.mappings[kVideo].timestamp, feed.packets[kVideo].back().packet.timestamp);
+}
+
 TEST(FramePacketizer, keeps_no_group_over_its_limits) {
   for (bool is_by_bytes : {false, true}) {
     PacketFeedConfig config;

@@ -16,16 +16,19 @@ using payload::LayerIndex;
 constexpr std::size_t kVideoPacketsMax = 1'024;  // Waited for and behind it, of one layer.
 constexpr std::size_t kSoundPacketsMax = 128;
 constexpr Duration kAskInterval = Duration::milliseconds(500);
-// A layer without packets for so long, while others have some, is left for a lower one.
-constexpr Duration kLayerStall = Duration::milliseconds(700);
+// A layer without packets for so long, while another had so many frames, is left for a lower one. By time
+// alone it would be left where all are slow.
+constexpr Duration kLayerStall = Duration::milliseconds(500);
+constexpr std::uint64_t kLayerStallFrames = 3;
 // A higher layer must have been there for so long: each change is a new format.
 constexpr Duration kLayerSteady = Duration::seconds(1);
 // But layers that come up together with the track are waited for by nobody.
 constexpr Duration kLayersBegin = Duration::milliseconds(500);
 constexpr Duration kClockJump = Duration::seconds(1);
-// By arrival alone a clock is not believed to have jumped before it is this far off; what is this much older
-// than others is no late packet.
-constexpr Duration kArrivalJump = Duration::seconds(5), kStepBackCertain = Duration::seconds(5);
+// By arrival alone a clock is not believed to have jumped before it is this far off.
+constexpr Duration kArrivalJump = Duration::seconds(5);
+// What is numbered so far below others is no late packet: its sender counts anew.
+constexpr std::int64_t kLateMax = 1'024;
 constexpr Duration kStepBackRepaired = Duration::milliseconds(500);
 constexpr Duration kLeastStep = Duration::milliseconds(1);
 // What a frame is moved at most towards where it belongs: this, and this part of its distance to the last.
@@ -60,6 +63,7 @@ class LayerClock {
   bool has_begun() const { return has_begun_; }
   bool has_mapping() const { return mapping_.has_value(); }
   void map(const payload::ClockMapping& mapping) { mapping_ = mapping; }
+  void forget_mapping() { mapping_.reset(); }
 
   // A packet came. `arrival` is on the common clock.
   void observe(Duration arrival, WallTime wall, std::int64_t timestamp) {
@@ -71,12 +75,10 @@ class LayerClock {
       window_at_ = arrival;
       return;
     }
-    bool has_stepped_back = newest_ - timestamp > kStepBackCertain.to_ticks(rate_);
-    if (timestamp > newest_ || has_stepped_back) {
+    if (timestamp > newest_) {
       newest_ = timestamp;
       newest_wall_ = wall;
     }
-    if (has_stepped_back) least_ = least_before_ = arrival - elapsed(timestamp);
     if (arrival - window_at_ >= kFastestWindow) {
       window_at_ = arrival;
       least_before_ = std::exchange(least_, arrival - elapsed(timestamp));
@@ -125,13 +127,26 @@ class LayerClock {
 
 struct Layer {
   std::optional<payload::Depacketizer> depacketizer;  // Of the one that is taken and the one to come.
-  LayerClock clock;
+  std::optional<payload::UnbrokenClock> line;         // Of its timestamps.
+  LayerClock clock;                                   // On that line.
   bool has_packets = false;
+  std::int64_t newest_sequence = 0, newest_timestamp = 0;
+  std::uint64_t frames = 0;  // That came, ever.
+  // Of the other layers, when this one had packets last.
+  std::array<std::uint64_t, payload::kLayersMax> frames_of_others{};
   Timestamp began_at, last_packet_at;
   std::optional<Timestamp> asked_at;
 };
 
 struct Track {
+  bool has_stalled(Timestamp now, int layer) const {
+    const Layer& own = layers[layer];
+    if (now - own.last_packet_at < kLayerStall) return false;
+    for (int i = 0; i < payload::kLayersMax; ++i)
+      if (i != layer && layers[i].frames - own.frames_of_others[i] >= kLayerStallFrames) return true;
+    return false;
+  }
+
   payload::RtpTrack rtp;
   std::optional<media::Codec> codec;  // None: it does not become frames.
   std::array<Layer, payload::kLayersMax> layers;
@@ -166,6 +181,7 @@ struct PacketAssembler::Impl {
   void want_layer(Timestamp now, Track& track, int layer, Outputs& out);
   void handle_packet(Timestamp now, WallTime wall, Track& track, const payload::Packet& packet, Bytes payload,
                      Outputs& out);
+  std::int64_t note_packet(Timestamp now, WallTime wall, Track& track, const payload::Packet& packet);
   void drain(Timestamp now, Track& track, int layer, payload::DepacketizerOutputs& ready, Outputs& out);
   void take_frame(Timestamp now, Track& track, int layer, payload::FrameReady frame, Outputs& out);
   void take_sound(Track& track, payload::FrameReady frame, Outputs& out);
@@ -218,7 +234,10 @@ void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outp
   Track& track = impl.tracks[rtp.id].emplace();
   track.rtp = rtp;
   track.codec = payload::find_codec(rtp.encoding);
-  for (Layer& layer : track.layers) layer.clock.set_rate(rtp.clock_rate());
+  for (Layer& layer : track.layers) {
+    layer.line.emplace(rtp.clock_rate());
+    layer.clock.set_rate(rtp.clock_rate());
+  }
   if (!track.codec) {
     out.push(TrackLeftOut{rtp.id, rtp.encoding});
   } else if (track.codec == media::Codec::kOpus) {
@@ -253,17 +272,36 @@ void PacketAssembler::Impl::handle_packet(Timestamp now, WallTime wall, Track& t
   }
   if (!std::exchange(track.has_begun, true)) track.began_at = now;
   Layer& layer = track.layers[packet.layer];
-  if (!layer.has_packets || now - layer.last_packet_at > kLayerStall) layer.began_at = now;
-  layer.has_packets = true;
-  layer.last_packet_at = now;
-  layer.clock.observe(now - began_at, wall, packet.timestamp);
+  const std::int64_t timestamp = note_packet(now, wall, track, packet);
   choose_layer(now, track, out);
   if (!layer.depacketizer) return;
   payload::DepacketizerOutputs ready;
-  auto taken = layer.depacketizer->handle_packet(
-      now, {packet.sequence, packet.timestamp, packet.marker, payload}, ready);
+  auto taken =
+      layer.depacketizer->handle_packet(now, {packet.sequence, timestamp, packet.marker, payload}, ready);
   if (!taken && taken.error() == payload::Refusal::kLate) ++stats.packets_late;
   drain(now, track, packet.layer, ready, out);
+}
+
+// Its timestamp on the layer's line.
+std::int64_t PacketAssembler::Impl::note_packet(Timestamp now, WallTime wall, Track& track,
+                                                const payload::Packet& packet) {
+  Layer& layer = track.layers[packet.layer];
+  if (!layer.has_packets || track.has_stalled(now, packet.layer)) layer.began_at = now;
+  const bool is_newest = !layer.has_packets || packet.sequence > layer.newest_sequence ||
+                         layer.newest_sequence - packet.sequence > kLateMax;
+  const std::int64_t shift = layer.line->shift();
+  const std::int64_t timestamp = layer.line->place(now, packet.timestamp, is_newest);
+  if (layer.line->shift() != shift) layer.clock.forget_mapping();
+  if (!layer.has_packets || timestamp > layer.newest_timestamp) {
+    layer.newest_timestamp = timestamp;
+    ++layer.frames;
+  }
+  if (is_newest) layer.newest_sequence = packet.sequence;
+  layer.has_packets = true;
+  layer.last_packet_at = now;
+  for (int i = 0; i < payload::kLayersMax; ++i) layer.frames_of_others[i] = track.layers[i].frames;
+  layer.clock.observe(now - began_at, wall, timestamp);
+  return timestamp;
 }
 
 void PacketAssembler::Impl::ask(Timestamp now, Track& track, int layer, Outputs& out) {
@@ -278,7 +316,7 @@ void PacketAssembler::Impl::choose_layer(Timestamp now, Track& track, Outputs& o
   int best = -1;
   for (int i = 0; i < payload::kLayersMax; ++i) {
     const Layer& layer = track.layers[i];
-    if (!layer.has_packets || now - layer.last_packet_at > kLayerStall) continue;
+    if (!layer.has_packets || track.has_stalled(now, i)) continue;
     if (track.active && (*track.active >> i & 1) == 0) continue;
     // What is taken or lower will do at once, also when nothing else is there.
     bool is_up = track.current >= 0 && i > track.current;
@@ -315,7 +353,9 @@ void PacketAssembler::handle_active_layers(Timestamp now, TrackId id, std::uint8
 
 void PacketAssembler::handle_clock(TrackId id, LayerIndex layer, const payload::ClockMapping& mapping) {
   Track* track = impl_->find(id);
-  if (track && layer < payload::kLayersMax) track->layers[layer].clock.map(mapping);
+  if (!track || layer >= payload::kLayersMax) return;
+  Layer& mapped = track->layers[layer];
+  mapped.clock.map({mapping.timestamp + mapped.line->shift(), mapping.captured_at});
 }
 
 void PacketAssembler::Impl::drain(Timestamp now, Track& track, int layer, payload::DepacketizerOutputs& ready,

@@ -47,9 +47,9 @@ struct PacketTrackEnded {
 
 struct PacketFeedConfig {
   std::size_t payload_bytes_max = 1150;
-  // Frames of the newest keyframe group kept for those who come later.
-  std::size_t group_frames_max = 600;
-  std::size_t group_bytes_max = 8u << 20;
+  // Frames of the newest keyframe group kept for those who come later; a larger group is not kept.
+  std::size_t group_frames_max = 1'800;
+  std::size_t group_bytes_max = 16u << 20;
 };
 
 // Frames to packets. Makes nothing while nobody wants it, but keeps the newest keyframe group (references, no

@@ -35,6 +35,9 @@ struct RtpTrack {
   std::array<std::uint8_t, 3> profile{};
   std::uint8_t channels = 0;  // Audio.
   std::uint8_t layers = 1;    // At most kLayersMax.
+  // Whoever publishes it makes a keyframe when asked. False: they come when they come (RTMP), so what came
+  // since the last one is kept for receivers that begin.
+  bool can_ask_keyframe = true;
   std::string name;
   std::string language;
 
@@ -121,6 +124,34 @@ struct ClockMapping {
   std::int64_t timestamp = 0;  // Unwrapped, as Packet::timestamp.
   WallTime captured_at;
   bool operator==(const ClockMapping&) const = default;
+};
+
+// A layer's timestamps on a line without breaks. A source that is started anew, or whose clock is set, goes
+// on with timestamps that are hours away from those before; receivers would wait for hours, or drop what
+// comes. So a step of more than kStepMax that is not the time that passed begins another stretch of the line,
+// as much later as its first packet came later.
+class UnbrokenClock {
+ public:
+  static constexpr Duration kStepMax = Duration::seconds(5);
+
+  explicit UnbrokenClock(std::uint32_t clock_rate) : clock_rate_(clock_rate) {}
+
+  // Where a packet's timestamp is on the line. `is_newest`: no packet behind it came before. Others are of
+  // this stretch or of the one before, whichever is nearer to what came last.
+  std::int64_t place(Timestamp now, std::int64_t timestamp, bool is_newest);
+  // Added to timestamps of this stretch.
+  std::int64_t shift() const { return shift_; }
+  void clear();  // Nothing before belongs to what follows.
+
+ private:
+  bool is_near(std::int64_t at, std::int64_t expected) const;
+  std::int64_t keep(Timestamp now, std::int64_t at, bool is_newest);
+
+  std::uint32_t clock_rate_;
+  bool has_begun_ = false;
+  std::int64_t shift_ = 0, shift_before_ = 0;
+  std::int64_t newest_ = 0;
+  Timestamp newest_at_;
 };
 
 }  // namespace stoa::payload

@@ -112,5 +112,33 @@ TEST(Obstacle, has_a_stable_name) {
   EXPECT_EQ(std::string(name_of(Obstacle::kReorderedFrames)), "reordered_frames");
 }
 
+TEST(UnbrokenClock, goes_on_as_time_passed_where_timestamps_step) {
+  UnbrokenClock clock(90'000);
+  Timestamp now = Timestamp::from_ns(1'000'000'000);
+  EXPECT_EQ(clock.place(now, 1'000'000, true), 1'000'000);
+  now += Duration::milliseconds(100);
+  EXPECT_EQ(clock.place(now, 1'009'000, true), 1'009'000);
+  now += Duration::milliseconds(100);
+  EXPECT_EQ(clock.place(now, 500, true), 1'018'000);
+  EXPECT_EQ(clock.shift(), 1'017'500);
+  EXPECT_EQ(clock.place(now, 3'500, true), 1'021'000);
+  EXPECT_EQ(clock.place(now, 1'008'000, false), 1'008'000) << "late, of the time before";
+  EXPECT_EQ(clock.place(now, 1'022'000, true), 1'022'000) << "that was one packet only";
+  now += Duration::milliseconds(100);
+  EXPECT_EQ(clock.place(now, 1'000'000'000, true), 1'031'000);
+  EXPECT_EQ(clock.place(now, 1'000'000'000, true), 1'031'000);
+}
+
+TEST(UnbrokenClock, leaves_pauses_and_what_comes_late_as_they_are) {
+  UnbrokenClock clock(90'000);
+  Timestamp now = Timestamp::from_ns(1'000'000'000);
+  clock.place(now, 0, true);
+  now += Duration::seconds(60);
+  EXPECT_EQ(clock.place(now, 60 * 90'000, true), 60 * 90'000);
+  now += Duration::seconds(20);
+  EXPECT_EQ(clock.place(now, 60 * 90'000 + 3'000, true), 60 * 90'000 + 3'000) << "held up on its way";
+  EXPECT_EQ(clock.shift(), 0);
+}
+
 }  // namespace
 }  // namespace stoa::payload

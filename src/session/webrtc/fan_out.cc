@@ -95,8 +95,8 @@ StreamId FanOut::add_stream(const payload::RtpTrack& track) {
   Stream& stream = *impl_->streams.find(id);
   stream.track = track;
   for (std::size_t i = 0; i < stream.layer_count(); ++i)
-    stream.layers[i] = std::make_unique<Layer>(impl_->config.history, track.encoding, id,
-                                               static_cast<payload::LayerIndex>(i));
+    stream.layers[i] =
+        std::make_unique<Layer>(impl_->config.history, track, id, static_cast<payload::LayerIndex>(i));
   if (stream.layer_count() > 1 && impl_->layered_streams++ == 0)
     impl_->layers_checked_at = impl_->now + kLayerCheck;
   return id;
@@ -133,8 +133,13 @@ void FanOut::append(Timestamp now, StreamId id, const payload::PacketBatch& batc
   for (std::size_t i = 0; i < stream->layer_count(); ++i) {
     if (!(layers >> i & 1)) continue;
     Layer& layer = *stream->layers[i];
+    const std::int64_t shift = layer.history.timestamp_shift();
     layer.history.append(now, batch, layer.index);
+    // Another clock from here on, until somebody says what it shows.
+    if (layer.history.timestamp_shift() != shift) layer.clock.reset();
     layer.appended_at = now;
+    for (std::size_t j = 0; j < stream->layer_count(); ++j)
+      layer.frames_of_others[j] = stream->layers[j]->history.frames();
     has_changed |= !layer.is_alive;
     layer.is_alive = true;
     if (!layer.is_dirty) {
@@ -143,10 +148,14 @@ void FanOut::append(Timestamp now, StreamId id, const payload::PacketBatch& batc
     }
   }
   if (has_changed && stream->layer_count() > 1) impl_->reconsider(now, *stream);
+  if (impl_->trimmed_at == Timestamp::never()) impl_->trimmed_at = now + kTrimInterval;
 }
 
 void FanOut::map_clock(StreamId stream, payload::LayerIndex layer, const payload::ClockMapping& mapping) {
-  if (Layer* found = impl_->find_layer(stream, layer)) found->clock = mapping;
+  Layer* found = impl_->find_layer(stream, layer);
+  if (found == nullptr) return;
+  found->clock = mapping;
+  found->clock->timestamp += found->history.timestamp_shift();
 }
 
 const History* FanOut::history(StreamId stream, payload::LayerIndex layer) const {
@@ -178,7 +187,8 @@ SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::Sen
     outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
     outlet.rtx_payload_type = from.rtx_payload_type.value_or(0) & 0x7f;
     outlet.can_repeat = from.has_nack && !outlet.has_rtx && !crypto::is_aead(shape.cipher);
-    outlet.header = HeaderTemplate(from, outlet.can_repeat);
+    outlet.header = HeaderTemplate(from, outlet.can_repeat, impl_->config.playout_delay);
+    outlet.tells_playout = outlet.header.has_playout();
     // RFC 3711 §3.3.1: the lower half, so that a loss at the start does not confuse the rollover counter.
     outlet.next_out = static_cast<std::int64_t>(impl_->rng.below(0x8000));
     outlet.rtx_sequence = static_cast<std::uint16_t>(impl_->rng.below(0x8000));
@@ -248,12 +258,13 @@ void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
     impl_->layers_checked_at = now + kLayerCheck;
     impl_->check_layers(now);
   }
+  if (now >= impl_->trimmed_at) impl_->trim_histories(now);
   impl_->emit_wanted(out);
 }
 
 Timestamp FanOut::next_deadline() const {
-  if (!impl_->wanted.empty()) return impl_->now;
-  return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->layers_checked_at});
+  return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->layers_checked_at, impl_->trimmed_at,
+                   impl_->next_wish()});
 }
 
 bool FanOut::fill(Timestamp now, DatagramBatch& batch) { return impl_->fill(now, batch); }

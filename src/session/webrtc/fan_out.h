@@ -58,12 +58,16 @@ struct FanOutConfig {
   std::size_t senders_max = 50'000;
   HistoryLimits history;
   Duration report_interval = Duration::seconds(1);
-  // A receiver that begins is sent the newest keyframe and what follows it when that is no older than this;
-  // otherwise a keyframe is asked for and it waits.
+  // A receiver that begins is sent the newest keyframe and what follows it when that is no older than this,
+  // or when the source cannot be asked; otherwise a keyframe is asked for and it waits.
   Duration catch_up_max = Duration::seconds(4);
   // Retransmissions to one receiver: at most this share of what it was sent in the last second, and once in a
   // round trip for each packet.
   double retransmission_share_max = 0.5;
+  // What receivers of video that know the extension are told: how little and how much they may hold back. A
+  // browser shows frames as they come, without a reserve against jitter, when it is 0 to at most 500 ms.
+  // Unset: nothing, so that each goes by itself.
+  std::optional<rtp::PlayoutDelay> playout_delay = rtp::PlayoutDelay{{}, Duration::milliseconds(500)};
 };
 
 // To be protected and sent on the sender's path: reports. Compound, in the clear.

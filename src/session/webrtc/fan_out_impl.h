@@ -21,16 +21,28 @@ namespace stoa::webrtc {
 
 // Of one sender: each has an SSRC, with RTX two, and a SendContext holds 1024.
 inline constexpr std::size_t kOutletsMax = 256;
-// A layer without packets for so long, while others of its stream have some, is not sent from.
-inline constexpr Duration kLayerSilence = Duration::seconds(2);
+// A layer without packets for so long, while another of its stream had so many frames, is not sent from. By
+// time alone it would be left where all are slow: a still picture, a presentation of a frame a second.
+inline constexpr Duration kLayerStall = Duration::milliseconds(500);
+inline constexpr std::uint64_t kLayerStallFrames = 3;
+// What another stream takes over from need not be waited for the end of.
+inline constexpr Duration kSourceSilence = Duration::seconds(2);
 inline constexpr Duration kLayerCheck = Duration::milliseconds(250);
 // How long a switch waits for the rest of the frame that is being sent.
 inline constexpr Duration kFrameEndWait = Duration::milliseconds(100);
 // Clocks of two sources that differ by more than this from when their packets came are not believed.
 inline constexpr Duration kClockSkewMax = Duration::seconds(2);
-// A keyframe request is answered from the history when the keyframe is younger. What is older would be a
-// burst for a receiver that has just lost packets.
-inline constexpr Duration kReplayMax = Duration::seconds(2);
+// A receiver's keyframe request is answered from the history when the keyframe is younger: the publisher's
+// answer would take as long. What is older would be a burst for a receiver that has just lost packets.
+inline constexpr Duration kReplayMax = Duration::milliseconds(300);
+// A source that cannot be asked leaves no other answer; then not more often than this.
+inline constexpr Duration kReplayInterval = Duration::seconds(2);
+// Of a layer: however many ask, its publisher is asked no more often.
+inline constexpr Duration kAskInterval = Duration::milliseconds(300);
+// Histories are looked through for what is too old.
+inline constexpr Duration kTrimInterval = Duration::seconds(1);
+// A receiver that never reports is told its playout delay so many times.
+inline constexpr std::uint64_t kPlayoutPacketsMax = 1'000;
 inline constexpr Duration kKeyframeOnItsWay = Duration::milliseconds(200);
 inline constexpr Duration kRoundTripUnknown = Duration::milliseconds(100);
 // How far an outgoing number may jump ahead, or come late: within SRTP's window (srtp::kRtpReplayWindow).
@@ -102,11 +114,16 @@ struct FanOut::Impl {
   void leave_feed(Outlet& outlet);
   bool is_ready(Timestamp at, const Outlet& outlet) const;
   void enter_feed(Timestamp at, OutletRef ref, Outlet& outlet);
-  Duration elapsed_to(const Outlet& outlet, const Layer& layer) const;
+  bool is_silent(Timestamp at, const Outlet& outlet) const;
+  Duration elapsed_to(const Outlet& outlet, const Layer& layer, Position to) const;
   bool settle(Timestamp at, OutletRef ref, Outlet& outlet);
   void want_keyframe(Layer& layer);
+  Timestamp wish_due(const Layer& layer) const;
+  Timestamp next_wish() const;
   void emit_wanted(FanOutOutputs& out);
+  bool has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const;
   void check_layers(Timestamp at);
+  void trim_histories(Timestamp at);
 
   // Sending.
   struct Planned;
@@ -114,6 +131,7 @@ struct FanOut::Impl {
   enum class Sent : std::uint8_t { kAll, kNoRoom, kHeld };
   bool fill(Timestamp at, DatagramBatch& batch);
   void collect_dirty();
+  void rotate(Sender& sender, std::size_t list);
   Sent send(Timestamp at, Sender& sender, DatagramBatch& batch);
   bool plan_list(Timestamp at, Sender& sender, std::size_t list, std::int64_t budget, Plan& plan);
   void plan_again(Sender& sender, Outlet& outlet, std::int64_t budget, Plan& plan);
@@ -121,6 +139,7 @@ struct FanOut::Impl {
                   Plan& plan);
   void plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history, Position position,
                    bool is_again, Plan& plan);
+  bool pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Position position);
   bool has_more(const Outlet& outlet) const;
   void drop_finished(Sender& sender, std::size_t list);
   bool write_plan(Timestamp at, Sender& sender, Plan& plan, DatagramBatch& batch);
@@ -137,6 +156,8 @@ struct FanOut::Impl {
   void handle_report_block(Timestamp at, Sender& sender, const rtcp::ReportBlock& block);
   void handle_packet(Timestamp at, Sender& sender, const rtcp::Packet& packet);
   void handle_extended(Timestamp at, Sender& sender, const rtcp::ExtendedReport& report);
+  void handle_fir(Timestamp at, Sender& sender, const rtcp::Fir& fir);
+  void replay(Timestamp at, Sender& sender, std::uint16_t index);
   Outlet* find_ssrc(Sender& sender, std::uint32_t ssrc, std::uint16_t& index);
   void report(Timestamp at, WallTime wall, Sender& sender, FanOutOutputs& out);
   void flush_report(Sender& sender, FanOutOutputs& out);
@@ -157,6 +178,7 @@ struct FanOut::Impl {
   std::size_t work_first = 0;
   std::size_t layered_streams = 0;  // With more than one layer.
   Timestamp layers_checked_at = Timestamp::never();
+  Timestamp trimmed_at = Timestamp::never();  // The next time. Never: nothing is kept.
   Wheel pacing{Duration::milliseconds(1)}, reports{Duration::milliseconds(10)};
   std::vector<srtp::RtpToProtect> protecting;
   rtcp::Writer writer;

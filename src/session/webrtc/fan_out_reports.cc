@@ -27,14 +27,7 @@ void FanOut::Impl::handle_packet(Timestamp at, Sender& sender, const rtcp::Packe
                  [&](const rtcp::Pli& pli) {
                    if (find_ssrc(sender, pli.media_ssrc, index)) handle_keyframe_request(at, sender, index);
                  },
-                 [&](const rtcp::Fir& fir) {
-                   for (const rtcp::FirItem item : fir.items) {
-                     Outlet* outlet = find_ssrc(sender, item.ssrc, index);
-                     if (outlet == nullptr || outlet->fir_sequence == item.sequence) continue;
-                     outlet->fir_sequence = item.sequence;
-                     handle_keyframe_request(at, sender, index);
-                   }
-                 },
+                 [&](const rtcp::Fir& fir) { handle_fir(at, sender, fir); },
                  [&](const rtcp::Remb& remb) {
                    for (const std::uint32_t ssrc : remb.sources)
                      if (Outlet* outlet = find_ssrc(sender, ssrc, index))
@@ -52,11 +45,26 @@ Outlet* FanOut::Impl::find_ssrc(Sender& sender, std::uint32_t ssrc, std::uint16_
   return nullptr;
 }
 
+void FanOut::Impl::handle_fir(Timestamp at, Sender& sender, const rtcp::Fir& fir) {
+  for (const rtcp::FirItem item : fir.items) {
+    std::uint16_t index = 0;
+    Outlet* outlet = find_ssrc(sender, item.ssrc, index);
+    const Outlet::FullIntraRequest request{fir.sender_ssrc, item.sequence};
+    if (outlet == nullptr || outlet->intra_request == request) continue;
+    outlet->intra_request = request;
+    handle_keyframe_request(at, sender, index);
+  }
+}
+
 void FanOut::Impl::handle_report_block(Timestamp at, Sender& sender, const rtcp::ReportBlock& block) {
   std::uint16_t index = 0;
   Outlet* outlet = find_ssrc(sender, block.ssrc, index);
   if (outlet == nullptr) return;
   outlet->stats.loss = block.fraction_lost / 256.0;
+  // All packets from there on had it, so the newest that came does.
+  if (outlet->tells_playout && outlet->playout_told_from)
+    outlet->tells_playout = static_cast<std::int16_t>(static_cast<std::uint16_t>(block.highest_sequence) -
+                                                      *outlet->playout_told_from) < 0;
   outlet->stats.jitter = Duration::from_ticks(block.jitter, payload::clock_rate_of(outlet->encoding));
   if (block.last_sr == 0) return;
   if (sender.round_trip.handle_echo(at, block.last_sr, block.delay_since_last_sr))
@@ -102,7 +110,7 @@ void FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
     sender.sent_again.add(at, bytes);
 }
 
-// From the history when it has a keyframe that the receiver was not just sent; else from the source.
+// From the history when its keyframe is new, or when the source cannot be asked; else from the source.
 void FanOut::Impl::handle_keyframe_request(Timestamp at, Sender& sender, std::uint16_t index) {
   Outlet& outlet = sender.outlets[index];
   ++outlet.stats.plis;
@@ -115,14 +123,23 @@ void FanOut::Impl::handle_keyframe_request(Timestamp at, Sender& sender, std::ui
   if (outlet.has_sent && at - outlet.keyframe_sent_at < on_its_way) return;
   const History& history = outlet.feed->history;
   const auto keyframe = history.keyframe();
-  if (!keyframe || at - history.slot(*keyframe).arrived > std::min(kReplayMax, config.catch_up_max) ||
-      outlet.replayed_keyframe == history.keyframe_sequence()) {
-    want_keyframe(outlet.waits_for ? *outlet.waits_for : *outlet.feed);
-    return;
-  }
+  const bool was_replayed = keyframe && outlet.replayed_keyframe == history.keyframe_sequence();
+  const bool can_replay =
+      keyframe && (outlet.feed->can_ask ? !was_replayed && at - history.slot(*keyframe).arrived <= kReplayMax
+                                        : !was_replayed || at - outlet.replayed_at >= kReplayInterval);
+  if (can_replay) return replay(at, sender, index);
+  want_keyframe(outlet.waits_for ? *outlet.waits_for : *outlet.feed);
+}
+
+// The newest keyframe once more. Requires: there is one.
+void FanOut::Impl::replay(Timestamp at, Sender& sender, std::uint16_t index) {
+  Outlet& outlet = sender.outlets[index];
+  const History& history = outlet.feed->history;
+  const Position keyframe = *history.keyframe();
   outlet.replayed_keyframe = history.keyframe_sequence();
-  if (*keyframe >= outlet.cursor) return;  // It is about to be sent.
-  outlet.begin_run(*keyframe, history.keyframe_sequence(), elapsed_to(outlet, *outlet.feed));
+  outlet.replayed_at = at;
+  if (keyframe >= outlet.cursor) return;  // It is about to be sent.
+  outlet.begin_run(keyframe, history.keyframe_sequence(), elapsed_to(outlet, *outlet.feed, keyframe));
   outlet.keyframe_sent_at = at;
   enqueue(sender, index);
 }

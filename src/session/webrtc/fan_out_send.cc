@@ -27,7 +27,7 @@ struct FanOut::Impl::Planned {
   std::uint32_t bytes;  // On the wire, without padding to equal sizes.
   std::uint16_t header_bytes;
   std::uint8_t padding_bytes;  // Of a packet that is nothing else.
-  bool is_again, is_rtx;
+  bool is_again, is_rtx, tells_playout;
 };
 
 struct FanOut::Impl::Plan {
@@ -70,11 +70,26 @@ bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
 void FanOut::Impl::collect_dirty() {
   for (Layer* layer : dirty) {
     layer->is_dirty = false;
-    for (const auto* list : {&layer->fed, &layer->waiting})
-      for (const OutletRef& ref : *list)
-        if (Sender* sender = find_sender(ref.sender)) enqueue(*sender, ref.outlet);
+    // Nobody is always the last.
+    const std::size_t count = layer->fed.size(), begin = count > 0 ? layer->turn++ % count : 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const OutletRef& ref = layer->fed[begin + i < count ? begin + i : begin + i - count];
+      if (Sender* sender = find_sender(ref.sender)) enqueue(*sender, ref.outlet);
+    }
+    for (const OutletRef& ref : layer->waiting)
+      if (Sender* sender = find_sender(ref.sender)) enqueue(*sender, ref.outlet);
   }
   dirty.clear();
+}
+
+// The first outlet of the list becomes the last: where the budget ended, the next one begins.
+void FanOut::Impl::rotate(Sender& sender, std::size_t list) {
+  const std::uint16_t first = sender.first_queued[list];
+  if (first == Outlet::kNone || first == sender.last_queued[list]) return;
+  sender.first_queued[list] = sender.outlets[first].next_queued;
+  sender.outlets[sender.last_queued[list]].next_queued = first;
+  sender.outlets[first].next_queued = Outlet::kNone;
+  sender.last_queued[list] = first;
 }
 
 FanOut::Impl::Sent FanOut::Impl::send(Timestamp at, Sender& sender, DatagramBatch& batch) {
@@ -91,6 +106,7 @@ FanOut::Impl::Sent FanOut::Impl::send(Timestamp at, Sender& sender, DatagramBatc
     drop_finished(sender, kAudio);
     drop_finished(sender, kVideo);
     if (is_held) {
+      rotate(sender, kVideo);
       sender.is_held = true;
       ++totals.held_back;
       pacing.set(at, sender.id.index, std::max(sender.pacer.next_release(at), at + Duration::nanoseconds(1)));
@@ -147,7 +163,9 @@ void FanOut::Impl::plan_again(Sender& sender, Outlet& outlet, std::int64_t budge
   const std::size_t began = plan.bytes;
   for (std::size_t i = 0, planned = 0; i < again.size() && !plan.is_full();) {
     if (static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
-    const Run* run = outlet.find_run(again.at(i));
+    // A repeat goes under its old number, which SRTP takes only while that is new enough.
+    const bool is_late = outlet.next_out - again.at(i) > kLateMax;
+    const Run* run = is_late ? nullptr : outlet.find_run(again.at(i));
     Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
     std::optional<Position> position;
     if (layer && layer->history.epoch() == run->epoch)
@@ -175,15 +193,12 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     const std::int64_t out = run.out_of(slot.sequence);
     if (out > next + kGapMax) {
       if (plan.count > 0) return;  // Runs that are planned with stay where they are.
-      // Too much was lost to go on as if it might still come.
-      if (outlet.is_video) {
-        Layer* layer = outlet.feed;
-        leave_feed(outlet);
-        if (outlet.waits_for == nullptr) wait_for(at, ref, outlet, layer);
-        return;
+      if (const auto keyframe = history.keyframe(); outlet.is_video && keyframe && *keyframe <= position) {
+        outlet.cursor = position + 1;  // Far ahead of what came behind it: whoever misses it asks again.
+        continue;
       }
-      outlet.begin_run(position, slot.sequence, slot.arrived - outlet.last_arrived);
-      return plan_media(at, ref, sender, outlet, budget, plan);
+      if (pass_gap(at, ref, outlet, position)) plan_media(at, ref, sender, outlet, budget, plan);
+      return;
     }
     if (slot.sequence < run.first_source || out < next - kLateMax) {
       if (plan.count == before) outlet.cursor = position + 1;  // Of the time before, or too late.
@@ -194,6 +209,19 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     // Where a switch is near, no more than to the end of a frame.
     if (outlet.waits_for && slot.packet->marker) return;
   }
+}
+
+// Too much was lost to go on as if it might still come. True: there is something to go on with, which is
+// farther on and begins with the next number.
+bool FanOut::Impl::pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Position position) {
+  Layer* layer = outlet.feed;
+  if (!outlet.is_video) {
+    outlet.begin_run(position, layer->history.slot(position).sequence, elapsed_to(outlet, *layer, position));
+    return true;
+  }
+  leave_feed(outlet);
+  if (outlet.waits_for == nullptr) wait_for(at, ref, outlet, layer);
+  return settle(at, ref, outlet);
 }
 
 void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history,
@@ -208,7 +236,8 @@ void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, c
   planned.out = run.out_of(slot.sequence);
   planned.is_again = is_again;
   planned.is_rtx = is_again && outlet.has_rtx;
-  planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet));
+  planned.tells_playout = outlet.tells_playout;
+  planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet, planned.tells_playout));
   planned.padding_bytes = packet.payload_bytes == 0 ? 1 : 0;
   planned.bytes = planned.header_bytes + packet.payload_bytes + planned.padding_bytes + sender.tag_bytes +
                   (planned.is_rtx ? static_cast<std::uint32_t>(rtp::kOriginalSequenceBytes) : 0u);
@@ -267,9 +296,10 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
   const payload::Packet& packet = *slot.packet;
   HeaderValues values;
   values.sequence = static_cast<std::uint16_t>(planned.is_rtx ? outlet.rtx_sequence++ : planned.out);
-  values.timestamp = static_cast<std::uint32_t>(planned.run->timestamp_of(packet.timestamp));
+  values.timestamp = static_cast<std::uint32_t>(planned.run->timestamp_of(slot.timestamp));
   values.marker = packet.marker;
   values.frame_offset = planned.run->frame_offset;
+  values.tells_playout = planned.tells_playout;
   if (outlet.header.counts_transport()) values.transport_sequence = sender.transport_sequence++;
   values.send_time = send_time;
   outlet.header.write(packet, slot.block->descriptor(packet), values,
@@ -340,12 +370,16 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   totals.bytes += packet.payload_bytes;
   sender.sent.add(at, planned.bytes);
   if (packet.facts.is_keyframe) outlet.keyframe_sent_at = at;
+  if (planned.tells_playout) {
+    if (!outlet.playout_told_from) outlet.playout_told_from = static_cast<std::uint16_t>(planned.out);
+    outlet.tells_playout = outlet.stats.packets < kPlayoutPacketsMax;
+  }
   if (planned.out < outlet.next_out) return;
   outlet.next_out = planned.out + 1;
   outlet.last_timestamp =
-      std::max(planned.run->timestamp_of(packet.timestamp),
+      std::max(planned.run->timestamp_of(slot.timestamp),
                outlet.has_sent ? outlet.last_timestamp : std::numeric_limits<std::int64_t>::min());
-  outlet.last_source_timestamp = packet.timestamp;
+  outlet.last_source_timestamp = slot.timestamp;
   outlet.last_arrived = slot.arrived;
   outlet.has_sent = true;
   outlet.ends_frame = packet.marker;

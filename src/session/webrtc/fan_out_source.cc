@@ -27,8 +27,14 @@ void FanOut::Impl::choose_layer(Timestamp at, OutletRef ref) {
   for (std::size_t i = highest + 1; i-- > 0 && chosen == nullptr;)
     if (stream->layers[i]->is_alive) chosen = stream->layers[i].get();
   if (chosen == nullptr) {
-    // What is above the limit is better kept than nothing, and what is waited for need not change.
-    if (outlet.feed && outlet.feed->stream == outlet.source && outlet.feed->index <= highest) return;
+    // What is above the limit is better kept than nothing, and what is waited for need not change if it may
+    // be.
+    if (outlet.feed && outlet.feed->stream == outlet.source && outlet.feed->index <= highest) {
+      const Layer* waits_for = outlet.waits_for;
+      if (waits_for && (waits_for->stream != outlet.source || waits_for->index > highest))
+        stop_waiting(outlet);
+      return;
+    }
     chosen = stream->layers[highest].get();
   }
   if (chosen == outlet.feed) {
@@ -71,6 +77,13 @@ void FanOut::Impl::leave_feed(Outlet& outlet) {
   outlet.feed = nullptr;
 }
 
+// Whether nothing is to be expected from what feeds it.
+bool FanOut::Impl::is_silent(Timestamp at, const Outlet& outlet) const {
+  const Layer* feed = outlet.feed;
+  if (feed == nullptr || !feed->is_alive) return true;
+  return feed->stream != outlet.waits_for->stream && at - feed->appended_at > kSourceSilence;
+}
+
 // Whether what it waits for is there.
 bool FanOut::Impl::is_ready(Timestamp at, const Outlet& outlet) const {
   const History& history = outlet.waits_for->history;
@@ -78,24 +91,29 @@ bool FanOut::Impl::is_ready(Timestamp at, const Outlet& outlet) const {
   const auto keyframe = history.keyframe();
   if (!keyframe) return false;
   const Duration age = at - history.slot(*keyframe).arrived;
-  const bool is_silent = outlet.feed == nullptr || at - outlet.feed->appended_at > kLayerSilence;
-  if (is_silent) return age <= config.catch_up_max;
+  if (is_silent(at, outlet)) return age <= config.catch_up_max || !outlet.waits_for->can_ask;
   if (*keyframe < outlet.waits_from) return false;
   return outlet.ends_frame || age > kFrameEndWait;
 }
 
-Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer) const {
+// From the newest packet sent to the newest of the layer, or to the one at `to` for audio.
+Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer, Position to) const {
   const History& history = layer.history;
   if (!outlet.has_sent || history.end() == history.begin()) return {};
-  const Duration arrived = history.slot(history.end() - 1).arrived - outlet.last_arrived;
-  if (outlet.feed == &layer && outlet.has_run() && outlet.run().epoch == history.epoch())
-    return Duration::from_ticks(history.newest_timestamp() - outlet.last_source_timestamp, layer.clock_rate);
+  if (outlet.is_video) to = history.end() - 1;
+  const std::int64_t timestamp = outlet.is_video ? history.newest_timestamp() : history.slot(to).timestamp;
+  const Duration arrived = history.slot(to).arrived - outlet.last_arrived;
+  // In ticks of its own clock where the newest packet sent was of this layer too.
+  const Run* run = outlet.has_run() ? &outlet.run() : nullptr;
+  if (run && run->stream == layer.stream && run->layer == layer.index && run->epoch == history.epoch() &&
+      outlet.next_out > run->first_out)
+    return Duration::from_ticks(timestamp - outlet.last_source_timestamp, layer.clock_rate);
   std::optional<WallTime> last = outlet.last_captured;
   if (outlet.feed)
     last = outlet.feed->clock ? std::optional(outlet.feed->captured_at(outlet.last_source_timestamp))
                               : std::nullopt;
   if (!last || !layer.clock) return arrived;
-  const Duration captured = layer.captured_at(history.newest_timestamp()) - *last;
+  const Duration captured = layer.captured_at(timestamp) - *last;
   return (captured - arrived).abs() <= kClockSkewMax ? captured : arrived;
 }
 
@@ -103,8 +121,8 @@ Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer) cons
 void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   Layer* layer = outlet.waits_for;
   const History& history = layer->history;
-  const Duration elapsed = elapsed_to(outlet, *layer);
   const Position audio = std::max(outlet.waits_from, history.begin());
+  const Duration elapsed = elapsed_to(outlet, *layer, audio);
   stop_waiting(outlet);
   leave_feed(outlet);
   outlet.feed = layer;
@@ -124,7 +142,7 @@ bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
   const History& history = outlet.feed->history;
   const bool is_behind = outlet.cursor < history.begin();
   if (!is_behind && outlet.run().epoch == history.epoch()) return true;
-  // Fell behind: on from the newest keyframe.
+  // Fell behind: on from the newest keyframe, or with the newest sound.
   const auto skipped = static_cast<std::uint64_t>(std::max<Position>(0, history.begin() - outlet.cursor));
   outlet.stats.skipped += skipped;
   totals.skipped += skipped;
@@ -132,7 +150,7 @@ bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
   if (outlet.waits_for == nullptr) {
     leave_feed(outlet);
     wait_for(at, ref, outlet, layer);
-    outlet.waits_from = history.begin();
+    outlet.waits_from = outlet.is_video ? history.begin() : std::max(history.begin(), history.end() - 1);
   } else {
     leave_feed(outlet);
   }
@@ -142,34 +160,67 @@ bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
 }
 
 void FanOut::Impl::want_keyframe(Layer& layer) {
-  if (layer.is_wanted) return;
+  if (layer.is_wanted || !layer.can_ask) return;
   layer.is_wanted = true;
+  layer.wanted_at = now;
+  layer.wanted_from = layer.history.end();
   wanted.push_back(&layer);
 }
 
+Timestamp FanOut::Impl::wish_due(const Layer& layer) const {
+  return layer.asked_at ? std::max(layer.wanted_at, *layer.asked_at + kAskInterval) : layer.wanted_at;
+}
+
+Timestamp FanOut::Impl::next_wish() const {
+  Timestamp next = Timestamp::never();
+  for (const Layer* layer : wanted) next = std::min(next, wish_due(*layer));
+  return next;
+}
+
 void FanOut::Impl::emit_wanted(FanOutOutputs& out) {
-  for (Layer* layer : wanted) {
+  std::erase_if(wanted, [&](Layer* layer) {
+    const auto keyframe = layer->history.keyframe();
+    const bool has_come = keyframe && *keyframe >= layer->wanted_from;
+    if (!has_come && wish_due(*layer) > now) return false;
     layer->is_wanted = false;
+    if (has_come) return true;
+    layer->asked_at = now;
     out.push(StreamKeyframeWanted{layer->stream, layer->index});
-  }
-  wanted.clear();
+    return true;
+  });
+}
+
+bool FanOut::Impl::has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const {
+  if (at - layer.appended_at < kLayerStall) return false;
+  for (std::size_t i = 0; i < stream.layer_count(); ++i)
+    if (i != layer.index &&
+        stream.layers[i]->history.frames() - layer.frames_of_others[i] >= kLayerStallFrames)
+      return true;
+  return false;
 }
 
 void FanOut::Impl::check_layers(Timestamp at) {
   streams.for_each([&](StreamId, Stream& stream) {
     if (stream.layer_count() < 2) return;
-    Timestamp newest;
-    for (std::size_t i = 0; i < stream.layer_count(); ++i)
-      newest = std::max(newest, stream.layers[i]->appended_at);
     bool has_changed = false;
     for (std::size_t i = 0; i < stream.layer_count(); ++i) {
       Layer& layer = *stream.layers[i];
-      // A still picture silences all layers alike: then none has gone.
-      if (!layer.is_alive || newest - layer.appended_at <= kLayerSilence) continue;
+      if (!layer.is_alive || !has_stalled(at, stream, layer)) continue;
       layer.is_alive = false;
       has_changed = true;
     }
     if (has_changed) reconsider(at, stream);
+  });
+}
+
+void FanOut::Impl::trim_histories(Timestamp at) {
+  trimmed_at = Timestamp::never();
+  streams.for_each([&](StreamId, Stream& stream) {
+    for (std::size_t i = 0; i < stream.layer_count(); ++i) {
+      History& history = stream.layers[i]->history;
+      history.trim(at);
+      if (history.begin() < history.end()) trimmed_at = at + kTrimInterval;
+    }
   });
 }
 

@@ -46,11 +46,17 @@ class ElementWriter {
 
 }  // namespace
 
-HeaderTemplate::HeaderTemplate(const OutletConfig& config, bool is_repeatable) {
+HeaderTemplate::HeaderTemplate(const OutletConfig& config, bool is_repeatable,
+                               const std::optional<rtp::PlayoutDelay>& playout) {
   const rtp::ExtensionMap& map = config.extensions;
   if (!is_repeatable) {
     transport_id_ = map.id_of(ExtensionKind::kTransportSequence);
     send_time_id_ = map.id_of(ExtensionKind::kAbsSendTime);
+  }
+  // It is sent until the receiver has it, so not every time.
+  if (payload::is_video(config.encoding) && playout && !is_repeatable) {
+    playout_id_ = map.id_of(ExtensionKind::kPlayoutDelay);
+    playout_ = rtp::write_playout_delay(*playout);
   }
   if (!payload::is_video(config.encoding)) level_id_ = map.id_of(ExtensionKind::kAudioLevel);
   if (!config.mid.empty() && config.mid.size() <= mid_.size()) {
@@ -61,8 +67,8 @@ HeaderTemplate::HeaderTemplate(const OutletConfig& config, bool is_repeatable) {
   orientation_id_ = map.id_of(ExtensionKind::kVideoOrientation);
   capture_id_ = map.id_of(ExtensionKind::kAbsCaptureTime);
   descriptor_id_ = map.id_of(ExtensionKind::kDependencyDescriptor);
-  for (std::uint8_t id :
-       {transport_id_, send_time_id_, level_id_, mid_id_, orientation_id_, capture_id_, descriptor_id_})
+  for (std::uint8_t id : {transport_id_, send_time_id_, level_id_, mid_id_, orientation_id_, capture_id_,
+                          descriptor_id_, playout_id_})
     is_two_byte_ |= id > rtp::kOneByteIdMax;
 
   bytes_[0] = 0x80;
@@ -91,9 +97,11 @@ bool HeaderTemplate::needs_two_byte(const payload::Packet& packet) const {
   return is_two_byte_ || (descriptor_id_ != 0 && packet.descriptor_bytes > rtp::kOneByteElementBytesMax);
 }
 
-std::size_t HeaderTemplate::optional_bytes(const payload::Packet& packet, bool is_two_byte) const {
+std::size_t HeaderTemplate::optional_bytes(const payload::Packet& packet, bool tells_playout,
+                                           bool is_two_byte) const {
   const std::size_t head = is_two_byte ? 2 : 1;
   std::size_t bytes = 0;
+  if (tells_playout && playout_id_ != 0) bytes += head + playout_.size();
   if (packet.has_orientation && orientation_id_ != 0) bytes += head + 1;
   if (packet.capture_ntp != 0 && capture_id_ != 0) bytes += head + 8;
   if (packet.descriptor_bytes != 0 && packet.descriptor_bytes <= rtp::kElementBytesMax && descriptor_id_ != 0)
@@ -101,17 +109,17 @@ std::size_t HeaderTemplate::optional_bytes(const payload::Packet& packet, bool i
   return bytes;
 }
 
-std::size_t HeaderTemplate::long_size_bytes(const payload::Packet& packet) const {
+std::size_t HeaderTemplate::long_size_bytes(const payload::Packet& packet, bool tells_playout) const {
   const bool is_two_byte = needs_two_byte(packet);
-  const std::size_t elements =
-      (is_two_byte ? two_byte_elements_bytes_ : elements_bytes_) + optional_bytes(packet, is_two_byte);
+  const std::size_t elements = (is_two_byte ? two_byte_elements_bytes_ : elements_bytes_) +
+                               optional_bytes(packet, tells_playout, is_two_byte);
   return elements == 0 ? rtp::kFixedHeaderBytes
                        : rtp::kFixedHeaderBytes + kBlockHeadBytes + round_up(elements);
 }
 
 void HeaderTemplate::write(const payload::Packet& packet, Bytes descriptor, const HeaderValues& values,
                            std::uint8_t payload_type, std::uint32_t ssrc, std::uint8_t* out) const {
-  if (has_optional(packet)) {
+  if (has_optional(packet, values.tells_playout)) {
     write_long(packet, descriptor, values, out);
   } else {
     std::memcpy(out, bytes_.data(), size_);
@@ -136,7 +144,7 @@ void HeaderTemplate::write(const payload::Packet& packet, Bytes descriptor, cons
 
 void HeaderTemplate::write_long(const payload::Packet& packet, Bytes descriptor, const HeaderValues& values,
                                 std::uint8_t* out) const {
-  const std::size_t size = long_size_bytes(packet);
+  const std::size_t size = long_size_bytes(packet, values.tells_playout);
   const bool is_two_byte = needs_two_byte(packet);
   std::memset(out, 0, size);
   out[0] = 0x80;
@@ -159,6 +167,8 @@ void HeaderTemplate::write_long(const payload::Packet& packet, Bytes descriptor,
     if (!packet.has_audio_level) std::memset(before, 0, static_cast<std::size_t>(writer.at() - before));
   }
   if (mid_id_ != 0) std::memcpy(writer.begin(mid_id_, mid_bytes_), mid_.data(), mid_bytes_);
+  if (values.tells_playout && playout_id_ != 0)
+    std::ranges::copy(playout_, writer.begin(playout_id_, playout_.size()));
   if (packet.has_orientation && orientation_id_ != 0) *writer.begin(orientation_id_, 1) = packet.orientation;
   if (packet.capture_ntp != 0 && capture_id_ != 0) {
     std::uint8_t* at = writer.begin(capture_id_, 8);

@@ -28,7 +28,8 @@ void Outlet::begin_run(Position at, std::int64_t sequence, Duration elapsed) {
   std::int64_t first_timestamp = history.newest_timestamp();
   begun.edge = first_timestamp;
   if (const auto first = history.find(sequence)) {
-    first_timestamp = first->packet->timestamp;
+    first_timestamp = first->timestamp;
+    if (!is_video) begun.edge = first_timestamp;
     const PictureFields& picture = first->picture;
     if (has_sent) {
       begun.picture_offset = static_cast<std::uint16_t>(last_picture + 1 - picture.picture_id);

@@ -27,8 +27,12 @@ enum class Role : std::uint8_t { kFed, kWaiting, kSubscribed };
 inline constexpr std::size_t kRoles = 3;
 
 struct Layer {
-  Layer(const HistoryLimits& limits, payload::Encoding encoding, StreamId of, payload::LayerIndex at)
-      : history(limits, encoding), stream(of), index(at), clock_rate(payload::clock_rate_of(encoding)) {}
+  Layer(const HistoryLimits& limits, const payload::RtpTrack& track, StreamId of, payload::LayerIndex at)
+      : history(limits, track.encoding, track.can_ask_keyframe ? std::nullopt : std::optional(kGroupLimits)),
+        stream(of),
+        index(at),
+        can_ask(track.can_ask_keyframe),
+        clock_rate(track.clock_rate()) {}
 
   WallTime captured_at(std::int64_t timestamp) const {
     return clock->captured_at + Duration::from_ticks(timestamp - clock->timestamp, clock_rate);
@@ -37,14 +41,21 @@ struct Layer {
   History history;
   StreamId stream;
   payload::LayerIndex index;
+  bool can_ask;  // For a keyframe.
   std::uint32_t clock_rate;
-  std::optional<payload::ClockMapping> clock;
+  std::optional<payload::ClockMapping> clock;  // On the history's line of timestamps.
   Timestamp appended_at;
-  bool is_alive = false;           // Packets came, and it did not fall silent.
-  bool is_dirty = false;           // In the list of those with new packets.
-  bool is_wanted = false;          // In the list of those that need a keyframe.
-  std::vector<OutletRef> fed;      // Those who send its packets.
-  std::vector<OutletRef> waiting;  // Those who will from its next keyframe on.
+  // Of the stream's other layers, when this one had packets last: how many frames they had.
+  std::array<std::uint64_t, payload::kLayersMax> frames_of_others{};
+  bool is_alive = false;              // Packets came, and it did not fall silent.
+  bool is_dirty = false;              // In the list of those with new packets.
+  bool is_wanted = false;             // In the list of those that need a keyframe …
+  Timestamp wanted_at;                // … since.
+  Position wanted_from = 0;           // One from here on grants it.
+  std::optional<Timestamp> asked_at;  // When its publisher was asked last.
+  std::size_t turn = 0;               // Who is the first to be sent the next packets, of `fed`.
+  std::vector<OutletRef> fed;         // Those who send its packets.
+  std::vector<OutletRef> waiting;     // Those who will from its next keyframe on.
 };
 
 struct Run {
@@ -62,9 +73,9 @@ struct Run {
   bool rewrites_pictures = false;
   std::int64_t first_out = 0;
   std::int64_t first_source = 0;
-  std::int64_t timestamp_offset = 0;
-  std::int64_t edge = 0;    // Timestamp of the source where live begins.
-  std::int64_t excess = 0;  // Ticks ahead of the clock at the edge.
+  std::int64_t timestamp_offset = 0;  // From the history's timestamps.
+  std::int64_t edge = 0;              // Timestamp of the source where live begins.
+  std::int64_t excess = 0;            // Ticks ahead of the clock at the edge.
 
   std::int64_t out_of(std::int64_t sequence) const { return sequence - first_source + first_out; }
   std::int64_t source_of(std::int64_t out) const { return out - first_out + first_source; }
@@ -96,6 +107,8 @@ struct Outlet {
   std::uint32_t ssrc = 0, rtx_ssrc = 0;
   std::uint8_t payload_type = 0, rtx_payload_type = 0;
   bool has_rtx = false;
+  bool tells_playout = false;                      // Until a report shows that a packet with it came.
+  std::optional<std::uint16_t> playout_told_from;  // The first number sent with it.
   std::uint16_t rtx_sequence = 0;
   std::uint16_t last_picture = 0, last_frame = 0;
   std::uint8_t last_tl0 = 0, last_key = 0;
@@ -111,8 +124,14 @@ struct Outlet {
   bool has_nack = false;
   std::optional<WallTime> last_captured;          // Known when the stream that fed it is gone.
   std::optional<std::int64_t> replayed_keyframe;  // Of the source: what was sent again when asked for.
-  Timestamp keyframe_sent_at;
-  std::optional<std::uint8_t> fir_sequence;
+  Timestamp replayed_at, keyframe_sent_at;
+  // RFC 5104 §4.3.1.1: who asks counts its requests, and repeats one under the same number.
+  struct FullIntraRequest {
+    std::uint32_t sender_ssrc = 0;
+    std::uint8_t sequence = 0;
+    bool operator==(const FullIntraRequest&) const = default;
+  };
+  std::optional<FullIntraRequest> intra_request;
   std::array<std::uint32_t, kRoles> places{};  // In the lists.
   OutletStats stats;
 
@@ -126,7 +145,8 @@ struct Outlet {
     return nullptr;
   }
   // Begins to send `feed` at `at`, whose first packet to go has the number `sequence`. `elapsed`: from the
-  // newest packet sent to the newest of the layer. Requires: feed, at >= begin().
+  // newest packet sent to the newest of the layer (video) or to this one (audio: it is never drawn together).
+  // Requires: feed, at >= begin().
   void begin_run(Position at, std::int64_t sequence, Duration elapsed);
   void note_picture(const PictureFields& fields, const Run& run);
 };

@@ -32,10 +32,15 @@ PictureFields fields_of(const Parsed& parsed) {
 
 }  // namespace
 
-History::History(const HistoryLimits& limits, payload::Encoding encoding)
-    : limits_(limits), encoding_(encoding) {
-  STOA_ASSERT(std::has_single_bit(limits.packets));
-  const std::size_t count = std::min(limits.packets, kSlotsAtFirst);
+History::History(const HistoryLimits& limits, payload::Encoding encoding,
+                 const std::optional<HistoryLimits>& group)
+    : limits_(limits),
+      group_(group),
+      packets_max_(group ? std::max(limits.packets, group->packets) : limits.packets),
+      encoding_(encoding),
+      clock_(payload::clock_rate_of(encoding)) {
+  STOA_ASSERT(std::has_single_bit(packets_max_));
+  const std::size_t count = std::min(packets_max_, kSlotsAtFirst);
   slots_.resize(count);
   known_.assign(count, {kNoSequence, -1});
   if (encoding == payload::Encoding::kVp8 || encoding == payload::Encoding::kVp9) pictures_.resize(count);
@@ -54,6 +59,7 @@ void History::clear() {
   holes_.clear();
   keyframe_.reset();
   padding_count_ = 0;
+  clock_.clear();
   is_new_ = true;
   refused_in_a_row_ = 0;
   ++epoch_;
@@ -67,6 +73,7 @@ History::Entry History::entry(Position at) const {
           .descriptor = kept.block->descriptor(*kept.packet),
           .arrived = kept.arrived,
           .sequence = kept.sequence,
+          .timestamp = kept.timestamp,
           .picture = picture(at)};
 }
 
@@ -115,14 +122,15 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   if (is_refused(sequence)) return;
   if (is_new_) sequence = close_up(packet.sequence);
   if (static_cast<std::size_t>(end_ - begin_) == slots_.size()) {
-    if (slots_.size() < limits_.packets) {
+    if (slots_.size() < packets_max_) {
       grow();
     } else {
       drop_first();
     }
   }
+  const std::int64_t timestamp = clock_.place(now, packet.timestamp, is_new_ || sequence > newest_);
   const Position at = end_++;
-  slots_[index_of(at)] = {&packet, batch.block.get(), sequence, now};
+  slots_[index_of(at)] = {&packet, batch.block.get(), sequence, timestamp, now};
   known_[index_of(sequence)] = {sequence, at};
   held_bytes_ += packet.payload_bytes;
   hold(batch.block);
@@ -130,17 +138,18 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   if (is_new_) {
     is_new_ = false;
     oldest_ = newest_ = sequence;
-    newest_timestamp_ = packet.timestamp;
+    newest_timestamp_ = timestamp;
+    ++frames_;
   } else if (sequence > newest_) {
     if (sequence > newest_ + 1) note_hole(newest_ + 1, sequence);
     newest_ = sequence;
-    newest_timestamp_ = std::max(newest_timestamp_, packet.timestamp);
+    if (timestamp > newest_timestamp_) ++frames_;
+    newest_timestamp_ = std::max(newest_timestamp_, timestamp);
   } else {
     fill_hole(sequence);
   }
   note_keyframe(sequence);
-  // What came late may have shown where a keyframe began.
-  if (sequence < newest_) note_keyframe(sequence + 1);
+  if (sequence < newest_) note_late(sequence);
 }
 
 // The number without the padding before it. The newest padding comes last in the ring.
@@ -160,8 +169,14 @@ void History::note_padding(std::int64_t raw) {
   paddings_[static_cast<std::size_t>(padding_count_++) % kPaddingsKept] = raw;
 }
 
+// The oldest. What it may have been of is not begun with any longer.
+void History::give_up_hole() {
+  if (keyframe_ && holes_.front().begin > keyframe_->sequence) keyframe_.reset();
+  holes_.erase(holes_.begin());
+}
+
 void History::note_hole(std::int64_t from, std::int64_t to) {
-  if (holes_.size() == kHolesMax) holes_.erase(holes_.begin());
+  if (holes_.size() == kHolesMax) give_up_hole();
   holes_.push_back({from, to});
 }
 
@@ -176,34 +191,60 @@ bool History::fill_hole(std::int64_t sequence) {
     } else {
       hole->end = sequence;
       if (sequence + 1 < end) holes_.insert(hole + 1, {sequence + 1, end});
-      if (holes_.size() > kHolesMax) holes_.erase(holes_.begin());
+      if (holes_.size() > kHolesMax) give_up_hole();
     }
     return true;
   }
   return false;
 }
 
-bool History::starts_keyframe(std::int64_t sequence) const {
+const History::Slot* History::find_slot(std::int64_t sequence) const {
   const auto position = find_position(sequence);
-  if (!position) return false;
-  const payload::Packet& packet = *slot(*position).packet;
-  if (!packet.facts.is_keyframe) return false;
-  if (const auto before = find_position(sequence - 1))
-    return slot(*before).packet->timestamp != packet.timestamp;
-  if (!packet.facts.starts_frame) return false;
-  // Parameter sets may be what is missing before a slice.
-  const bool is_sure = encoding_ != payload::Encoding::kH264 && encoding_ != payload::Encoding::kHevc;
-  return is_sure || sequence == oldest_;
+  return position ? &slot(*position) : nullptr;
+}
+
+// Of the keyframe that this packet is of.
+std::optional<std::int64_t> History::find_keyframe_start(std::int64_t sequence) const {
+  const Slot* start = find_slot(sequence);
+  if (start == nullptr || !start->packet->facts.is_keyframe) return std::nullopt;
+  const bool is_nal = encoding_ == payload::Encoding::kH264 || encoding_ == payload::Encoding::kHevc;
+  const Slot* before = find_slot(sequence - 1);
+  const auto is_same = [&] { return before != nullptr && before->timestamp == start->timestamp; };
+  // Those after the first need no look: it is the first that says what frame it is …
+  if (is_same() && (!is_nal || before->packet->facts.is_keyframe)) return std::nullopt;
+  // … but for units that may be in front of any picture.
+  for (std::int64_t walked = 0; is_same() && walked < kLeadingPacketsMax; ++walked) {
+    start = before;
+    before = find_slot(start->sequence - 1);
+  }
+  if (is_same()) return std::nullopt;
+  if (before != nullptr) return start->sequence;
+  if (!start->packet->facts.starts_frame) return std::nullopt;
+  // Parameter sets may be what is missing before a slice; what came and was let go of is long over.
+  const std::int64_t previous = start->sequence - 1;
+  const bool is_sure =
+      !is_nal || start->sequence == oldest_ || known_[index_of(previous)].sequence == previous;
+  return is_sure ? std::optional(start->sequence) : std::nullopt;
 }
 
 void History::note_keyframe(std::int64_t sequence) {
-  if (keyframe_ && sequence <= keyframe_->sequence) return;
-  if (!starts_keyframe(sequence)) return;
+  const auto start = find_keyframe_start(sequence);
+  if (!start || (keyframe_ && *start <= keyframe_->sequence)) return;
   // Packets behind it may have come before it.
-  Position first = *find_position(sequence);
-  for (std::int64_t each = sequence + 1; each <= newest_; ++each)
+  Position first = *find_position(*start);
+  for (std::int64_t each = *start + 1; each <= newest_; ++each)
     if (const auto position = find_position(each)) first = std::min(first, *position);
-  keyframe_ = {sequence, first};
+  keyframe_ = {*start, first};
+}
+
+// What came late may have shown where a keyframe began.
+void History::note_late(std::int64_t sequence) {
+  const Slot* next = find_slot(sequence + 1);
+  for (std::int64_t walked = 0; next != nullptr && walked < kLeadingPacketsMax; ++walked) {
+    if (next->packet->facts.is_keyframe) return note_keyframe(next->sequence);
+    const Slot* following = find_slot(next->sequence + 1);
+    next = following && following->timestamp == next->timestamp ? following : nullptr;
+  }
 }
 
 void History::read_picture(Position at, Bytes payload) {
@@ -247,9 +288,15 @@ void History::drop_first() {
   }
 }
 
+bool History::is_over_limits(Timestamp now) const {
+  const bool is_group = group_ && keyframe_ && begin_ >= keyframe_->position && keyframe();
+  const HistoryLimits& limits = is_group ? *group_ : limits_;
+  return held_bytes_ > limits.bytes || now - slot(begin_).arrived > limits.age ||
+         static_cast<std::size_t>(end_ - begin_) > limits.packets;
+}
+
 void History::trim(Timestamp now) {
-  while (begin_ < end_ && (held_bytes_ > limits_.bytes || now - slot(begin_).arrived > limits_.age))
-    drop_first();
+  while (begin_ < end_ && is_over_limits(now)) drop_first();
 }
 
 void History::grow() {

@@ -21,6 +21,10 @@ struct HistoryLimits {
   std::size_t bytes = 8u << 20;  // Of payloads of one layer.
   Duration age = Duration::seconds(4);
 };
+// Of a source that cannot be asked for a keyframe: the newest keyframe and what follows it stays as long as
+// all of it is within these, so that a receiver can begin at any time. A larger group is not kept.
+inline constexpr HistoryLimits kGroupLimits{
+    .packets = 16'384, .bytes = 16u << 20, .age = Duration::seconds(30)};
 
 // Where in the order of arrival: grows by one with every packet of the layer, also over clear().
 using Position = std::int64_t;
@@ -42,14 +46,20 @@ class History {
   // So many packets in a row from before everything that is kept: the source counts anew, and so do we.
   static constexpr int kRestartPackets = 32;
   static constexpr std::size_t kPictureDescriptorBytesMax = 64;
+  // Packets of an access unit before the first that says that it is a keyframe's: delimiters, SEI.
+  static constexpr std::int64_t kLeadingPacketsMax = 32;
 
   // `encoding` tells where picture ids are, and how sure the first packet of a frame is.
-  explicit History(const HistoryLimits& limits, payload::Encoding encoding = payload::Encoding::kH264);
+  // `group`: see kGroupLimits; without, also what follows the newest keyframe goes by `limits`.
+  explicit History(const HistoryLimits& limits, payload::Encoding encoding = payload::Encoding::kH264,
+                   const std::optional<HistoryLimits>& group = {});
 
   // The packets of `batch` that are of layer `layer`. Duplicates are dropped. A packet without payload
   // (padding to probe with) is left out and the numbers behind it close up; when they are past that already
   // it is kept, and is an Entry with an empty payload.
   void append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer);
+  // Lets go of what is too old. Done by append() as well.
+  void trim(Timestamp now);
   // Nothing before belongs to what follows (the source changed): empties it. Positions go on.
   void clear();
 
@@ -59,7 +69,8 @@ class History {
     const payload::Packet* packet = nullptr;
     Bytes payload, descriptor;
     Timestamp arrived;
-    std::int64_t sequence = 0;  // packet->sequence less the padding packets before it.
+    std::int64_t sequence = 0;   // packet->sequence less the padding packets before it.
+    std::int64_t timestamp = 0;  // packet->timestamp on a line without breaks (payload::UnbrokenClock).
     PictureFields picture;
   };
   // Requires: begin() <= at < end().
@@ -77,7 +88,7 @@ class History {
   struct Slot {
     const payload::Packet* packet = nullptr;
     const payload::PacketBlock* block = nullptr;
-    std::int64_t sequence = 0;
+    std::int64_t sequence = 0, timestamp = 0;
     Timestamp arrived;
   };
   const Slot& slot(Position at) const { return slots_[index_of(at)]; }
@@ -88,6 +99,10 @@ class History {
   // Changes with clear(): numbers of before mean nothing any longer.
   std::uint32_t epoch() const { return epoch_; }
   std::int64_t newest_timestamp() const { return newest_timestamp_; }
+  // Added to the source's timestamps. Changes where its clock was set.
+  std::int64_t timestamp_shift() const { return clock_.shift(); }
+  // How many came, ever.
+  std::uint64_t frames() const { return frames_; }
   bool has_descriptors() const { return !pictures_.empty(); }
 
  private:
@@ -114,19 +129,24 @@ class History {
   bool is_refused(std::int64_t sequence);
   bool fill_hole(std::int64_t sequence);
   void note_hole(std::int64_t from, std::int64_t to);
+  void give_up_hole();
   std::int64_t close_up(std::int64_t raw) const;
   void note_padding(std::int64_t raw);
   void note_keyframe(std::int64_t sequence);
-  bool starts_keyframe(std::int64_t sequence) const;
+  void note_late(std::int64_t sequence);
+  std::optional<std::int64_t> find_keyframe_start(std::int64_t sequence) const;
+  const Slot* find_slot(std::int64_t sequence) const;
   void read_picture(Position at, Bytes payload);
   void hold(const std::shared_ptr<const payload::PacketBlock>& block);
   void drop_first();
-  void trim(Timestamp now);
+  bool is_over_limits(Timestamp now) const;
   void grow();
 
   static constexpr std::size_t kPaddingsKept = 32;
 
   HistoryLimits limits_;
+  std::optional<HistoryLimits> group_;
+  std::size_t packets_max_;
   payload::Encoding encoding_;
   std::vector<Slot> slots_;  // Rings, by position …
   std::vector<PictureFields> pictures_;
@@ -140,6 +160,8 @@ class History {
   int refused_in_a_row_ = 0;
   std::int64_t oldest_ = 0, newest_ = 0;  // Sequence numbers.
   std::int64_t newest_timestamp_ = 0;
+  std::uint64_t frames_ = 0;
+  payload::UnbrokenClock clock_;
   std::vector<Hole> holes_;                             // In order.
   std::array<std::int64_t, kPaddingsKept> paddings_{};  // Raw numbers of those that were closed up.
   std::int64_t padding_count_ = 0;

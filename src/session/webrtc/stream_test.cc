@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -136,6 +137,84 @@ TEST_F(History_, begins_anew_when_the_source_counts_anew) {
   EXPECT_NE(history->epoch(), epoch);
   EXPECT_GE(history->begin(), end);
   EXPECT_TRUE(history->find(99));
+}
+
+// Some encoders send delimiters and SEI as packets of their own.
+TEST_F(History_, begins_a_keyframe_with_what_is_in_front_of_its_parameter_sets) {
+  add(1);
+  add(2, false, 2, 9000);
+  add(3, false, 30, 9000, false);
+  EXPECT_EQ(at_keyframe(), -1);
+  add(4, true, 20, 9000, false);
+  EXPECT_EQ(at_keyframe(), 2);
+  EXPECT_EQ(history->slot(*history->keyframe()).sequence, 2);
+  add(5, true, 100, 9000, false);
+  EXPECT_EQ(at_keyframe(), 2);
+}
+
+TEST_F(History_, finds_the_start_of_a_keyframe_in_whatever_order_it_comes) {
+  std::vector<int> order{2, 3, 4, 5};
+  do {
+    history = std::make_unique<History>(HistoryLimits{});
+    add(1);
+    for (const int sequence : order) add(sequence, sequence > 3, 100, 9000, sequence == 2);
+    add(6, false, 100, 12'000);
+    EXPECT_EQ(at_keyframe(), 2) << testing::PrintToString(order);
+  } while (std::ranges::next_permutation(order).found);
+}
+
+TEST_F(History_, keeps_the_group_of_a_source_that_cannot_be_asked) {
+  history = std::make_unique<History>(
+      HistoryLimits{.packets = 64, .bytes = 5000, .age = Duration::seconds(1)}, payload::Encoding::kH264,
+      HistoryLimits{.packets = 256, .bytes = 20'000, .age = Duration::seconds(10)});
+  for (int i = 0; i < 50; ++i) add(i);
+  add(50, true);
+  for (int i = 51; i < 150; ++i) {
+    now += Duration::milliseconds(50);
+    add(i);
+  }
+  EXPECT_EQ(at_keyframe(), 50);
+  EXPECT_EQ(history->slot(history->begin()).sequence, 50) << "what is before it goes as ever";
+  for (int i = 150; i < 400; ++i) {
+    now += Duration::milliseconds(1);
+    add(i);
+  }
+  EXPECT_EQ(at_keyframe(), -1) << "over its limits it is kept like all else";
+  EXPECT_LE(history->end() - history->begin(), 64);
+  EXPECT_LE(history->held_bytes(), 5000u);
+  add(400, true);
+  now += Duration::seconds(11);
+  history->trim(now);
+  EXPECT_EQ(history->begin(), history->end());
+}
+
+TEST_F(History_, lets_go_of_what_is_old_though_nothing_comes) {
+  for (int i = 0; i < 10; ++i) add(i, i == 0);
+  now += Duration::seconds(5);
+  history->trim(now);
+  EXPECT_EQ(history->begin(), history->end());
+  EXPECT_EQ(history->held_bytes(), 0u);
+  add(10, true);
+  EXPECT_EQ(at_keyframe(), 10);
+}
+
+TEST_F(History_, lays_timestamps_on_one_line) {
+  add(1, true, 100, 1'000'000);
+  now += Duration::milliseconds(100);
+  add(2, false, 100, 4'000'000'000);
+  EXPECT_EQ(history->newest_timestamp(), 1'009'000);
+  EXPECT_EQ(history->entry(history->end() - 1).timestamp, 1'009'000);
+  EXPECT_EQ(history->entry(history->end() - 1).packet->timestamp, 4'000'000'000);
+  EXPECT_EQ(4'000'000'000 + history->timestamp_shift(), 1'009'000);
+  EXPECT_EQ(history->frames(), 2u);
+}
+
+TEST_F(History_, begins_with_no_keyframe_whose_holes_it_gave_up) {
+  add(0, true);
+  for (int i = 2; i < 2 * static_cast<int>(History::kHolesMax) + 10; i += 2) add(i);
+  EXPECT_EQ(at_keyframe(), -1);
+  for (int i = 101; i < 2 * static_cast<int>(History::kHolesMax) + 10; i += 2) add(i);
+  EXPECT_EQ(at_keyframe(), -1);
 }
 
 }  // namespace

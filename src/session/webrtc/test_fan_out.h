@@ -56,10 +56,12 @@ class FanOutWorld {
     config.extensions.set(rtp::ExtensionKind::kAudioLevel, 1);
     return config;
   }
-  StreamId add_stream(payload::Encoding encoding = payload::Encoding::kH264, std::uint8_t layers = 1) {
+  StreamId add_stream(payload::Encoding encoding = payload::Encoding::kH264, std::uint8_t layers = 1,
+                      bool can_ask_keyframe = true) {
     payload::RtpTrack track;
     track.encoding = encoding;
     track.layers = layers;
+    track.can_ask_keyframe = can_ask_keyframe;
     return fan_out.add_stream(track);
   }
   Peer& add_peer(std::vector<OutletConfig> outlets = {video()}, PacerConfig pacer = {}) {
@@ -114,6 +116,14 @@ class FanOutWorld {
   }
   static Buffer payload_of(const payload::Packet& packet, std::size_t bytes) {
     return srtp::make_payload(bytes, static_cast<std::uint8_t>(packet.sequence * 7 + packet.layer));
+  }
+  // What goes on with other timestamps, as of a source that was started anew.
+  void step_clock(StreamId stream, std::int64_t ticks, payload::LayerIndex layer = 0) {
+    numbers_[{stream.value(), layer}].second += ticks;
+  }
+  // The next `count` packets of the source are lost.
+  void skip(StreamId stream, std::int64_t count, payload::LayerIndex layer = 0) {
+    numbers_[{stream.value(), layer}].first += count;
   }
   std::int64_t sequence_of(StreamId stream, payload::LayerIndex layer = 0) {
     return numbers_[{stream.value(), layer}].first;
@@ -184,6 +194,12 @@ class FanOutWorld {
     rtcp::Writer writer;
     writer.write_pli(1, kVideoSsrc);
     rtcp(peer, writer);
+  }
+  // Its header extension element under this id.
+  static std::optional<Buffer> element_of(const Got& got, std::uint8_t id) {
+    const auto parsed = rtp::parse(got.packet);
+    const auto found = parsed ? rtp::find_element(parsed->extension, id) : std::nullopt;
+    return found ? std::optional(Buffer(found->value.begin(), found->value.end())) : std::nullopt;
   }
   std::vector<StreamKeyframeWanted> take_wanted() {
     std::vector<StreamKeyframeWanted> wanted;

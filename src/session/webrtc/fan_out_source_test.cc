@@ -1,0 +1,276 @@
+// Which packets of which layer a receiver is sent, and when.
+#include <gtest/gtest.h>
+
+#include "session/webrtc/fan_out.h"
+#include "session/webrtc/test_fan_out.h"
+
+namespace stoa::webrtc {
+namespace {
+
+constexpr Duration kFrame = Duration::milliseconds(33);
+constexpr PacerConfig kUnpaced{.bits_per_second = 1'000'000'000, .burst_bytes = 10'000'000};
+
+void play(FanOutWorld& world, StreamId stream, int frames, bool begins_with_keyframe = false,
+          payload::LayerIndex layer = 0) {
+  for (int i = 0; i < frames; ++i) {
+    world.frame(stream, {.is_keyframe = begins_with_keyframe && i == 0, .layer = layer});
+    world.drain();
+    world.pass(kFrame);
+  }
+}
+
+TEST(FanOutSource, gives_the_whole_group_of_a_source_that_cannot_be_asked) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  play(world, stream, 300, true);  // 9.9 s.
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  world.drain();
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 1500u);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+  EXPECT_LE(got.back().timestamp - got.front().timestamp, 90u * 9'900 / 16);
+  // What was lost is sent from there again, though not at every request.
+  play(world, stream, 10);
+  world.pli(peer);
+  world.drain();
+  EXPECT_EQ(got.size(), 1550u + 1550);
+  play(world, stream, 10);
+  world.pli(peer);
+  world.drain();
+  EXPECT_EQ(got.size(), 3150u);
+  play(world, stream, 60);
+  world.pli(peer);
+  world.drain();
+  EXPECT_EQ(got.size(), 3450u + 1900);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+  EXPECT_TRUE(world.take_wanted().empty()) << "nobody can be asked";
+}
+
+TEST(FanOutSource, asks_a_publisher_once_for_many_requests) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  for (int i = 0; i < 20; ++i) world.set_source(world.add_peer(), stream);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  play(world, stream, 30, true);
+  for (const auto& peer : world.peers) world.pli(*peer);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  world.pass(Duration::milliseconds(100));
+  for (const auto& peer : world.peers) world.pli(*peer);
+  EXPECT_TRUE(world.take_wanted().empty()) << "it was asked just now";
+  world.pass(Duration::milliseconds(250));
+  EXPECT_EQ(world.take_wanted().size(), 1u) << "and did not answer";
+  world.pass(Duration::milliseconds(100));
+  world.pli(*world.peers[0]);
+  EXPECT_TRUE(world.take_wanted().empty());
+  play(world, stream, 30, true);
+  EXPECT_TRUE(world.take_wanted().empty()) << "what was wished for has come";
+}
+
+TEST(FanOutSource, stays_with_a_layer_while_all_of_them_are_slow) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  const auto show = [&](bool is_keyframe) {
+    world.frame(stream, {.is_keyframe = is_keyframe, .bytes = 300, .layer = 0}, 270'000);
+    world.drain();
+    world.pass(Duration::milliseconds(700));
+    world.frame(stream, {.is_keyframe = is_keyframe, .bytes = 1100, .layer = 1}, 270'000);
+    world.drain();
+    world.pass(Duration::milliseconds(2'300));
+  };
+  show(true);
+  show(true);
+  world.take_wanted();
+  for (int i = 0; i < 10; ++i) show(false);
+  EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 1100u);
+  EXPECT_TRUE(world.take_wanted().empty());
+}
+
+TEST(FanOutSource, leaves_a_layer_as_soon_as_the_others_are_ahead_of_it) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  for (int i = 0; i < 60; ++i) {
+    world.frame(stream, {.is_keyframe = i % 5 == 0, .bytes = 300, .layer = 0});
+    if (i < 30) world.frame(stream, {.is_keyframe = i % 5 == 0, .bytes = 1100, .layer = 1});
+    world.drain();
+    world.pass(kFrame);
+  }
+  EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u) << "a second later";
+}
+
+TEST(FanOutSource, goes_on_where_timestamps_of_the_source_step) {
+  for (const std::int64_t step :
+       {std::int64_t{90'000} * 9'000, std::int64_t{-90'000} * 9'000, std::int64_t{90'000} * 6}) {
+    FanOutWorld world;
+    const StreamId stream = world.add_stream();
+    Peer& peer = world.add_peer();
+    world.set_source(peer, stream);
+    play(world, stream, 30, true);
+    world.fan_out.map_clock(stream, 0, {1'000'000 + 30 * 3000, world.wall()});
+    world.step_clock(stream, step);
+    play(world, stream, 30);
+    const auto& got = peer.of(kVideoSsrc);
+    ASSERT_EQ(got.size(), 300u);
+    FanOutWorld::expect_no_holes(got);
+    FanOutWorld::expect_forward_timestamps(got);
+    EXPECT_NEAR(static_cast<double>(got.back().timestamp - got.front().timestamp), 59 * 3000, 100);
+    // A receiver that comes now is given what is on both sides of it.
+    Peer& late = world.add_peer({FanOutWorld::video()}, kUnpaced);
+    world.set_source(late, stream);
+    world.drain();
+    EXPECT_EQ(late.of(kVideoSsrc).size(), 300u);
+    FanOutWorld::expect_forward_timestamps(late.of(kVideoSsrc));
+    EXPECT_LE(late.of(kVideoSsrc).back().timestamp - late.of(kVideoSsrc).front().timestamp, 90u * 100);
+  }
+}
+
+TEST(FanOutSource, draws_no_sound_together) {
+  FanOutWorld world({.history = {.packets = 64, .bytes = 1u << 20, .age = Duration::seconds(4)}});
+  const StreamId sound = world.add_stream(payload::Encoding::kOpus);
+  for (int i = 0; i < 50; ++i) world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+  Peer& peer = world.add_peer({FanOutWorld::audio()});
+  world.set_source(peer, sound);
+  world.drain();
+  EXPECT_TRUE(peer.of(kAudioSsrc).empty()) << "what was before it came is over";
+  // Several came together.
+  for (int i = 0; i < 5; ++i) world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+  world.drain();
+  const auto& got = peer.of(kAudioSsrc);
+  ASSERT_EQ(got.size(), 5u);
+  for (std::size_t i = 1; i < got.size(); ++i) EXPECT_EQ(got[i].timestamp - got[i - 1].timestamp, 960u) << i;
+  // Nobody sent for long: on with the newest, not with all that is kept.
+  for (int i = 0; i < 200; ++i) world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+  world.drain();
+  ASSERT_EQ(got.size(), 6u);
+  EXPECT_EQ(got[5].timestamp - got[4].timestamp, 200u * 960);
+  // And where too much was lost.
+  world.skip(sound, 2'000);
+  for (int i = 0; i < 3; ++i) world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+  world.drain();
+  ASSERT_EQ(got.size(), 9u);
+  for (std::size_t i = 6; i < 9; ++i) EXPECT_EQ(got[i].timestamp - got[i - 1].timestamp, 960u) << i;
+  FanOutWorld::expect_no_holes(got);
+}
+
+TEST(FanOutSource, serves_all_sections_of_a_receiver_that_is_held_back) {
+  FanOutWorld world;
+  std::vector<OutletConfig> outlets;
+  std::vector<StreamId> streams;
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    OutletConfig config = FanOutWorld::video(payload::Encoding::kH264, false);
+    config.ssrc = 100 + i;
+    outlets.push_back(config);
+    streams.push_back(world.add_stream());
+  }
+  Peer& peer = world.add_peer(outlets, {.bits_per_second = 4'000'000, .burst_bytes = 4'000});
+  for (std::size_t i = 0; i < 3; ++i) world.set_source(peer, streams[i], i);
+  // Each has 2.6 Mbit/s, all together twice what may be sent.
+  for (int i = 0; i < 60; ++i) {
+    for (const StreamId stream : streams) world.frame(stream, {.is_keyframe = i == 0, .packets = 10});
+    world.drain();
+    world.pass(kFrame);
+  }
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_GT(peer.of(100 + i).size(), 200u) << i;
+}
+
+TEST(FanOutSource, sends_to_another_receiver_first_each_time) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  for (int i = 0; i < 4; ++i) world.set_source(world.add_peer(), stream);
+  std::vector<int> was_last(4);
+  for (int i = 0; i < 40; ++i) {
+    world.frame(stream, {.is_keyframe = i == 0, .packets = 1});
+    DatagramBatch batch;
+    world.fan_out.fill(world.now, batch);
+    ASSERT_EQ(batch.trains().size(), 4u);
+    ++was_last[batch.trains().back().remote.port - 1000u];
+    world.pass(kFrame);
+  }
+  for (const int times : was_last) EXPECT_GE(times, 8);
+}
+
+TEST(FanOutSource, goes_on_at_once_with_a_keyframe_behind_a_long_loss) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  play(world, stream, 10, true);
+  world.skip(stream, 3'000);
+  world.frame(stream, {});
+  world.frame(stream, {.is_keyframe = true});
+  world.drain();
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 55u);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+}
+
+TEST(FanOutSource, is_not_led_in_a_circle_by_packets_far_ahead) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  const auto add = [&](std::int64_t sequence, bool is_keyframe) {
+    payload::Packet packet;
+    packet.sequence = 70'000 + sequence;
+    packet.timestamp = 1'000'000 + sequence * 3'000 / 10;
+    packet.facts = {.starts_frame = true, .is_keyframe = is_keyframe};
+    packet.marker = true;
+    world.add(stream, packet, 100);
+  };
+  for (int i = -4'200; i < 0; ++i) add(i, false);
+  add(0, true);
+  add(1'500, false);
+  add(3'000, false);
+  for (int i = 1; i < 3'000; ++i)
+    if (i != 1'500) add(i, false);
+  world.flush(stream);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  world.drain();
+  EXPECT_GE(peer.of(kVideoSsrc).size(), 2'990u);
+  EXPECT_LE(peer.of(kVideoSsrc).size(), 3'001u);
+  EXPECT_TRUE(world.refusals.empty());
+}
+
+TEST(FanOutSource, keeps_nothing_old_of_a_source_that_fell_silent) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(), fixed = world.add_stream(payload::Encoding::kH264, 1, false);
+  play(world, stream, 30, true);
+  play(world, fixed, 30, true);
+  EXPECT_GT(world.fan_out.history(stream, 0)->held_bytes(), 0u);
+  world.pass(Duration::seconds(6));
+  EXPECT_EQ(world.fan_out.history(stream, 0)->held_bytes(), 0u);
+  EXPECT_GT(world.fan_out.history(fixed, 0)->held_bytes(), 0u);
+  world.pass(Duration::seconds(30));
+  EXPECT_EQ(world.fan_out.history(fixed, 0)->held_bytes(), 0u);
+  EXPECT_EQ(world.fan_out.next_deadline(), Timestamp::never());
+}
+
+// What feeds it fell silent while it waited for a higher layer, which then is said to be too much.
+TEST(FanOutSource, gives_up_the_wish_for_a_layer_that_it_may_not_have_any_more) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  world.frame(stream, {.is_keyframe = true, .bytes = 300, .layer = 0});
+  world.drain();
+  ASSERT_EQ(peer.of(kVideoSsrc).size(), 5u);
+  for (int i = 0; i < 40; ++i) {
+    world.frame(stream, {.bytes = 1100, .layer = 1});
+    world.drain();
+    world.pass(kFrame);
+  }
+  world.fan_out.set_layer_max(world.now, peer.id, 0, 0, world.out);
+  world.frame(stream, {.is_keyframe = true, .bytes = 1100, .layer = 1});
+  world.drain();
+  world.pass(kFrame);
+  EXPECT_EQ(peer.of(kVideoSsrc).size(), 5u);
+}
+
+}  // namespace
+}  // namespace stoa::webrtc
