@@ -221,6 +221,7 @@ void FramePacketizer::Impl::handle_format(const media::TrackFormat& announced, O
     // Another RTP clock: its timestamps go on above all that were.
     track.first_timestamp = track.last_timestamp + kFirstTimestamp;
     track.has_shown = false;
+    track.mapping.reset();
   }
   if (announced.format->codec == Codec::kOpus) {
     // Packets say their durations themselves.
