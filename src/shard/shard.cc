@@ -41,6 +41,19 @@ control::TrackStatus to_status(const live::Rendition& rendition) {
           .language = rendition.language};
 }
 
+// A track that no playlist can hold.
+control::TrackStatus to_status(const payload::RtpTrack& track) {
+  std::string codec(payload::name_of(track.encoding));
+  std::string lower = codec;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return {.id = "rtc" + std::to_string(track.id),
+          .codec_string = std::move(lower),
+          .label = track.name,
+          .language = track.language,
+          .hls_obstacle = payload::name_of(payload::Obstacle::kCodec),
+          .codec_name = std::move(codec)};
+}
+
 RtcConfig rtc_config(const ShardConfig& config) {
   RtcConfig made = config.rtc;
   made.index = config.index;
@@ -90,6 +103,8 @@ struct Shard::OwnedChannel {
   live::Channel channel;
   live::ChannelOutputs outputs;
   std::optional<live::SourceId> on_air;  // As the WebRTC half was told.
+  WallTime began_at;                     // Its first source came.
+  std::optional<WallTime> started_at;    // As it was reported first: it names the broadcast.
 };
 
 Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
@@ -258,6 +273,13 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             owned.channel.handle_event(now, wall, media.source, media.event, owned.outputs);
             handle_channel_outputs(now, wall, owned, out);
           },
+          [&](SourceTrackLeftOut& left) {
+            auto found = sources_.find(left.source.value);
+            if (found == sources_.end()) return;
+            OwnedChannel& owned = *found->second.channel;
+            owned.channel.handle_track_left_out(now, left.source);
+            handle_channel_outputs(now, wall, owned, out);
+          },
           [&](SourceEnded& ended) {
             auto found = sources_.find(ended.source.value);
             if (found == sources_.end()) return;
@@ -280,19 +302,9 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             stop_encoder(now, wall, encoder, stop_reason(dropped.reason), out);
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
-          [&](BroadcastStopped& stopped) {
-            if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
-              OwnedChannel& owned = *found->second;
-              owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
-              handle_channel_outputs(now, wall, owned, out);
-            }
-            rtc_.stop_publishers(now, wall, stopped.channel, "", rtc_outputs_);
-            // Also those of whom the owner, on another shard, has not heard yet.
-            stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now,
-                             wall, out);
-          },
+          [&](BroadcastStopped& stopped) { handle_stopped(now, wall, stopped, out); },
           [&](KeyRevoked& revoked) {
-            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, rtc_outputs_);
+            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, {}, rtc_outputs_);
             // A call that was granted here may be on its way to the owner: this comes behind it.
             if (ShardIndex owner = owner_of(revoked.channel, config_.shards); owner != config_.index)
               out.push(SendMail{owner, revoked});
@@ -303,10 +315,9 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
                 now, wall, out);
           },
           [&](PublishDecided& decided) {
-            if (!rtc_.handle_decision(now, wall, decided, rtc_outputs_))
-              handle_decision(now, wall, decided, out);
+            if (!rtc_.handle_decision(decided, rtc_outputs_)) handle_decision(now, wall, decided, out);
           },
-          [&](RtcAsked& asked) { rtc_.handle_asked(now, wall, asked, rtc_outputs_); },
+          [&](RtcAsked& asked) { handle_asked(now, wall, asked); },
           [&](RtcReplied& replied) { rtc_.handle_replied(replied, rtc_outputs_); },
           [&](relay::ToOwner& message) { rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_); },
           [&](relay::ToSubscriber& message) {
@@ -315,6 +326,36 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
       },
       mail);
+}
+
+void Shard::handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out) {
+  if (stopped.via) return rtc_.stop_publishers(now, wall, stopped.channel, "", stopped.via, rtc_outputs_);
+  if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
+    OwnedChannel& owned = *found->second;
+    owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
+    handle_channel_outputs(now, wall, owned, out);
+  }
+  rtc_.stop_publishers(now, wall, stopped.channel, "", {}, rtc_outputs_);
+  // A call that was granted here may be on its way to the owner: this comes behind it.
+  if (ShardIndex owner = owner_of(stopped.channel, config_.shards); owner != config_.index)
+    out.push(SendMail{owner, BroadcastStopped{stopped.channel, config_.index}});
+  // Also those of whom the owner, on another shard, has not heard yet.
+  stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now, wall,
+                   out);
+}
+
+void Shard::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked) {
+  if (const auto* offered = std::get_if<api::RtcOffered>(&asked.call)) {
+    auto found = channels_.find(offered->channel);
+    if (found == channels_.end() && channels_.size() >= config_.channels_max)
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kOverloaded, "This server has too many channels live.",
+                               rtc_outputs_);
+    if (found != channels_.end() && !found->second->channel.has_room(Rtc::kPriority))
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kConflict,
+                               "As many encoders as a channel takes publish to it, none of this priority.",
+                               rtc_outputs_);
+  }
+  rtc_.handle_asked(now, wall, asked, rtc_outputs_);
 }
 
 void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out) {
@@ -327,6 +368,7 @@ void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted st
     }
     auto owned =
         std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    owned->began_at = wall;
     channel_of_number_[owned->number] = owned.get();
     ++broadcasts_started_;
     found = channels_.emplace(started.channel, std::move(owned)).first;
@@ -496,26 +538,43 @@ void Shard::report(Timestamp now, Outputs& out) {
     statuses.back().is_active = on_air && on_air->value == id;
   }
   for (auto& [name, owned] : channels_) {
-    const auto& snapshot = owned->channel.snapshot();
-    if (!snapshot || snapshot->multivariant.empty()) continue;
-    control::ChannelStatus status{.channel = name,
-                                  .state = to_live_state(snapshot->state),
-                                  .started_at = snapshot->started_at,
-                                  .warnings = snapshot->warnings};
-    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
-    for (const relay::TrackObstacle& obstructed : rtc_.obstacles(name)) {
-      std::string why = payload::name_of(obstructed.obstacle);
-      for (control::TrackStatus& track : status.tracks)
-        if (track.codec == obstructed.codec) track.realtime_obstacle = why;
-      why = "webrtc_" + why;
-      if (std::ranges::find(status.warnings, why) == status.warnings.end())
-        status.warnings.push_back(std::move(why));
-    }
+    std::optional<control::ChannelStatus> status = describe(*owned);
+    if (!status) continue;
     if (auto found = sources.find(owned.get()); found != sources.end())
-      status.sources = std::move(found->second);
-    out.push(SendControlMail{ChannelReported{std::move(status)}});
+      status->sources = std::move(found->second);
+    out.push(SendControlMail{ChannelReported{std::move(*status)}});
   }
   out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now), rtc_.viewers()}});
+}
+
+std::optional<control::ChannelStatus> Shard::describe(OwnedChannel& owned) const {
+  const std::string& name = owned.channel.name();
+  const auto& snapshot = owned.channel.snapshot();
+  bool has_playlist = snapshot && !snapshot->multivariant.empty();
+  std::vector<payload::RtpTrack> realtime_only = rtc_.realtime_only(name);
+  if (!has_playlist && realtime_only.empty()) return std::nullopt;
+  if (!owned.started_at) owned.started_at = has_playlist ? snapshot->started_at : owned.began_at;
+  control::ChannelStatus status{.channel = name, .started_at = *owned.started_at};
+  if (has_playlist) {
+    if (realtime_only.empty()) status.state = to_live_state(snapshot->state);
+    status.warnings = snapshot->warnings;
+    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
+  }
+  auto warn = [&](std::string warning) {
+    if (std::ranges::find(status.warnings, warning) == status.warnings.end())
+      status.warnings.push_back(std::move(warning));
+  };
+  for (const relay::TrackObstacle& obstructed : rtc_.obstacles(name)) {
+    std::string why = payload::name_of(obstructed.obstacle);
+    for (control::TrackStatus& track : status.tracks)
+      if (track.codec == obstructed.codec) track.realtime_obstacle = why;
+    warn("webrtc_" + why);
+  }
+  for (const payload::RtpTrack& track : realtime_only) {
+    status.tracks.push_back(to_status(track));
+    warn("hls_" + status.tracks.back().hls_obstacle);
+  }
+  return status;
 }
 
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
