@@ -112,7 +112,11 @@ class Rtc {
 
   void handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out);
   Timestamp next_deadline() const;
-  // The node stops: every session is closed, calls that wait and those that come are answered 503.
+  // The node stops. First: calls that come are answered 503, also those about sessions that end now.
+  void refuse_all() {
+    if (state_ == State::kOpen) state_ = State::kStopping;
+  }
+  // Then: every session is closed, calls that wait are answered 503.
   void close_all(Timestamp now, WallTime wall, RtcOutputs& out);
 
   // Connected viewers of each channel here.

@@ -541,6 +541,10 @@ TEST(Rtc, a_stop_answers_everything_and_closes_every_session) {
   RtcParty& undecided = town.call("whip", "weather", 0);
   town.holds_mail = false;
   for (ShardIndex at = 0; at < 2; ++at) town.end_channels(at);
+  // A studio that asks whether its session is gone is not told so: it may come back.
+  api::RequestKey probe = town.request(0, http::Method::kPatch, publisher.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+  EXPECT_EQ(town.status(probe), 503);
   town.run_for(Duration::milliseconds(5));
   for (ShardIndex at = 0; at < 2; ++at) town.drain(at);
   EXPECT_EQ(town.status(waiting.call), 503);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shard/shard_parts.h"
+
 namespace stoa::shard {
 namespace {
 
@@ -13,45 +15,9 @@ ShardIndex shard_of(live::SourceId source) {
   return static_cast<ShardIndex>(source.value >> kSourceShardShift);
 }
 
-control::LiveState to_live_state(live::ChannelState state) {
-  switch (state) {
-    case live::ChannelState::kInterrupted: return control::LiveState::kInterrupted;
-    case live::ChannelState::kEnded: return control::LiveState::kEnded;
-    default: return control::LiveState::kLive;
-  }
-}
-
 // 0 is the primary, 1 to 9 are backups; anything else is taken for the primary.
 int parse_priority(std::string_view text) {
   return text.size() == 1 && text[0] >= '0' && text[0] <= '9' ? text[0] - '0' : 0;
-}
-
-control::TrackStatus to_status(const live::Rendition& rendition) {
-  const media::Format& format = *rendition.format;
-  return {.id = rendition.name,
-          .codec = format.codec,
-          .codec_string = format.codec_string,
-          .bitrate = rendition.bitrate_mean,
-          .width = format.width,
-          .height = format.height,
-          .frame_rate = format.frame_rate(),
-          .sample_rate = format.sample_rate,
-          .channels = format.channels,
-          .label = rendition.label,
-          .language = rendition.language};
-}
-
-// A track that no playlist can hold.
-control::TrackStatus to_status(const payload::RtpTrack& track) {
-  std::string codec(payload::name_of(track.encoding));
-  std::string lower = codec;
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return {.id = "rtc" + std::to_string(track.id),
-          .codec_string = std::move(lower),
-          .label = track.name,
-          .language = track.language,
-          .hls_obstacle = payload::name_of(payload::Obstacle::kCodec),
-          .codec_name = std::move(codec)};
 }
 
 RtcConfig rtc_config(const ShardConfig& config) {
@@ -78,34 +44,6 @@ ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
   for (char c : channel) hash = (hash ^ static_cast<std::uint8_t>(c)) * 1'099'511'628'211ull;
   return static_cast<ShardIndex>(hash % shards);
 }
-
-// One encoder's connection and, once it publishes, its source.
-struct Shard::Encoder {
-  Encoder(ConnectionKey k, std::string p, bool secure, session::RtmpSession s)
-      : key(k), peer(std::move(p)), is_secure(secure), session(std::move(s)) {}
-  ConnectionKey key;
-  std::string peer;
-  bool is_secure;
-  session::RtmpSession session;
-  session::RtmpOutputs outputs;
-  std::optional<live::SourceId> source;  // From the publish request on.
-  bool is_publishing = false;            // The owner knows of the source.
-  int priority = 0;
-  ShardIndex owner = 0;
-  std::string channel, key_id;
-  bool is_closing = false;
-};
-
-struct Shard::OwnedChannel {
-  OwnedChannel(std::uint64_t n, std::string name, const live::ChannelConfig& config, Rng rng)
-      : number(n), channel(std::move(name), config, rng) {}
-  std::uint64_t number;
-  live::Channel channel;
-  live::ChannelOutputs outputs;
-  std::optional<live::SourceId> on_air;  // As the WebRTC half was told.
-  WallTime began_at;                     // Its first source came.
-  std::optional<WallTime> started_at;    // As it was reported first: it names the broadcast.
-};
 
 Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
     : config_(config), rng_(rng), rtc_(rtc_config(config), wall, Rng(rng_.next())), origin_(config.hls) {
@@ -460,23 +398,6 @@ void Shard::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, co
   handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::keep_counters(const live::Channel& channel) {
-  MetricSamples samples;
-  channel.append_metrics(samples);
-  for (auto& sample : samples) {
-    if (sample.kind != MetricKind::kCounter) continue;
-    auto sum =
-        std::find_if(ended_broadcasts_.begin(), ended_broadcasts_.end(), [&](const MetricSample& known) {
-          return std::string_view(known.name) == sample.name && known.labels == sample.labels;
-        });
-    if (sum == ended_broadcasts_.end()) {
-      ended_broadcasts_.push_back(std::move(sample));
-    } else {
-      sum->value += sample.value;
-    }
-  }
-}
-
 void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot,
                             Outputs& out) {
   origin_.handle_snapshot(now, std::move(snapshot), answers_);
@@ -529,55 +450,8 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
   handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::report(Timestamp now, Outputs& out) {
-  std::unordered_map<const OwnedChannel*, std::vector<control::SourceStatus>> sources;
-  for (const auto& [id, source] : sources_) {
-    auto on_air = source.channel->channel.source_on_air();
-    auto& statuses = sources[source.channel];
-    statuses.push_back(source.status);
-    statuses.back().is_active = on_air && on_air->value == id;
-  }
-  for (auto& [name, owned] : channels_) {
-    std::optional<control::ChannelStatus> status = describe(*owned);
-    if (!status) continue;
-    if (auto found = sources.find(owned.get()); found != sources.end())
-      status->sources = std::move(found->second);
-    out.push(SendControlMail{ChannelReported{std::move(*status)}});
-  }
-  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now), rtc_.viewers()}});
-}
-
-std::optional<control::ChannelStatus> Shard::describe(OwnedChannel& owned) const {
-  const std::string& name = owned.channel.name();
-  const auto& snapshot = owned.channel.snapshot();
-  bool has_playlist = snapshot && !snapshot->multivariant.empty();
-  std::vector<payload::RtpTrack> realtime_only = rtc_.realtime_only(name);
-  if (!has_playlist && realtime_only.empty()) return std::nullopt;
-  if (!owned.started_at) owned.started_at = has_playlist ? snapshot->started_at : owned.began_at;
-  control::ChannelStatus status{.channel = name, .started_at = *owned.started_at};
-  if (has_playlist) {
-    if (realtime_only.empty()) status.state = to_live_state(snapshot->state);
-    status.warnings = snapshot->warnings;
-    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
-  }
-  auto warn = [&](std::string warning) {
-    if (std::ranges::find(status.warnings, warning) == status.warnings.end())
-      status.warnings.push_back(std::move(warning));
-  };
-  for (const relay::TrackObstacle& obstructed : rtc_.obstacles(name)) {
-    std::string why = payload::name_of(obstructed.obstacle);
-    for (control::TrackStatus& track : status.tracks)
-      if (track.codec == obstructed.codec) track.realtime_obstacle = why;
-    warn("webrtc_" + why);
-  }
-  for (const payload::RtpTrack& track : realtime_only) {
-    status.tracks.push_back(to_status(track));
-    warn("hls_" + status.tracks.back().hls_obstacle);
-  }
-  return status;
-}
-
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
+  rtc_.refuse_all();
   for (auto& [key, encoder] : encoders_)
     if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;
@@ -594,34 +468,6 @@ void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
   handle_rtc_outputs(now, wall, out);
   origin_.drain(answers_);
   flush_answers(out);
-}
-
-MetricSamples Shard::metrics() const {
-  MetricSamples samples;
-  origin_.append_metrics(samples);
-  rtc_.append_metrics(samples);
-  session::RtmpStats sessions = ended_sessions_;
-  for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
-  sessions.append_samples(samples);
-  // Counters of broadcasts that are over stay in the sums: a counter that falls reads as a restart.
-  samples.insert(samples.end(), ended_broadcasts_.begin(), ended_broadcasts_.end());
-  for (const auto& [name, owned] : channels_) owned->channel.append_metrics(samples);
-  samples.push_back({"stoa_rtmp_encoders",
-                     "Encoders connected.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(encoders_.size())});
-  samples.push_back({"stoa_channels_live",
-                     "Channels with a broadcast.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(channels_.size())});
-  samples.push_back({"stoa_broadcasts_started_total",
-                     "Broadcasts begun.",
-                     MetricKind::kCounter,
-                     {},
-                     static_cast<double>(broadcasts_started_)});
-  return samples;
 }
 
 }  // namespace stoa::shard
