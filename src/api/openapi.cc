@@ -78,7 +78,8 @@ constexpr std::string_view kSchemas = R"json({
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
     "language": {"type": "string", "description": "BCP 47; empty when unknown."},
-    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"}}},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"},
+    "hls_obstacle": {"$ref": "#/components/schemas/HlsObstacle"}}},
 "AudioTrack": {"type": "object", "additionalProperties": false,
   "required": ["id", "kind", "codec", "codec_name", "sample_rate", "channels", "bitrate", "label", "language"],
   "properties": {
@@ -91,9 +92,12 @@ constexpr std::string_view kSchemas = R"json({
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
     "language": {"type": "string", "description": "BCP 47; empty when unknown."},
-    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"}}},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"},
+    "hls_obstacle": {"$ref": "#/components/schemas/HlsObstacle"}}},
 "RealtimeObstacle": {"type": "string", "enum": ["codec", "reordered_frames"],
   "description": "What keeps the track, or a part of it (reordered_frames), from WebRTC. Absent if nothing."},
+"HlsObstacle": {"type": "string", "enum": ["codec"],
+  "description": "What keeps the track (VP8) from HLS: it has no rendition; sizes and rates are 0. Absent if nothing."},
 "Source": {"type": "object", "additionalProperties": false, "required": ["peer", "protocol", "priority", "is_active"],
   "properties": {
     "peer": {"type": "string", "description": "Address and port of the encoder."},

@@ -124,12 +124,12 @@ json::object make_post(RtcRole role) {
   if (is_publisher) {
     add_errors({"bad_offer", "bad_authorization", "unauthorized", "forbidden", "not_found", "not_live",
                 "not_acceptable", "no_common_codec", "conflict", "body_too_large", "unsupported_media_type",
-                "unprocessable", "too_many_sessions", "overloaded"},
+                 "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
                responses);
   } else {
     add_errors({"bad_offer", "bad_authorization", "unauthorized", "forbidden", "not_found", "not_live",
                 "not_acceptable", "no_common_codec", "body_too_large", "unsupported_media_type",
-                "unprocessable", "too_many_sessions", "overloaded"},
+                 "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
                responses);
   }
   post["responses"] = std::move(responses);
@@ -153,7 +153,7 @@ json::object make_patch(RtcRole role) {
                             {"204", json::object{{"description", "The candidates were taken."}}}};
   add_errors({"bad_fragment", "bad_if_match", "bad_authorization", "unauthorized", "forbidden", "not_found",
               "no_session", "precondition_failed", "body_too_large", "unsupported_media_type",
-              "precondition_required"},
+              "precondition_required", "not_offered"},
              responses);
   patch["responses"] = std::move(responses);
   return patch;

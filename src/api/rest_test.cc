@@ -164,6 +164,18 @@ TEST_F(RestTest, lists_what_is_live_to_everybody) {
   EXPECT_THAT(text_of(response), HasSubstr("\"frame_rate\":29.97,"));
 }
 
+TEST_F(RestTest, says_what_hls_cannot_carry) {
+  control::ChannelStatus status{.channel = "news", .started_at = kStart, .warnings = {"hls_codec"}};
+  status.tracks.push_back(
+      {.id = "rtc0", .codec_string = "vp8", .hls_obstacle = "codec", .codec_name = "VP8"});
+  live_.handle_status(Timestamp(), std::move(status));
+  const json::value track = body_of(get("/api/v1/live/news")).at("tracks").at(0);
+  EXPECT_EQ(track.at("kind"), "video");
+  EXPECT_EQ(track.at("codec"), "vp8");
+  EXPECT_EQ(track.at("codec_name"), "VP8");
+  EXPECT_EQ(track.at("hls_obstacle"), "codec");
+}
+
 TEST_F(RestTest, writes_the_public_list_once_a_second) {
   go_live("news");
   http::Response first = get("/api/v1/live"), second = get("/api/v1/live");

@@ -21,13 +21,17 @@ constexpr std::array<RtcRefusalFacts, kRtcRefusals> kRefusals = {{
     {RtcRefusal::kForbidden, 403, "forbidden", "The stream key or token is of another channel."},
     {RtcRefusal::kNoChannel, 404, "not_live", "There is no such channel, or nobody publishes to it now."},
     {RtcRefusal::kNoSession, 404, "no_session", "There is no such session, or it has ended."},
-    {RtcRefusal::kConflict, 409, "conflict", "Somebody else publishes and may not be taken over."},
+    {RtcRefusal::kConflict, 409, "conflict",
+     "The channel has all the encoders it takes, none of this priority. One of the same priority would have "
+     "been "
+     "taken over: who publishes last with a key of the channel has it."},
     {RtcRefusal::kPreconditionFailed, 412, "precondition_failed", "If-Match names another ICE generation."},
     {RtcRefusal::kNotAcceptable, 406, "no_common_codec", "No codec in common."},
     {RtcRefusal::kUnprocessable, 422, "unprocessable", "The offer was understood, but not to be had."},
     {RtcRefusal::kPreconditionRequired, 428, "precondition_required", "An ICE restart needs If-Match."},
     {RtcRefusal::kTooManySessions, 429, "too_many_sessions", "Too many of this address do not connect."},
     {RtcRefusal::kOverloaded, 503, "overloaded", "The server takes no more sessions now."},
+    {RtcRefusal::kNotOffered, 501, "not_offered", "This server offers no WebRTC (rtc is off)."},
 }};
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }

@@ -95,15 +95,16 @@ enum class RtcRefusal : std::uint8_t {
   kForbidden,             // 403: the key is of another channel
   kNoChannel,             // 404 not_live: nobody publishes it (Retry-After), or there is no such channel
   kNoSession,             // 404 no_session
-  kConflict,              // 409: somebody else publishes and may not be taken over
+  kConflict,              // 409: the channel has all the encoders it takes, none of them to be taken over
   kPreconditionFailed,    // 412: If-Match names another ICE generation
   kNotAcceptable,         // 406 no_common_codec
   kUnprocessable,         // 422: understood, but not to be had (not bundled, wrong direction)
   kPreconditionRequired,  // 428: an ICE restart without If-Match
   kTooManySessions,       // 429: of one client that did not connect yet, Retry-After
   kOverloaded,            // 503 overloaded, Retry-After
+  kNotOffered,            // 501: this server has no WebRTC
 };
-inline constexpr int kRtcRefusals = 13;
+inline constexpr int kRtcRefusals = 14;
 // What is promised about a refusal: its status and code never change.
 struct RtcRefusalFacts {
   RtcRefusal refusal;

@@ -324,7 +324,8 @@ TEST(RtcResponse, has_a_status_and_a_code_for_each_refusal) {
                            {RtcRefusal::kUnprocessable, 422, "unprocessable"},
                            {RtcRefusal::kPreconditionRequired, 428, "precondition_required"},
                            {RtcRefusal::kTooManySessions, 429, "too_many_sessions"},
-                           {RtcRefusal::kOverloaded, 503, "overloaded"}};
+                           {RtcRefusal::kOverloaded, 503, "overloaded"},
+                           {RtcRefusal::kNotOffered, 501, "not_offered"}};
   EXPECT_EQ(std::size(kRows), rtc_refusal_table().size());
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.code);

@@ -66,7 +66,8 @@ struct IceTcpServer::Impl : TcpHandler {
   void drop_due(std::list<ConnectionId>& of, Timestamp now, std::uint64_t& count);
   void set_timer();
   void leave_list(Connection& connection);
-  void end(ConnectionId id);
+  void end(ConnectionId id);    // Now.
+  void close(ConnectionId id);  // Behind what is queued.
   void send(LocalPath path, Bytes datagrams, std::size_t segment_bytes);
 
   Connection* find(ConnectionId id) {
@@ -110,6 +111,11 @@ void IceTcpServer::Impl::end(ConnectionId id) {
   Connection& connection = *find(id);
   leave_list(connection);
   tcp.drop(id);
+}
+
+void IceTcpServer::Impl::close(ConnectionId id) {
+  leave_list(*find(id));
+  tcp.close(id);
 }
 
 void IceTcpServer::Impl::leave_list(Connection& connection) {
@@ -256,7 +262,13 @@ void IceTcpServer::confirm(LocalPath path) {
 
 void IceTcpServer::close(LocalPath path) {
   auto found = impl_->paths.find(path);
-  if (found != impl_->paths.end()) impl_->end(found->second);
+  if (found != impl_->paths.end()) impl_->close(found->second);
+}
+
+void IceTcpServer::drain(Timestamp deadline, std::move_only_function<void()> on_drained) {
+  while (!impl_->strangers.empty()) impl_->end(impl_->strangers.front());
+  while (!impl_->believed.empty()) impl_->close(impl_->believed.front());
+  impl_->tcp.drain(deadline, std::move(on_drained));
 }
 
 void IceTcpServer::send(const DatagramBatch& batch) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -51,13 +52,17 @@ class IceTcpServer {
   IceTcpServer(const IceTcpServer&) = delete;
   IceTcpServer& operator=(const IceTcpServer&) = delete;
 
-  // Once. The bound port, or a sentence that says what the system refused. Usually the UDP socket's number.
+  // The bound port, or a sentence that says what the system refused. Usually the UDP socket's number.
   Result<std::uint16_t, std::string> listen(const std::string& address, std::uint16_t port);
   void stop_listening();
+  // Stops listening, lets strangers go, closes the others, and calls `on_drained` once, from the loop, when
+  // no connection is left. What is left at `deadline` is dropped.
+  void drain(Timestamp deadline, std::move_only_function<void()> on_drained);
 
   // The peer of this path is believed: it may send frames of ice::kFrameBytesMax.
   void confirm(LocalPath path);
-  // The session does without it. The handler is told of its end like of any other, later.
+  // The session does without it. What was sent before still goes out, nothing is taken from it any more. The
+  // handler is told of its end like of any other, later.
   void close(LocalPath path);
 
   // In order. Trains whose path is not ICE-TCP are left to their owner. What is sent to a path that is gone

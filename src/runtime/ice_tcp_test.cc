@@ -221,6 +221,58 @@ TEST(IceTcpServer, drops_datagrams_and_not_the_connection_when_the_peer_does_not
   EXPECT_EQ(client.read_datagram(), numbered(10, 1));
 }
 
+TEST(IceTcpServer, sends_what_is_queued_before_it_closes) {
+  TestLoop loop;
+  Server server(loop);
+  Client client(server.port, 4096);
+  client.send_frame(numbered(20, 0));
+  ASSERT_TRUE(server.wait_for_datagrams(1));
+  const LocalPath path = server.handler.datagrams[0].local;
+  server.tcp.confirm(path);
+  // More than the kernel takes, and then the goodbye.
+  int sent = 0;
+  while (metric(server.tcp, "stoa_ice_tcp_dropped_total", "queue_full") == 0)
+    server.tcp.send_one(path, numbered(1200, static_cast<std::size_t>(sent++)));
+  --sent;  // The last found no room.
+  server.tcp.send_one(path, numbered(30, 7));
+  bool has_room = metric(server.tcp, "stoa_ice_tcp_dropped_total", "queue_full") == 1;
+  server.tcp.close(path);
+  client.send_frame(numbered(40, 9));  // Nobody's any more.
+  std::thread reader([&] {
+    for (int i = 0; i < sent; ++i)
+      ASSERT_EQ(client.read_datagram(), numbered(1200, static_cast<std::size_t>(i)));
+    if (has_room) {
+      EXPECT_EQ(client.read_datagram(), numbered(30, 7));
+    }
+    EXPECT_EQ(client.read_datagram(), Buffer()) << "and then the end";
+    loop.loop.post([&] { loop.loop.stop(); });
+  });
+  loop.loop.run();
+  reader.join();
+  EXPECT_EQ(server.handler.datagrams.size(), 1u);
+}
+
+TEST(IceTcpServer, drains_when_its_peers_have_heard_all) {
+  TestLoop loop;
+  Server server(loop);
+  auto stranger = std::make_unique<Client>(server.port);
+  auto client = std::make_unique<Client>(server.port);
+  client->send_frame(numbered(20, 0));
+  ASSERT_TRUE(server.wait_for_datagrams(1));
+  ASSERT_TRUE(server.wait_until([&] { return server.tcp.path_count() == 2; }));
+  const LocalPath path = server.handler.datagrams[0].local;
+  server.tcp.confirm(path);
+  server.tcp.send_one(path, numbered(30, 7));
+  bool is_drained = false;
+  server.tcp.drain(Loop::now() + Duration::seconds(8), [&] { is_drained = true; });
+  EXPECT_FALSE(is_drained) << "not from inside";
+  EXPECT_EQ(client->read_datagram(), numbered(30, 7));
+  EXPECT_EQ(client->read_datagram(), Buffer());
+  client.reset();
+  EXPECT_TRUE(server.wait_until([&] { return is_drained; }));
+  EXPECT_EQ(server.tcp.path_count(), 0u);
+}
+
 TEST(IceTcpServer, ends_a_stranger_whose_time_is_over_and_keeps_who_was_confirmed) {
   TestLoop loop;
   Server server(loop, {.stranger_timeout = Duration::milliseconds(30)});

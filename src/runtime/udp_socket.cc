@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "runtime/loop.h"
+#include "runtime/timer.h"
 #include "runtime/udp_sender.h"
 #include "runtime/udp_wire.h"
 
@@ -63,6 +65,7 @@ struct UdpSocket::Impl : WatchHandler {
   void unpack_one(std::size_t index);
   void continue_later();
   void after_send();
+  void finish_drain();
 
   Loop& loop;
   DatagramHandler& handler;
@@ -73,6 +76,8 @@ struct UdpSocket::Impl : WatchHandler {
   bool awaits_writable = false, continues_later = false;
   OwnAddresses own;
   std::unique_ptr<UdpSender> sender;
+  std::move_only_function<void()> on_drained;
+  DeadlineTimer drain_timer{loop, [this] { finish_drain(); }};
   std::shared_ptr<Impl*> self = std::make_shared<Impl*>(this);  // Keeps posted tasks from one that is gone.
 
   std::size_t buffer_bytes = 0, buffers = 0;
@@ -254,6 +259,12 @@ void UdpSocket::Impl::after_send() {
   }
   const std::string notice = sender->take_notice();
   if (!notice.empty()) handler.on_notice(notice);
+  if (on_drained && !sender->is_waiting()) drain_timer.set(Loop::now());
+}
+
+void UdpSocket::Impl::finish_drain() {
+  drain_timer.set(Timestamp::never());
+  if (on_drained) std::exchange(on_drained, nullptr)();
 }
 
 UdpSocket::UdpSocket(Loop& loop, DatagramHandler& handler) : impl_(std::make_unique<Impl>(loop, handler)) {}
@@ -271,6 +282,11 @@ void UdpSocket::send_one(LocalPath local, const SocketAddress& remote, Bytes dat
   if (!is_udp_path(local) || datagram.empty() || datagram.size() > 0xffff) return;
   impl_->sender->send_one({local, remote, datagram, static_cast<std::uint16_t>(datagram.size())});
   impl_->after_send();
+}
+
+void UdpSocket::drain(Timestamp deadline, std::move_only_function<void()> on_drained) {
+  impl_->on_drained = std::move(on_drained);
+  impl_->drain_timer.set(queued_bytes() == 0 ? Loop::now() : deadline);
 }
 
 std::size_t UdpSocket::queued_bytes() const { return impl_->sender ? impl_->sender->queued_bytes() : 0; }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "base/datagram.h"
 #include "base/metric.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "runtime/datagram_handler.h"
 
 namespace stoa::runtime {
@@ -62,14 +64,18 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  // Once. What was bound, or a sentence that says what the system refused. The port is not shared with
-  // anybody.
+  // Until it is open. What was bound, or a sentence that says what the system refused. The port is not shared
+  // with anybody.
   Result<UdpBinding, std::string> open(const UdpOptions& options);
 
   // In order. Trains whose path is not UDP are left to their owner.
   void send(const DatagramBatch& batch);
   // The same for one datagram, behind what was sent before.
   void send_one(LocalPath local, const SocketAddress& remote, Bytes datagram);
+
+  // Calls `on_drained` once, from the loop, when nothing waits for the kernel any more, at `deadline` at the
+  // latest.
+  void drain(Timestamp deadline, std::move_only_function<void()> on_drained);
 
   std::size_t queued_bytes() const;
   bool has_gso() const;

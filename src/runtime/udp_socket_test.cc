@@ -346,12 +346,17 @@ TEST(UdpSocket, sends_what_waits_when_the_kernel_takes_more) {
     sender.socket.send(batch);
     EXPECT_GT(sender.socket.queued_bytes(), 0u);
     batch.clear();
+    std::size_t waiting_when_drained = 1;
+    sender.socket.drain(Loop::now() + Duration::seconds(9),
+                        [&] { waiting_when_drained = sender.socket.queued_bytes(); });
+    EXPECT_EQ(waiting_when_drained, 1u);
     ASSERT_TRUE(loop.run_until([&] { return receiver.handler.datagrams.size() == 200; }));
     Buffer arrived;
     for (const auto& datagram : receiver.handler.datagrams)
       arrived.insert(arrived.end(), datagram.bytes.begin(), datagram.bytes.end());
     EXPECT_EQ(arrived, expected);
     EXPECT_EQ(sender.socket.queued_bytes(), 0u);
+    EXPECT_EQ(waiting_when_drained, 0u);
     EXPECT_EQ(metric(sender.socket, "stoa_udp_dropped_total"), 0);
 
     // And what is more than the queue holds is dropped.
@@ -368,6 +373,21 @@ TEST(UdpSocket, sends_what_waits_when_the_kernel_takes_more) {
         loop.run_until([&] { return static_cast<double>(receiver.handler.datagrams.size()) + lost == 800; }));
   };
   if (!run_on_slow_link(test)) GTEST_SKIP() << "no network namespace with a slow link here";
+}
+
+TEST(UdpSocket, is_drained_when_nothing_waits) {
+  TestLoop loop;
+  Node sender(loop);
+  UdpSocket closed(loop.loop, sender.handler);
+  int drained = 0;
+  for (UdpSocket* socket : {&sender.socket, &closed})
+    socket->drain(Loop::now() + Duration::seconds(60), [&] {
+      ++drained;
+      loop.loop.stop();
+    });
+  EXPECT_EQ(drained, 0) << "not from inside";
+  while (drained < 2) loop.loop.run();
+  EXPECT_EQ(drained, 2);
 }
 
 TEST(UdpSocket, may_go_while_it_has_more_to_read) {

@@ -15,6 +15,7 @@
 #include "runtime/interfaces.h"
 #include "runtime/tls.h"
 #include "server/control_thread.h"
+#include "server/rtc_ports.h"
 #include "server/shard_thread.h"
 
 namespace stoa::server {
@@ -111,14 +112,11 @@ Result<void, std::string> Node::Impl::open(const char* name, const OptionalAddre
 // Every shard has a port of its own: what comes there is for its sessions alone.
 Result<void, std::string> Node::Impl::open_rtc() {
   if (!config.rtc) return {};
-  std::vector<IpAddress> reached_at;
-  for (const std::string& text : config.rtc_addresses) reached_at.push_back(*IpAddress::parse(text));
-  auto bound = IpAddress::parse(config.rtc->address);
-  if (reached_at.empty() && bound && !bound->is_any()) reached_at.push_back(*bound);
-  if (reached_at.empty()) {
-    reached_at = runtime::interface_addresses();
-    if (reached_at.empty() || config.dev) reached_at.push_back(IpAddress::v4(127, 0, 0, 1));
-  }
+  std::vector<IpAddress> configured;
+  for (const std::string& text : config.rtc_addresses) configured.push_back(*IpAddress::parse(text));
+  std::vector<IpAddress> reached_at =
+      find_reached_at(std::move(configured), IpAddress::parse(config.rtc->address),
+                      runtime::interface_addresses(), config.dev);
   std::vector<std::string> notices;
   std::string opened;
   for (std::size_t index = 0; index < shards.size(); ++index) {

@@ -88,7 +88,8 @@ class Postbox {
   static bool is_packets(const ToShard& message) {
     const auto* mail = std::get_if<shard::Mail>(&message);
     const auto* relayed = mail ? std::get_if<relay::ToSubscriber>(mail) : nullptr;
-    return relayed && std::holds_alternative<relay::PacketsSent>(*relayed);
+    return relayed && (std::holds_alternative<relay::PacketsSent>(*relayed) ||
+                       std::holds_alternative<relay::GroupSent>(*relayed));
   }
   static bool is_packets(const ToControl&) { return false; }
 

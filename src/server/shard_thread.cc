@@ -1,14 +1,19 @@
 #include "server/shard_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/rest.h"
 #include "crypto/random.h"
 #include "proto/ice/candidate.h"
 #include "server/pages.h"
+#include "server/rtc_ports.h"
 
 namespace stoa::server {
 namespace {
+
+// What says goodbye to WebRTC peers may wait so long for the kernel when the node stops.
+constexpr Duration kMediaDrain = Duration::seconds(1);
 
 shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, shard::ShardIndex shards) {
   shard::ShardConfig made{.index = index, .shards = shards};
@@ -84,8 +89,14 @@ void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
 Result<std::uint16_t, std::string> ShardThread::listen_rtc(const std::string& address, std::uint16_t port,
                                                            const std::vector<IpAddress>& reached_at,
                                                            std::vector<std::string>& notices) {
-  STOA_TRY(runtime::UdpBinding bound, udp_.open({.address = address, .port = port}));
-  STOA_TRY(port, ice_tcp_.listen(address, bound.port));
+  runtime::UdpBinding bound;
+  PortOpeners openers{.open_tcp = [&](std::uint16_t wanted) { return ice_tcp_.listen(address, wanted); },
+                      .close_tcp = [&] { ice_tcp_.stop_listening(); },
+                      .open_udp = [&](std::uint16_t wanted) -> Result<std::uint16_t, std::string> {
+                        STOA_TRY(bound, udp_.open({.address = address, .port = wanted}));
+                        return bound.port;
+                      }};
+  STOA_TRY(port, open_port_pair(port, openers));
   if (index_ == 0) notices = std::move(bound.notices);
   std::vector<ice::Candidate> candidates;
   auto add = [&](const IpAddress& ip, ice::Transport transport, std::uint16_t preference) {
@@ -133,14 +144,16 @@ void ShardThread::drain(Timestamp deadline) {
     for (auto& mailbox : mailboxes_) mailbox->deliver_all();
     shard_.drain(loop_.now(), loop_.wall(), outputs_);
     run_outputs();
-    ice_tcp_.stop_listening();
-    // Encoders get to read why they were stopped.
+    // Encoders get to read why they were stopped, and WebRTC peers that their sessions are over.
     auto on_drained = [this] {
       if (--draining_ == 0) loop_.stop();
     };
-    draining_ = 2;
+    draining_ = 4;
     http_.drain(deadline, on_drained);
     rtmp_.drain(deadline, on_drained);
+    const Timestamp media_deadline = std::min(deadline, runtime::Loop::now() + kMediaDrain);
+    udp_.drain(media_deadline, on_drained);
+    ice_tcp_.drain(media_deadline, on_drained);
   });
 }
 
@@ -251,35 +264,35 @@ void ShardThread::on_path_closed(LocalPath local, const SocketAddress& remote) {
 }
 
 void ShardThread::run_outputs() {
-  for (auto& output : outputs_.take()) {
-    std::visit(Overloaded{
-                   [&](shard::SendBytes& send) {
-                     rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
-                   },
-                   [&](shard::CloseConnection& close) {
-                     rtmp_.close(runtime::ConnectionId::from_value(close.connection));
-                   },
-                   [&](api::Answer& answer) {
-                     http_.respond(runtime::RequestId::from_value(answer.request),
-                                   std::move(answer.response));
-                   },
-                   [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
-                   [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
-                   [&](LogLine& line) { log_.write(line); },
-                   [&](webrtc::SendDatagram& send) {
-                     if (is_udp_path(send.local)) {
-                       udp_.send_one(send.local, send.remote, send.bytes);
-                     } else {
-                       ice_tcp_.send_one(send.local, send.bytes);
-                     }
-                   },
-                   [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
-                   [&](webrtc::PathReleased& released) { ice_tcp_.close(released.local); },
-               },
-               output);
-  }
-  send_media();
+  pump_.run(outputs_, [this](shard::Output& output) { carry_out(output); }, [this] { send_media(); });
   timer_.set(shard_.next_deadline());
+}
+
+void ShardThread::carry_out(shard::Output& output) {
+  std::visit(Overloaded{
+                 [&](shard::SendBytes& send) {
+                   rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
+                 },
+                 [&](shard::CloseConnection& close) {
+                   rtmp_.close(runtime::ConnectionId::from_value(close.connection));
+                 },
+                 [&](api::Answer& answer) {
+                   http_.respond(runtime::RequestId::from_value(answer.request), std::move(answer.response));
+                 },
+                 [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
+                 [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
+                 [&](LogLine& line) { log_.write(line); },
+                 [&](webrtc::SendDatagram& send) {
+                   if (is_udp_path(send.local)) {
+                     udp_.send_one(send.local, send.remote, send.bytes);
+                   } else {
+                     ice_tcp_.send_one(send.local, send.bytes);
+                   }
+                 },
+                 [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
+                 [&](webrtc::PathReleased& released) { ice_tcp_.close(released.local); },
+             },
+             output);
 }
 
 }  // namespace stoa::server

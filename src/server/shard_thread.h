@@ -19,6 +19,7 @@
 #include "runtime/timer.h"
 #include "runtime/udp_socket.h"
 #include "server/config.h"
+#include "server/output_pump.h"
 #include "server/postbox.h"
 #include "shard/shard.h"
 
@@ -83,8 +84,9 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   void on_notice(std::string_view text) override { log_.warn("rtc", std::string(text)); }
   void handle_message(ToShard&& message);
   void handle_deadline();
-  // Carries out what the shard wants and sets the timer anew.
+  // Carries out what the shard wants and sets the timer anew. Inside itself it does nothing.
   void run_outputs();
+  void carry_out(shard::Output& output);
   void send_media();
   void ask_control(runtime::RequestId id, http::Request&& request);
 
@@ -101,6 +103,7 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   DatagramBatch batch_;  // Empty between inputs.
   shard::Shard shard_;
   shard::Outputs outputs_;
+  OutputPump pump_;
   runtime::DeadlineTimer timer_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToShard>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -44,6 +45,10 @@ struct SourceMedia {
   live::SourceId source;
   media::TrackEvent event;
 };
+// It has a track that the channel can make nothing of, and WebRTC viewers get.
+struct SourceTrackLeftOut {
+  live::SourceId source;
+};
 struct SourceEnded {
   live::SourceId source;
 };
@@ -59,6 +64,8 @@ struct SnapshotChanged {
 // From control to every shard.
 struct BroadcastStopped {  // The operator ended it.
   std::string channel;
+  // From a shard to the owner, behind the calls that were on their way to it: only publishers of these.
+  std::optional<ShardIndex> via = {};
 };
 struct KeyRevoked {
   std::string channel;
@@ -83,9 +90,9 @@ struct RtcReplied {
   api::RequestKey request;
   http::Response response;
 };
-using Mail = std::variant<SourceStarted, SourceMedia, SourceEnded, SourceDropped, SnapshotChanged,
-                          BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted, RtcAsked, RtcReplied,
-                          relay::ToOwner, relay::ToSubscriber>;
+using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, SourceEnded, SourceDropped,
+                          SnapshotChanged, BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted,
+                          RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber>;
 
 // To control.
 struct PublishAsked {

@@ -6,6 +6,21 @@
 #include "media/payload/first_format.h"
 
 namespace stoa::shard {
+namespace {
+
+// Batches that follow on each other in a block become one.
+void add_part(media::TrackId track, payload::PacketBatch batch, std::vector<relay::GroupSent::Part>& parts) {
+  if (!parts.empty() && parts.back().track == track) {
+    payload::PacketBatch& last = parts.back().batch;
+    if (last.block == batch.block && last.first + last.count == batch.first) {
+      last.count = static_cast<std::uint16_t>(last.count + batch.count);
+      return;
+    }
+  }
+  parts.push_back({track, std::move(batch)});
+}
+
+}  // namespace
 
 Publication::Source& Publication::source_of(live::SourceId id) {
   auto [found, is_new] = sources_.try_emplace(id.value);
@@ -39,6 +54,9 @@ void Publication::handle_feed_outputs(Timestamp now, live::SourceId id, Source& 
               bool is_new_kind =
                   found != source.tracks.end() && (found->second.track.encoding != changed.track.encoding ||
                                                    found->second.codec != changed.codec);
+              if (is_new_kind)  // The clock of what was before says nothing of this.
+                std::erase_if(source.clocks,
+                              [&](const auto& entry) { return entry.first.first == changed.track.id; });
               source.tracks[changed.track.id] = {std::move(changed.track), changed.codec, changed.obstacle};
               handle_tracks_changed(now, id, is_new_kind, out);
             },
@@ -144,7 +162,11 @@ void Publication::handle_tracks_changed(Timestamp now, live::SourceId id, bool i
   Source& source = *on_air();
   if (is_announced_) {
     if (is_new_kind) ++generation_;
-    send_all(describe(), out);
+    announce(out);
+    if (!is_new_kind) return;
+    // Receivers have nothing of the new generation yet.
+    if (!source.packetizer) return ask_all_keyframes(out);
+    for (std::uint32_t shard : subscribers_) repeat_group(shard, source, out);
     return;
   }
   bool has_video = false, has_audio = false;
@@ -165,11 +187,37 @@ void Publication::handle_deadline(Timestamp now, WallTime wall, PublicationOutpu
   announce(out);
   if (subscribers_.empty()) return;
   if (source->packetizer) {
-    source->packetizer->set_wanted(now, wall, true, feed_outputs_);
-    handle_feed_outputs(now, *on_air_, *source, out);
+    start_feed(now, wall, *source, out);
   } else {
     ask_all_keyframes(out);
   }
+}
+
+// The packetizer of the source on air begins, with the group that it kept as one message.
+void Publication::start_feed(Timestamp now, WallTime wall, Source& source, PublicationOutputs& out) {
+  source.packetizer->set_wanted(now, wall, true, feed_outputs_);
+  live::FramePacketizer::Outputs others;
+  relay::GroupSent group{.publication = name_, .generation = generation_, .parts = {}};
+  for (auto& output : feed_outputs_.take()) {
+    if (auto* made = std::get_if<live::PacketsMade>(&output)) {
+      add_part(made->track, std::move(made->batch), group.parts);
+    } else {
+      others.push(std::move(output));
+    }
+  }
+  feed_outputs_ = std::move(others);
+  handle_feed_outputs(now, *on_air_, source, out);
+  if (!group.parts.empty()) send_all(group, out);
+}
+
+void Publication::repeat_group(std::uint32_t shard, Source& source, PublicationOutputs& out) {
+  relay::GroupSent group{.publication = name_, .generation = generation_, .parts = {}};
+  live::FramePacketizer::Outputs repeated;
+  source.packetizer->repeat_group(repeated);
+  for (auto& output : repeated)
+    if (auto* made = std::get_if<live::PacketsMade>(&output))
+      add_part(made->track, std::move(made->batch), group.parts);
+  if (!group.parts.empty()) out.push(SendToSubscriber{shard, std::move(group)});
 }
 
 void Publication::announce(PublicationOutputs& out) {
@@ -194,6 +242,15 @@ std::vector<relay::TrackObstacle> Publication::obstacles() const {
   if (source == sources_.end()) return found;
   for (const auto& [id, known] : source->second.tracks)
     if (known.obstacle != payload::Obstacle::kNone) found.push_back({id, known.codec, known.obstacle});
+  return found;
+}
+
+std::vector<payload::RtpTrack> Publication::realtime_only() const {
+  std::vector<payload::RtpTrack> found;
+  auto source = on_air_ ? sources_.find(on_air_->value) : sources_.end();
+  if (source == sources_.end() || source->second.packetizer) return found;
+  for (const auto& [id, known] : source->second.tracks)
+    if (!payload::find_codec(known.track.encoding)) found.push_back(known.track);
   return found;
 }
 
@@ -224,12 +281,13 @@ void Publication::end(PublicationOutputs& out) {
   relay::TracksChanged changed{.publication = name_, .generation = ++generation_, .has_ended = true};
   send_all(changed, out);
   subscribers_.clear();
+  repeated_at_.clear();
   sources_.clear();
 }
 
 void Publication::subscribe(Timestamp now, WallTime wall, std::uint32_t shard, PublicationOutputs& out) {
   bool is_first = subscribers_.empty();
-  if (std::ranges::find(subscribers_, shard) == subscribers_.end()) subscribers_.push_back(shard);
+  if (!is_subscribed(shard)) subscribers_.push_back(shard);
   Source* source = on_air();
   // While the tracks settle the answer comes with the announcement.
   if (source && !is_announced_ && settle_at_ != Timestamp::never()) return;
@@ -237,19 +295,17 @@ void Publication::subscribe(Timestamp now, WallTime wall, std::uint32_t shard, P
   if (!source || !is_announced_) return;
   send_clocks(*source, shard, out);
   if (!source->packetizer) return ask_all_keyframes(out);
-  if (is_first) {
-    source->packetizer->set_wanted(now, wall, true, feed_outputs_);
-    handle_feed_outputs(now, *on_air_, *source, out);
-    return;
-  }
-  source->packetizer->repeat_group(feed_outputs_);
-  for (auto& output : feed_outputs_.take())
-    if (auto* made = std::get_if<live::PacketsMade>(&output))
-      out.push(SendToSubscriber{shard,
-                                relay::PacketsSent{name_, generation_, made->track, std::move(made->batch)}});
+  repeated_at_[shard] = now;
+  if (is_first) return start_feed(now, wall, *source, out);
+  repeat_group(shard, *source, out);
+}
+
+bool Publication::is_subscribed(std::uint32_t shard) const {
+  return std::ranges::find(subscribers_, shard) != subscribers_.end();
 }
 
 void Publication::unsubscribe(Timestamp now, WallTime wall, std::uint32_t shard, PublicationOutputs& out) {
+  repeated_at_.erase(shard);
   if (std::erase(subscribers_, shard) == 0 || !subscribers_.empty()) return;
   if (Source* source = on_air(); source && source->packetizer) {
     source->packetizer->set_wanted(now, wall, false, feed_outputs_);
@@ -257,10 +313,19 @@ void Publication::unsubscribe(Timestamp now, WallTime wall, std::uint32_t shard,
   }
 }
 
-void Publication::handle_keyframe_wanted(const relay::KeyframeWanted& wanted, PublicationOutputs& out) {
+void Publication::handle_keyframe_wanted(Timestamp now, const relay::KeyframeWanted& wanted,
+                                         PublicationOutputs& out) {
   Source* source = on_air();
-  if (!source || source->packetizer || wanted.generation != generation_) return;
-  out.push(SourceKeyframeWanted{*on_air_, wanted.track, wanted.layer});
+  if (!source || wanted.generation != generation_) return;
+  if (!source->packetizer) {
+    out.push(SourceKeyframeWanted{*on_air_, wanted.track, wanted.layer});
+    return;
+  }
+  if (!is_announced_ || !is_subscribed(wanted.shard)) return;
+  auto [last, is_first] = repeated_at_.try_emplace(wanted.shard, now);
+  if (!is_first && now - last->second < kRepeatInterval) return;
+  last->second = now;
+  repeat_group(wanted.shard, *source, out);
 }
 
 }  // namespace stoa::shard

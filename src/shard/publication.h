@@ -39,6 +39,8 @@ using PublicationOutputs = Outbox<PublicationOutput>;
 class Publication {
  public:
   static constexpr Duration kSettle = Duration::milliseconds(600);
+  // The kept keyframe group goes to a shard that wants it again at most so often.
+  static constexpr Duration kRepeatInterval = Duration::seconds(1);
 
   Publication(std::string name, Rng rng) : name_(std::move(name)), rng_(rng) {}
 
@@ -65,7 +67,8 @@ class Publication {
   // Subscribers.
   void subscribe(Timestamp now, WallTime wall, std::uint32_t shard, PublicationOutputs& out);
   void unsubscribe(Timestamp now, WallTime wall, std::uint32_t shard, PublicationOutputs& out);
-  void handle_keyframe_wanted(const relay::KeyframeWanted& wanted, PublicationOutputs& out);
+  // Of packets the publisher is asked; of frames the group that is kept is sent again to the shard that asks.
+  void handle_keyframe_wanted(Timestamp now, const relay::KeyframeWanted& wanted, PublicationOutputs& out);
 
   void handle_deadline(Timestamp now, WallTime wall, PublicationOutputs& out);
   Timestamp next_deadline() const { return settle_at_; }
@@ -75,6 +78,8 @@ class Publication {
   bool is_idle() const { return sources_.empty() && subscribers_.empty(); }
   // Of the source on air: what WebRTC receivers do not get, or not whole.
   std::vector<relay::TrackObstacle> obstacles() const;
+  // And what only they get.
+  std::vector<payload::RtpTrack> realtime_only() const;
 
  private:
   using ClockKey = std::pair<media::TrackId, payload::LayerIndex>;
@@ -97,6 +102,9 @@ class Publication {
   void handle_feed_outputs(Timestamp now, live::SourceId id, Source& source, PublicationOutputs& out);
   void handle_tracks_changed(Timestamp now, live::SourceId source, bool is_new_kind, PublicationOutputs& out);
   void announce(PublicationOutputs& out);
+  void start_feed(Timestamp now, WallTime wall, Source& source, PublicationOutputs& out);
+  void repeat_group(std::uint32_t shard, Source& source, PublicationOutputs& out);
+  bool is_subscribed(std::uint32_t shard) const;
   relay::TracksChanged describe();
   void send_clocks(Source& source, std::uint32_t shard, PublicationOutputs& out);
   void send_all(const relay::ToSubscriber& message, PublicationOutputs& out);
@@ -108,6 +116,7 @@ class Publication {
   std::optional<live::SourceId> channel_on_air_;  // What the channel says.
   std::optional<live::SourceId> on_air_;          // What is passed on.
   std::vector<std::uint32_t> subscribers_;
+  std::map<std::uint32_t, Timestamp> repeated_at_;  // By subscriber.
   relay::Generation generation_ = 1;
   bool is_announced_ = false;  // The tracks of the source on air.
   Timestamp settle_at_ = Timestamp::never();

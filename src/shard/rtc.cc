@@ -46,8 +46,10 @@ void Rtc::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, cons
   handle_port_outputs(now, wall, out);
 }
 
-// What one output leads to may put out more; all of it is done before this returns.
+// What one output leads to may put out more; all of it is done, in order, before this returns. A call from
+// inside leaves its outputs to the one that runs: nothing that handles an output sees sessions go meanwhile.
 void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
+  if (std::exchange(is_handling_port_outputs_, true)) return;
   while (!port_outputs_.empty()) {
     for (webrtc::PortOutput& output : port_outputs_.take()) {
       std::visit(Overloaded{
@@ -63,6 +65,7 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
                  output);
     }
   }
+  is_handling_port_outputs_ = false;
 }
 
 // Data channels of WHIP and WHEP carry nothing of ours; what comes is sent back, which tells a client that
@@ -120,42 +123,52 @@ void Rtc::handle_published(Timestamp now, WallTime wall, webrtc::Published& publ
   if (!publisher.is_started) {
     publisher.is_started = true;
     publication_of(publisher.channel).add_packet_source(publisher.source);
-    out.push(SendMail{config_.index,
-                      SourceStarted{.channel = publisher.channel,
-                                    .source = publisher.source,
-                                    .offer = {.priority = 0, .description = publisher.peer},
-                                    .status = {.peer = publisher.peer, .protocol = "whip", .priority = 0}}});
+    out.push(SendMail{
+        config_.index,
+        SourceStarted{.channel = publisher.channel,
+                      .source = publisher.source,
+                      .offer = {.priority = kPriority, .description = publisher.peer},
+                      .status = {.peer = publisher.peer, .protocol = "whip", .priority = kPriority}}});
   }
+  handle_publisher_event(now, wall, published, publisher);
+  const std::string channel = publisher.channel;
+  handle_publication_outputs(now, wall, channel, publication_of(channel), out);
+  handle_assembled(now, published.session, out);
+}
+
+void Rtc::handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Published& published,
+                                 Publisher& publisher) {
   Publication& publication = publication_of(publisher.channel);
   std::visit(Overloaded{
-                 [&](webrtc::TrackOpened& opened) {
+                 [&](const webrtc::TrackOpened& opened) {
                    publication.handle_track(now, publisher.source, opened.track, publication_outputs_);
                    publisher.assembler->handle_track(now, opened.track, assembled_);
                  },
-                 [&](webrtc::PacketsReceived& received) {
+                 [&](const webrtc::PacketsReceived& received) {
                    publication.handle_packets(publisher.source, received.track, received.batch,
                                               publication_outputs_);
                    publisher.assembler->handle_packets(now, wall, received.track, received.batch, assembled_);
                  },
-                 [&](webrtc::TrackClockMapped& mapped) {
+                 [&](const webrtc::TrackClockMapped& mapped) {
                    publication.handle_clock(publisher.source, mapped.track, mapped.layer, mapped.mapping,
                                             publication_outputs_);
                    publisher.assembler->handle_clock(mapped.track, mapped.layer, mapped.mapping);
                  },
-                 [&](webrtc::LayersActive& active) {
+                 [&](const webrtc::LayersActive& active) {
                    publisher.assembler->handle_active_layers(now, active.track, active.layers, assembled_);
                  },
-                 [&](webrtc::TrackClosed& closed) {
+                 [&](const webrtc::TrackClosed& closed) {
                    publication.handle_track_closed(now, publisher.source, closed.track, publication_outputs_);
                    publisher.assembler->handle_track_closed(now, closed.track, assembled_);
                  },
              },
              published.event);
-  handle_publication_outputs(now, wall, publisher.channel, publication, out);
-  handle_assembled(now, published.session, publisher, out);
 }
 
-void Rtc::handle_assembled(Timestamp now, webrtc::SessionId session, Publisher& publisher, RtcOutputs& out) {
+void Rtc::handle_assembled(Timestamp now, webrtc::SessionId session, RtcOutputs& out) {
+  auto found = publishers_.find(session.value());
+  if (found == publishers_.end()) return assembled_.clear();
+  const Publisher& publisher = found->second;
   for (auto& output : assembled_.take()) {
     std::visit(Overloaded{
                    [&](media::TrackEvent& event) {
@@ -170,6 +183,7 @@ void Rtc::handle_assembled(Timestamp now, webrtc::SessionId session, Publisher& 
                              std::string(payload::name_of(left.encoding)) +
                              " does not go into HLS; only real-time viewers get this track",
                          out);
+                     out.push(SendMail{config_.index, SourceTrackLeftOut{publisher.source}});
                    },
                },
                output);
@@ -197,10 +211,11 @@ bool Rtc::handle_source_dropped(Timestamp now, WallTime wall, const SourceDroppe
 }
 
 void Rtc::stop_publishers(Timestamp now, WallTime wall, std::string_view channel, std::string_view key_id,
-                          RtcOutputs& out) {
+                          std::optional<ShardIndex> via, RtcOutputs& out) {
   std::vector<webrtc::SessionId> hit;
   for (const auto& [id, publisher] : publishers_)
-    if (publisher.channel == channel && (key_id.empty() || publisher.key_id == key_id))
+    if (publisher.channel == channel && (key_id.empty() || publisher.key_id == key_id) &&
+        (!via || publisher.via == *via))
       hit.push_back(webrtc::SessionId::from_value(id));
   for (webrtc::SessionId session : hit) port_.close(now, session, port_outputs_);
   handle_port_outputs(now, wall, out);
@@ -263,8 +278,14 @@ std::vector<relay::TrackObstacle> Rtc::obstacles(const std::string& channel) con
   return found == publications_.end() ? std::vector<relay::TrackObstacle>() : found->second->obstacles();
 }
 
+std::vector<payload::RtpTrack> Rtc::realtime_only(const std::string& channel) const {
+  auto found = publications_.find(channel);
+  return found == publications_.end() ? std::vector<payload::RtpTrack>() : found->second->realtime_only();
+}
+
 void Rtc::handle_publication_outputs(Timestamp now, WallTime wall, const std::string& channel,
                                      Publication& publication, RtcOutputs& out) {
+  timers_.set({TimerKind::kPublication, channel, 0}, publication.next_deadline());
   for (PublicationOutput& output : publication_outputs_.take()) {
     std::visit(Overloaded{
                    [&](SendToSubscriber& send) {
@@ -283,7 +304,6 @@ void Rtc::handle_publication_outputs(Timestamp now, WallTime wall, const std::st
                },
                output);
   }
-  timers_.set({TimerKind::kPublication, channel, 0}, publication.next_deadline());
 }
 
 void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, RtcOutputs& out) {
@@ -312,7 +332,7 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, R
                  [&](relay::KeyframeWanted& wanted) {
                    auto found = publications_.find(wanted.publication);
                    if (found == publications_.end()) return;
-                   found->second->handle_keyframe_wanted(wanted, publication_outputs_);
+                   found->second->handle_keyframe_wanted(now, wanted, publication_outputs_);
                    handle_publication_outputs(now, wall, wanted.publication, *found->second, out);
                  },
              },
@@ -341,6 +361,15 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& messa
                    auto stream = found->second.streams.find(sent.track);
                    if (stream != found->second.streams.end())
                      port_.fan_out().append(now, stream->second, sent.batch);
+                 },
+                 [&](relay::GroupSent& sent) {
+                   auto found = audiences_.find(sent.publication);
+                   if (found == audiences_.end() || found->second.generation != sent.generation) return;
+                   for (const relay::GroupSent::Part& part : sent.parts) {
+                     auto stream = found->second.streams.find(part.track);
+                     if (stream != found->second.streams.end())
+                       port_.fan_out().append(now, stream->second, part.batch);
+                   }
                  },
                  [&](relay::ClockMapped& mapped) {
                    auto found = audiences_.find(mapped.publication);
@@ -398,7 +427,7 @@ void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChang
   for (webrtc::SessionId id : audience.viewers) {
     auto viewer = viewers_.find(id.value());
     if (viewer == viewers_.end()) continue;
-    if (!feed_viewer(now, audience, id, viewer->second) && !audience.tracks.empty()) unserved.push_back(id);
+    if (!feed_viewer(now, audience, id, viewer->second)) unserved.push_back(id);
   }
   for (auto& [track, stream] : old) {
     stream_owners_.erase(stream);
@@ -406,7 +435,7 @@ void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChang
   }
   port_.set_identity(identity_.current(wall));
   answer_waiting(now, audience, out);
-  // Another codec than was agreed upon: these viewers must ask anew.
+  // Another codec than was agreed upon, or more than there was to agree upon: these viewers must ask anew.
   if (changed.has_ended) unserved = audience.viewers;
   for (webrtc::SessionId id : unserved) port_.close(now, id, port_outputs_);
   if (changed.has_ended) drop_audience(audiences_.find(changed.publication));
@@ -415,10 +444,16 @@ void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChang
     file(now, still->first, still->second);
 }
 
-// Gives each outlet the track it was agreed for, or one that its receiver can take as well. False when there
-// is none for any outlet.
+// Gives each outlet the track it was agreed for, or one that its receiver can take as well. False when a new
+// session would get more: there is picture or sound now where this one has no outlet, or one of another
+// codec.
 bool Rtc::feed_viewer(Timestamp now, Audience& audience, webrtc::SessionId id, Viewer& viewer) {
-  bool is_served = false;
+  auto has_kind = [&](bool is_video) {
+    return std::ranges::any_of(audience.tracks, [&](const payload::RtpTrack& track) {
+      return track.is_video() == is_video && audience.streams.contains(track.id);
+    });
+  };
+  bool is_served = !(viewer.awaits_video && has_kind(true)) && !(viewer.awaits_audio && has_kind(false));
   for (std::size_t i = 0; i < viewer.outlets.size(); ++i) {
     const webrtc::ViewerOutlet& outlet = viewer.outlets[i];
     webrtc::StreamId stream;
@@ -428,7 +463,7 @@ bool Rtc::feed_viewer(Timestamp now, Audience& audience, webrtc::SessionId id, V
       if (found == audience.streams.end()) continue;
       if (!stream.is_set() || track.id == outlet.track) stream = found->second;
     }
-    is_served = is_served || stream.is_set();
+    if (!stream.is_set() && has_kind(payload::is_video(outlet.config.encoding))) is_served = false;
     port_.set_source(now, id, i, stream, port_outputs_);
   }
   return is_served;
@@ -441,9 +476,10 @@ void Rtc::want_keyframe(Timestamp now, WallTime wall, const webrtc::StreamKeyfra
   auto audience = audiences_.find(owner->second.channel);
   if (audience == audiences_.end()) return;
   std::string channel = owner->second.channel;
-  send_to_owner(
-      now, wall, channel,
-      relay::KeyframeWanted{channel, audience->second.generation, owner->second.track, wanted.layer}, out);
+  send_to_owner(now, wall, channel,
+                relay::KeyframeWanted{channel, config_.index, audience->second.generation,
+                                      owner->second.track, wanted.layer},
+                out);
 }
 
 void Rtc::leave_audience(Timestamp now, const std::string& channel, webrtc::SessionId viewer) {
@@ -487,7 +523,7 @@ void Rtc::handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out) {
       case TimerKind::kPublisher:
         if (auto found = publishers_.find(due->id); found != publishers_.end()) {
           found->second.assembler->handle_deadline(now, assembled_);
-          handle_assembled(now, webrtc::SessionId::from_value(due->id), found->second, out);
+          handle_assembled(now, webrtc::SessionId::from_value(due->id), out);
         }
         break;
       case TimerKind::kAudience: handle_audience_deadline(now, wall, due->name, out); break;
@@ -520,51 +556,13 @@ void Rtc::handle_audience_deadline(Timestamp now, WallTime wall, const std::stri
 }
 
 void Rtc::close_all(Timestamp now, WallTime wall, RtcOutputs& out) {
-  is_open_ = false;
+  refuse_all();
   for (auto& [source, waiting] : std::exchange(undecided_, {}))
     refuse_call(config_.index, waiting.request, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
   for (auto& [channel, audience] : audiences_) answer_waiting(now, audience, out);
   waiting_calls_ = 0;
   port_.close_all(now, port_outputs_);
   handle_port_outputs(now, wall, out);
-}
-
-std::vector<std::pair<std::string, std::size_t>> Rtc::viewers() const {
-  std::vector<std::pair<std::string, std::size_t>> counts;
-  for (const auto& [channel, audience] : audiences_) {
-    auto connected = std::ranges::count_if(audience.viewers, [&](webrtc::SessionId id) {
-      auto viewer = viewers_.find(id.value());
-      return viewer != viewers_.end() && viewer->second.is_connected;
-    });
-    if (connected > 0) counts.emplace_back(channel, static_cast<std::size_t>(connected));
-  }
-  return counts;
-}
-
-void Rtc::append_metrics(MetricSamples& samples) const {
-  port_.append_metrics(samples);
-  auto add = [&](MetricKind kind, const char* name, const char* help, double value,
-                 std::vector<std::pair<const char*, std::string>> labels = {}) {
-    samples.push_back({name, help, kind, std::move(labels), value});
-  };
-  add(MetricKind::kCounter, "stoa_whip_offers_total", "Offers to publish.", static_cast<double>(calls_[0]));
-  add(MetricKind::kCounter, "stoa_whep_offers_total", "Offers to watch.", static_cast<double>(calls_[1]));
-  add(MetricKind::kCounter, "stoa_rtc_calls_refused_total", "WHIP and WHEP calls that were refused.",
-      static_cast<double>(calls_refused_));
-  add(MetricKind::kGauge, "stoa_whip_publishers", "Sessions that publish.",
-      static_cast<double>(publishers_.size()));
-  add(MetricKind::kGauge, "stoa_whep_viewers", "Sessions that watch.", static_cast<double>(viewers_.size()));
-  add(MetricKind::kGauge, "stoa_webrtc_publications", "Channels whose packets are to be had here.",
-      static_cast<double>(publications_.size()));
-  std::array<std::size_t, 3> obstructed{};
-  for (const auto& [channel, publication] : publications_)
-    for (const relay::TrackObstacle& track : publication->obstacles())
-      ++obstructed[static_cast<std::size_t>(track.obstacle)];
-  for (payload::Obstacle obstacle : {payload::Obstacle::kCodec, payload::Obstacle::kReorderedFrames})
-    add(MetricKind::kGauge, "stoa_whep_obstructed_tracks",
-        "Tracks on air that WebRTC viewers do not get, or not whole.",
-        static_cast<double>(obstructed[static_cast<std::size_t>(obstacle)]),
-        {{"reason", payload::name_of(obstacle)}});
 }
 
 }  // namespace stoa::shard

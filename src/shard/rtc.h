@@ -57,15 +57,17 @@ struct RtcConfig {
 
 class Rtc {
  public:
+  static constexpr int kPriority = 0;  // Of whoever publishes by WHIP: the primary.
+
   Rtc(const RtcConfig& config, WallTime wall, Rng rng);
   ~Rtc();
   Rtc(const Rtc&) = delete;
   Rtc& operator=(const Rtc&) = delete;
 
-  // There is a port, and peers reach it there. Before, every call is answered 503.
+  // There is a port, and peers reach it there. Before, every call is answered 501.
   void open(std::vector<ice::Candidate> candidates) {
     port_.set_candidates(std::move(candidates));
-    is_open_ = true;
+    state_ = State::kOpen;
   }
 
   // Under /whip/ and /whep/.
@@ -74,16 +76,20 @@ class Rtc {
 
   // Mail.
   void handle_asked(Timestamp now, WallTime wall, RtcAsked& asked, RtcOutputs& out);
+  // A publisher's offer that the channel's owner cannot take.
+  void refuse_asked(const RtcAsked& asked, api::RtcRefusal refusal, std::string_view why, RtcOutputs& out) {
+    refuse_call(asked.from, asked.request, refusal, why, out);
+  }
   void handle_replied(RtcReplied& replied, RtcOutputs& out);
   // False when nobody here asked.
-  bool handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, RtcOutputs& out);
+  bool handle_decision(const PublishDecided& decided, RtcOutputs& out);
   // False when it is no source of this.
   bool handle_source_dropped(Timestamp now, WallTime wall, const SourceDropped& dropped, RtcOutputs& out);
   void handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, RtcOutputs& out);
   void handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& message, RtcOutputs& out);
-  // Of a key, or all of the channel when it is empty.
+  // Of a key, or all of the channel when it is empty; of those whose calls came by way of one shard, or all.
   void stop_publishers(Timestamp now, WallTime wall, std::string_view channel, std::string_view key_id,
-                       RtcOutputs& out);
+                       std::optional<ShardIndex> via, RtcOutputs& out);
 
   // What happens to a channel that this shard owns.
   void handle_source_event(Timestamp now, WallTime wall, const std::string& channel, live::SourceId source,
@@ -95,6 +101,8 @@ class Rtc {
   void end_broadcast(Timestamp now, WallTime wall, const std::string& channel, RtcOutputs& out);
   // For the API: what WebRTC viewers of a channel do not get.
   std::vector<relay::TrackObstacle> obstacles(const std::string& channel) const;
+  // And which tracks only they get: HLS does not know their codec (VP8).
+  std::vector<payload::RtpTrack> realtime_only(const std::string& channel) const;
 
   // The wire.
   void handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, RtcOutputs& out);
@@ -104,7 +112,11 @@ class Rtc {
 
   void handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out);
   Timestamp next_deadline() const;
-  // The node stops: every session is closed, calls that wait and those that come are answered 503.
+  // The node stops. First: calls that come are answered 503, also those about sessions that end now.
+  void refuse_all() {
+    if (state_ == State::kOpen) state_ = State::kStopping;
+  }
+  // Then: every session is closed, calls that wait are answered 503.
   void close_all(Timestamp now, WallTime wall, RtcOutputs& out);
 
   // Connected viewers of each channel here.
@@ -116,6 +128,7 @@ class Rtc {
   struct Publisher {
     std::string token, channel, key_id;
     live::SourceId source;
+    ShardIndex via = 0;  // Took the call.
     std::unique_ptr<live::PacketAssembler> assembler;
     bool is_started = false;  // The channel knows the source.
     bool is_dropped = false;  // The channel has let go of it.
@@ -124,6 +137,8 @@ class Rtc {
   struct Viewer {
     std::string token, channel;
     std::vector<webrtc::ViewerOutlet> outlets;
+    // Kinds that it asked for and that nobody sent when it came.
+    bool awaits_video = false, awaits_audio = false;
     bool is_connected = false;
   };
   struct WaitingOffer {
@@ -181,7 +196,9 @@ class Rtc {
   void handle_published(Timestamp now, WallTime wall, webrtc::Published& published, RtcOutputs& out);
   void handle_connected(const webrtc::SessionConnected& connected, RtcOutputs& out);
   void handle_closed(Timestamp now, const webrtc::SessionClosed& closed, RtcOutputs& out);
-  void handle_assembled(Timestamp now, webrtc::SessionId session, Publisher& publisher, RtcOutputs& out);
+  void handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Published& published,
+                              Publisher& publisher);
+  void handle_assembled(Timestamp now, webrtc::SessionId session, RtcOutputs& out);
   void handle_publication_outputs(Timestamp now, WallTime wall, const std::string& channel,
                                   Publication& publication, RtcOutputs& out);
   void handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChanged& changed, RtcOutputs& out);
@@ -202,11 +219,12 @@ class Rtc {
   void log(LogLevel level, std::string text, RtcOutputs& out);
 
   RtcConfig config_;
-  bool is_open_ = false;
+  enum class State : std::uint8_t { kOff, kOpen, kStopping } state_ = State::kOff;
   Rng rng_;
   dtls::IdentityRotation identity_;
   webrtc::Port port_;
   webrtc::PortOutputs port_outputs_;
+  bool is_handling_port_outputs_ = false;
   std::unordered_map<std::uint64_t, Publisher> publishers_;  // By SessionId::value().
   std::unordered_map<std::uint64_t, Viewer> viewers_;
   std::unordered_map<std::string, webrtc::SessionId> by_token_;

@@ -87,9 +87,9 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
     out.push(api::Answer{key, std::move(call.error())});
     return;
   }
-  if (!is_open_)
-    return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded,
-                       "This server takes no WebRTC sessions now.", out);
+  if (state_ == State::kOff) return refuse_call(config_.index, key, api::RtcRefusal::kNotOffered, "", out);
+  if (state_ == State::kStopping)
+    return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
   std::string peer = request.peer_address;
   if (auto* offered = std::get_if<api::RtcOffered>(&*call)) {
     ++calls_[offered->role == api::RtcRole::kPublisher ? 0 : 1];
@@ -120,7 +120,7 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
   }
 }
 
-bool Rtc::handle_decision(Timestamp now, WallTime wall, const PublishDecided& decided, RtcOutputs& out) {
+bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
   auto found = undecided_.find(decided.source.value);
   if (found == undecided_.end()) return is_own_source(decided.source);
   Undecided waiting = std::move(found->second);
@@ -142,13 +142,8 @@ bool Rtc::handle_decision(Timestamp now, WallTime wall, const PublishDecided& de
     return true;
   }
   ShardIndex owner = owner_of(waiting.call.channel, config_.shards);
-  RtcAsked asked{config_.index, waiting.request, std::move(waiting.call), std::move(waiting.peer),
-                 *decided.decision};
-  if (owner == config_.index) {
-    handle_asked(now, wall, asked, out);
-  } else {
-    out.push(SendMail{owner, std::move(asked)});
-  }
+  out.push(SendMail{owner, RtcAsked{config_.index, waiting.request, std::move(waiting.call),
+                                    std::move(waiting.peer), *decided.decision}});
   return true;
 }
 
@@ -182,8 +177,8 @@ void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::Ope
 
 void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcOffered& call,
                          RtcOutputs& out) {
-  if (!asked.grant) return;
-  if (!is_open_)
+  if (!asked.grant) return refuse_call(asked.from, asked.request, api::RtcRefusal::kUnauthorized, "", out);
+  if (state_ != State::kOpen)
     return refuse_call(asked.from, asked.request, api::RtcRefusal::kOverloaded, "The server is stopping.",
                        out);
   port_.set_identity(identity_.current(wall));
@@ -195,6 +190,7 @@ void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::Rtc
   publisher.key_id = asked.grant->key_id;
   publisher.source = next_source_id();
   publisher.assembler = std::make_unique<live::PacketAssembler>(config_.assembler);
+  publisher.via = asked.from;
   publisher.peer = asked.peer;
   by_token_[publisher.token] = opened->session;
   by_source_[publisher.source.value] = opened->session.value();
@@ -230,20 +226,22 @@ void Rtc::ask_for_viewer(Timestamp now, WallTime wall, ShardIndex from, api::Req
   file(now, found->first, audience);
 }
 
-// Everybody who waits is answered: with a session when there are tracks, with 404 when there are none, with
-// 503 when nobody knows.
+// Everybody who waits is answered: with a session when there are tracks, with 406 when WebRTC carries none of
+// them, with 404 when there are none, with 503 when nobody knows.
 void Rtc::answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out) {
   audience.waits_until = Timestamp::never();
   for (WaitingOffer& offer : std::exchange(audience.waiting, {})) {
     --waiting_calls_;
-    if (!is_open_ || !audience.is_known) {
+    bool is_open = state_ == State::kOpen;
+    if (!is_open || !audience.is_known) {
       refuse_call(offer.from, offer.request, api::RtcRefusal::kOverloaded,
-                  is_open_ ? "The channel could not be asked for in time." : "The server is stopping.", out);
+                  is_open ? "The channel could not be asked for in time." : "The server is stopping.", out);
+    } else if (audience.tracks.empty() && !audience.obstacles.empty()) {
+      refuse_call(offer.from, offer.request, api::RtcRefusal::kNotAcceptable,
+                  "What is broadcast has no codec that WebRTC can carry.", out);
     } else if (audience.tracks.empty()) {
       refuse_call(offer.from, offer.request, api::RtcRefusal::kNoChannel,
-                  audience.obstacles.empty() ? "Nobody is live on this channel now."
-                                             : "What is broadcast has no codec that WebRTC can carry.",
-                  out);
+                  "Nobody is live on this channel now.", out);
     } else {
       open_viewer(now, audience, offer, out);
     }
@@ -254,6 +252,15 @@ void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& off
   auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks, address_of(offer.peer));
   if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
   Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
+  auto has_kind = [&](bool is_video) {
+    return std::ranges::any_of(audience.tracks,
+                               [&](const payload::RtpTrack& track) { return track.is_video() == is_video; });
+  };
+  auto wants = [&](media::Kind kind) {
+    return std::ranges::find(opened->unseated, kind) != opened->unseated.end();
+  };
+  viewer.awaits_video = wants(media::Kind::kVideo) && !has_kind(true);
+  viewer.awaits_audio = wants(media::Kind::kAudio) && !has_kind(false);
   by_token_[viewer.token] = opened->session;
   audience.viewers.push_back(opened->session);
   audience.leave_at = Timestamp::never();

@@ -254,6 +254,25 @@ TEST(Rtc, a_key_that_is_revoked_while_its_call_is_under_way_opens_nothing) {
   EXPECT_EQ(town.metric("stoa_whip_publishers"), 0);
 }
 
+TEST(Rtc, a_broadcast_that_is_stopped_while_a_call_is_under_way_is_not_begun_by_it) {
+  RtcTown town(2);
+  ShardIndex other = town.other("news");
+  RtcParty& publisher = town.call("whip", "news", other);
+  town.tell_now(town.owner("news"), BroadcastStopped{"news"});
+  town.run_for(Duration::milliseconds(1));  // Decided, and mailed on.
+  town.tell_now(other, BroadcastStopped{"news"});
+  town.run_for(Duration::seconds(3));
+  EXPECT_EQ(publisher.status, 201);
+  EXPECT_TRUE(publisher.client->is_closed() || !publisher.client->is_connected());
+  EXPECT_EQ(town.metric("stoa_whip_publishers"), 0);
+  EXPECT_EQ(town.metric("stoa_webrtc_sessions"), 0);
+  // Who comes after it is another broadcast's.
+  RtcParty& next = town.publish("news", other);
+  town.tell_now(town.owner("news"), BroadcastStopped{"news", town.owner("news")});
+  town.run_for(Duration::milliseconds(100));
+  EXPECT_FALSE(next.client->is_closed());
+}
+
 TEST(Rtc, a_channel_that_is_not_live_is_not_found_at_once) {
   RtcTown town(2);
   for (ShardIndex at = 0; at < 2; ++at) {
@@ -361,6 +380,119 @@ TEST(Rtc, pictures_that_hls_does_not_know_reach_viewers) {
   EXPECT_EQ(town.metric("stoa_webrtc_sessions"), 0);
 }
 
+TEST(Rtc, a_channel_that_hls_has_nothing_of_is_listed_and_lives_as_long_as_its_publisher) {
+  RtcTown town(2);
+  TestClientOptions vp8{.has_audio = false, .video = payload::Encoding::kVp8};
+  RtcParty& publisher = town.publish("news", 0, vp8);
+  town.run_for(Duration::seconds(2));
+  ASSERT_TRUE(town.reported.contains("news"));
+  control::ChannelStatus status = town.reported["news"];
+  EXPECT_EQ(status.state, control::LiveState::kLive);
+  ASSERT_EQ(status.tracks.size(), 1u);
+  EXPECT_EQ(status.tracks[0].codec_string, "vp8");
+  EXPECT_EQ(status.tracks[0].codec_name, "VP8");
+  EXPECT_EQ(status.tracks[0].hls_obstacle, "codec");
+  EXPECT_EQ(status.warnings, std::vector<std::string>{"hls_codec"});
+  EXPECT_GT(status.started_at.us(), 0);
+  publisher.client->close();
+  town.run_for(Duration::seconds(40));
+  EXPECT_EQ(town.reported["news"].state, control::LiveState::kEnded);
+}
+
+TEST(Rtc, a_publisher_that_hls_has_nothing_of_outlives_the_grace_of_the_one_before) {
+  RtcTown town(2);
+  RtcParty& first = town.publish("news", 0, real_pictures());
+  town.run_for(Duration::seconds(3));
+  first.client->close();
+  town.run_for(Duration::seconds(5));
+  TestClientOptions vp8{.has_audio = false, .video = payload::Encoding::kVp8};
+  RtcParty& second = town.publish("news", 0, vp8);
+  RtcParty& viewer = town.watch("news", 1, vp8);
+  town.run_for(Duration::seconds(60));  // The grace is 30 s.
+  EXPECT_FALSE(second.client->is_closed());
+  EXPECT_FALSE(viewer.client->is_closed());
+  EXPECT_EQ(town.reported["news"].state, control::LiveState::kLive);
+  second.client->close();
+  town.run_for(Duration::seconds(25));
+  EXPECT_FALSE(viewer.client->is_closed()) << "its own grace begins when it goes";
+  town.run_for(Duration::seconds(10));
+  EXPECT_TRUE(viewer.client->is_closed());
+}
+
+TEST(Rtc, a_broadcast_without_any_codec_of_webrtc_is_not_acceptable) {
+  RtcTown town(2);
+  TestEncoder& encoder = town.add_encoder("news", 0);
+  encoder.has_video = false;  // AAC alone.
+  town.run_for(Duration::seconds(8));
+  for (ShardIndex at = 0; at < 2; ++at) {
+    RtcParty& viewer = town.call("whep", "news", at);
+    town.run_for(Duration::milliseconds(10));
+    EXPECT_EQ(town.status(viewer.call), 406);
+    EXPECT_NE(town.body(viewer.call).find("no codec that WebRTC can carry"), std::string::npos);
+  }
+}
+
+TEST(Rtc, a_viewer_of_sound_alone_is_let_go_when_pictures_come) {
+  RtcTown town(2);
+  RtcParty& publisher = town.publish("news", 0, {.has_video = false});
+  RtcParty& viewer = town.watch("news", town.other("news"));
+  RtcParty& listener = town.watch("news", town.other("news"), {.has_video = false});
+  town.run_for(Duration::seconds(1));
+  EXPECT_FALSE(viewer.client->is_closed());
+  // The same broadcast, with pictures.
+  town.publish("news", 0);
+  EXPECT_TRUE(publisher.client->is_closed());
+  EXPECT_TRUE(viewer.client->is_closed()) << "a new session gets both";
+  EXPECT_FALSE(listener.client->is_closed()) << "it asked for no pictures";
+  RtcParty& again = town.watch("news", town.other("news"));
+  town.run_for(Duration::seconds(1));
+  EXPECT_GE(again.client->pictures.size(), 10u);
+  EXPECT_FALSE(again.client->is_closed());
+}
+
+TEST(Rtc, a_viewer_whose_picture_became_another_codec_is_let_go_though_it_has_sound) {
+  RtcTown town(2);
+  town.publish("news", 0, {.video = payload::Encoding::kVp8});
+  RtcParty& viewer = town.watch("news", town.other("news"));
+  town.run_for(Duration::seconds(1));
+  town.publish("news", 0);  // H.264.
+  EXPECT_TRUE(viewer.client->is_closed());
+}
+
+TEST(Rtc, a_channel_full_of_encoders_is_a_conflict_and_the_primary_is_taken_over) {
+  RtcTown town(2);
+  for (int i = 1; i <= live::kSourcesMax; ++i) town.add_encoder("news?priority=" + std::to_string(i), 0);
+  town.run_for(Duration::seconds(2));
+  RtcParty& refused = town.call("whip", "news", 1);
+  town.run_for(Duration::milliseconds(10));
+  EXPECT_EQ(town.status(refused.call), 409);
+  EXPECT_NE(town.body(refused.call).find("\"conflict\""), std::string::npos);
+  TestEncoder& primary = town.add_encoder("sport", 0);
+  town.run_for(Duration::seconds(2));
+  town.publish("sport", 1, real_pictures());
+  EXPECT_FALSE(primary.closed_because.empty());
+}
+
+TEST(Rtc, a_server_without_webrtc_says_so) {
+  Shard shard({}, WallTime::from_seconds(1'800'000'000), Rng(1));
+  Outputs out;
+  Timestamp now = Timestamp() + Duration::seconds(1);
+  int answered = 0;
+  for (const char* path : {"/whip/news", "/whep/news"}) {
+    http::Request request{
+        .method = http::Method::kPost, .path = path, .body = "v=0\r\n", .peer_address = "x"};
+    request.headers.add("content-type", "application/sdp");
+    shard.handle_request(now, WallTime::from_seconds(1'800'000'000), 1, request, out);
+    for (auto& output : out.take())
+      if (auto* answer = std::get_if<api::Answer>(&output)) {
+        ++answered;
+        EXPECT_EQ(answer->response.status, 501);
+        EXPECT_FALSE(answer->response.headers.has("retry-after"));
+      }
+  }
+  EXPECT_EQ(answered, 2);
+}
+
 TEST(Rtc, a_viewer_without_the_codec_is_told_so) {
   RtcTown town(1);
   town.publish("news", 0, {.has_audio = false, .video = payload::Encoding::kVp8});
@@ -396,10 +528,19 @@ TEST(Rtc, data_comes_back_to_a_viewer) {
 
 TEST(Rtc, a_channel_too_many_is_refused_and_forgotten) {
   RtcTown town(1, {.channels_max = 1});
-  town.publish("news", 0);
+  // Both are answered before one is live.
+  RtcParty& first = town.call("whip", "news", 0);
   RtcParty& second = town.call("whip", "sport", 0);
-  ASSERT_TRUE(town.run_until([&] { return second.client->is_closed(); }, Duration::seconds(5)));
+  ASSERT_TRUE(town.run_until([&] { return first.client->is_closed() || second.client->is_closed(); },
+                             Duration::seconds(5)));
+  EXPECT_EQ(first.status, 201);
+  EXPECT_EQ(second.status, 201);
   EXPECT_EQ(town.metric("stoa_whip_publishers"), 1);
+  EXPECT_EQ(town.metric("stoa_webrtc_publications"), 1);
+  // Now it is known when the call comes.
+  RtcParty& third = town.call("whip", "weather", 0);
+  town.run_for(Duration::milliseconds(10));
+  EXPECT_EQ(third.status, 503);
   EXPECT_EQ(town.metric("stoa_webrtc_publications"), 1);
   EXPECT_EQ(town.status(town.call("whep", "sport", 0).call), 404);
   EXPECT_EQ(town.metric("stoa_webrtc_publications"), 1);
@@ -416,6 +557,10 @@ TEST(Rtc, a_stop_answers_everything_and_closes_every_session) {
   RtcParty& undecided = town.call("whip", "weather", 0);
   town.holds_mail = false;
   for (ShardIndex at = 0; at < 2; ++at) town.end_channels(at);
+  // A studio that asks whether its session is gone is not told so: it may come back.
+  api::RequestKey probe = town.request(0, http::Method::kPatch, publisher.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+  EXPECT_EQ(town.status(probe), 503);
   town.run_for(Duration::milliseconds(5));
   for (ShardIndex at = 0; at < 2; ++at) town.drain(at);
   EXPECT_EQ(town.status(waiting.call), 503);

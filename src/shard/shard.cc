@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shard/shard_parts.h"
+
 namespace stoa::shard {
 namespace {
 
@@ -13,32 +15,9 @@ ShardIndex shard_of(live::SourceId source) {
   return static_cast<ShardIndex>(source.value >> kSourceShardShift);
 }
 
-control::LiveState to_live_state(live::ChannelState state) {
-  switch (state) {
-    case live::ChannelState::kInterrupted: return control::LiveState::kInterrupted;
-    case live::ChannelState::kEnded: return control::LiveState::kEnded;
-    default: return control::LiveState::kLive;
-  }
-}
-
 // 0 is the primary, 1 to 9 are backups; anything else is taken for the primary.
 int parse_priority(std::string_view text) {
   return text.size() == 1 && text[0] >= '0' && text[0] <= '9' ? text[0] - '0' : 0;
-}
-
-control::TrackStatus to_status(const live::Rendition& rendition) {
-  const media::Format& format = *rendition.format;
-  return {.id = rendition.name,
-          .codec = format.codec,
-          .codec_string = format.codec_string,
-          .bitrate = rendition.bitrate_mean,
-          .width = format.width,
-          .height = format.height,
-          .frame_rate = format.frame_rate(),
-          .sample_rate = format.sample_rate,
-          .channels = format.channels,
-          .label = rendition.label,
-          .language = rendition.language};
 }
 
 RtcConfig rtc_config(const ShardConfig& config) {
@@ -65,32 +44,6 @@ ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
   for (char c : channel) hash = (hash ^ static_cast<std::uint8_t>(c)) * 1'099'511'628'211ull;
   return static_cast<ShardIndex>(hash % shards);
 }
-
-// One encoder's connection and, once it publishes, its source.
-struct Shard::Encoder {
-  Encoder(ConnectionKey k, std::string p, bool secure, session::RtmpSession s)
-      : key(k), peer(std::move(p)), is_secure(secure), session(std::move(s)) {}
-  ConnectionKey key;
-  std::string peer;
-  bool is_secure;
-  session::RtmpSession session;
-  session::RtmpOutputs outputs;
-  std::optional<live::SourceId> source;  // From the publish request on.
-  bool is_publishing = false;            // The owner knows of the source.
-  int priority = 0;
-  ShardIndex owner = 0;
-  std::string channel, key_id;
-  bool is_closing = false;
-};
-
-struct Shard::OwnedChannel {
-  OwnedChannel(std::uint64_t n, std::string name, const live::ChannelConfig& config, Rng rng)
-      : number(n), channel(std::move(name), config, rng) {}
-  std::uint64_t number;
-  live::Channel channel;
-  live::ChannelOutputs outputs;
-  std::optional<live::SourceId> on_air;  // As the WebRTC half was told.
-};
 
 Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
     : config_(config), rng_(rng), rtc_(rtc_config(config), wall, Rng(rng_.next())), origin_(config.hls) {
@@ -258,6 +211,13 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             owned.channel.handle_event(now, wall, media.source, media.event, owned.outputs);
             handle_channel_outputs(now, wall, owned, out);
           },
+          [&](SourceTrackLeftOut& left) {
+            auto found = sources_.find(left.source.value);
+            if (found == sources_.end()) return;
+            OwnedChannel& owned = *found->second.channel;
+            owned.channel.handle_track_left_out(now, left.source);
+            handle_channel_outputs(now, wall, owned, out);
+          },
           [&](SourceEnded& ended) {
             auto found = sources_.find(ended.source.value);
             if (found == sources_.end()) return;
@@ -280,19 +240,9 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             stop_encoder(now, wall, encoder, stop_reason(dropped.reason), out);
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
-          [&](BroadcastStopped& stopped) {
-            if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
-              OwnedChannel& owned = *found->second;
-              owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
-              handle_channel_outputs(now, wall, owned, out);
-            }
-            rtc_.stop_publishers(now, wall, stopped.channel, "", rtc_outputs_);
-            // Also those of whom the owner, on another shard, has not heard yet.
-            stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now,
-                             wall, out);
-          },
+          [&](BroadcastStopped& stopped) { handle_stopped(now, wall, stopped, out); },
           [&](KeyRevoked& revoked) {
-            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, rtc_outputs_);
+            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, {}, rtc_outputs_);
             // A call that was granted here may be on its way to the owner: this comes behind it.
             if (ShardIndex owner = owner_of(revoked.channel, config_.shards); owner != config_.index)
               out.push(SendMail{owner, revoked});
@@ -303,10 +253,9 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
                 now, wall, out);
           },
           [&](PublishDecided& decided) {
-            if (!rtc_.handle_decision(now, wall, decided, rtc_outputs_))
-              handle_decision(now, wall, decided, out);
+            if (!rtc_.handle_decision(decided, rtc_outputs_)) handle_decision(now, wall, decided, out);
           },
-          [&](RtcAsked& asked) { rtc_.handle_asked(now, wall, asked, rtc_outputs_); },
+          [&](RtcAsked& asked) { handle_asked(now, wall, asked); },
           [&](RtcReplied& replied) { rtc_.handle_replied(replied, rtc_outputs_); },
           [&](relay::ToOwner& message) { rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_); },
           [&](relay::ToSubscriber& message) {
@@ -315,6 +264,36 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
       },
       mail);
+}
+
+void Shard::handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out) {
+  if (stopped.via) return rtc_.stop_publishers(now, wall, stopped.channel, "", stopped.via, rtc_outputs_);
+  if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
+    OwnedChannel& owned = *found->second;
+    owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
+    handle_channel_outputs(now, wall, owned, out);
+  }
+  rtc_.stop_publishers(now, wall, stopped.channel, "", {}, rtc_outputs_);
+  // A call that was granted here may be on its way to the owner: this comes behind it.
+  if (ShardIndex owner = owner_of(stopped.channel, config_.shards); owner != config_.index)
+    out.push(SendMail{owner, BroadcastStopped{stopped.channel, config_.index}});
+  // Also those of whom the owner, on another shard, has not heard yet.
+  stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now, wall,
+                   out);
+}
+
+void Shard::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked) {
+  if (const auto* offered = std::get_if<api::RtcOffered>(&asked.call)) {
+    auto found = channels_.find(offered->channel);
+    if (found == channels_.end() && channels_.size() >= config_.channels_max)
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kOverloaded, "This server has too many channels live.",
+                               rtc_outputs_);
+    if (found != channels_.end() && !found->second->channel.has_room(Rtc::kPriority))
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kConflict,
+                               "As many encoders as a channel takes publish to it, none of this priority.",
+                               rtc_outputs_);
+  }
+  rtc_.handle_asked(now, wall, asked, rtc_outputs_);
 }
 
 void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out) {
@@ -327,6 +306,7 @@ void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted st
     }
     auto owned =
         std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    owned->began_at = wall;
     channel_of_number_[owned->number] = owned.get();
     ++broadcasts_started_;
     found = channels_.emplace(started.channel, std::move(owned)).first;
@@ -418,23 +398,6 @@ void Shard::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, co
   handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::keep_counters(const live::Channel& channel) {
-  MetricSamples samples;
-  channel.append_metrics(samples);
-  for (auto& sample : samples) {
-    if (sample.kind != MetricKind::kCounter) continue;
-    auto sum =
-        std::find_if(ended_broadcasts_.begin(), ended_broadcasts_.end(), [&](const MetricSample& known) {
-          return std::string_view(known.name) == sample.name && known.labels == sample.labels;
-        });
-    if (sum == ended_broadcasts_.end()) {
-      ended_broadcasts_.push_back(std::move(sample));
-    } else {
-      sum->value += sample.value;
-    }
-  }
-}
-
 void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot,
                             Outputs& out) {
   origin_.handle_snapshot(now, std::move(snapshot), answers_);
@@ -487,38 +450,8 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
   handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::report(Timestamp now, Outputs& out) {
-  std::unordered_map<const OwnedChannel*, std::vector<control::SourceStatus>> sources;
-  for (const auto& [id, source] : sources_) {
-    auto on_air = source.channel->channel.source_on_air();
-    auto& statuses = sources[source.channel];
-    statuses.push_back(source.status);
-    statuses.back().is_active = on_air && on_air->value == id;
-  }
-  for (auto& [name, owned] : channels_) {
-    const auto& snapshot = owned->channel.snapshot();
-    if (!snapshot || snapshot->multivariant.empty()) continue;
-    control::ChannelStatus status{.channel = name,
-                                  .state = to_live_state(snapshot->state),
-                                  .started_at = snapshot->started_at,
-                                  .warnings = snapshot->warnings};
-    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
-    for (const relay::TrackObstacle& obstructed : rtc_.obstacles(name)) {
-      std::string why = payload::name_of(obstructed.obstacle);
-      for (control::TrackStatus& track : status.tracks)
-        if (track.codec == obstructed.codec) track.realtime_obstacle = why;
-      why = "webrtc_" + why;
-      if (std::ranges::find(status.warnings, why) == status.warnings.end())
-        status.warnings.push_back(std::move(why));
-    }
-    if (auto found = sources.find(owned.get()); found != sources.end())
-      status.sources = std::move(found->second);
-    out.push(SendControlMail{ChannelReported{std::move(status)}});
-  }
-  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now), rtc_.viewers()}});
-}
-
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
+  rtc_.refuse_all();
   for (auto& [key, encoder] : encoders_)
     if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;
@@ -535,34 +468,6 @@ void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
   handle_rtc_outputs(now, wall, out);
   origin_.drain(answers_);
   flush_answers(out);
-}
-
-MetricSamples Shard::metrics() const {
-  MetricSamples samples;
-  origin_.append_metrics(samples);
-  rtc_.append_metrics(samples);
-  session::RtmpStats sessions = ended_sessions_;
-  for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
-  sessions.append_samples(samples);
-  // Counters of broadcasts that are over stay in the sums: a counter that falls reads as a restart.
-  samples.insert(samples.end(), ended_broadcasts_.begin(), ended_broadcasts_.end());
-  for (const auto& [name, owned] : channels_) owned->channel.append_metrics(samples);
-  samples.push_back({"stoa_rtmp_encoders",
-                     "Encoders connected.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(encoders_.size())});
-  samples.push_back({"stoa_channels_live",
-                     "Channels with a broadcast.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(channels_.size())});
-  samples.push_back({"stoa_broadcasts_started_total",
-                     "Broadcasts begun.",
-                     MetricKind::kCounter,
-                     {},
-                     static_cast<double>(broadcasts_started_)});
-  return samples;
 }
 
 }  // namespace stoa::shard

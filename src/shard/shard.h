@@ -115,6 +115,9 @@ class Shard {
   void dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   // To the owner of a channel: a call when it is this shard, mail otherwise.
   void tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out);
+  void handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out);
+  // A WHIP or WHEP call; one to publish what this shard cannot take is refused.
+  void handle_asked(Timestamp now, WallTime wall, RtcAsked& asked);
 
   void handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out);
   void handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& channel, Outputs& out);
@@ -125,6 +128,8 @@ class Shard {
   void handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out);
   void flush_answers(Outputs& out);
   void report(Timestamp now, Outputs& out);
+  // Nothing while there is nothing to watch.
+  std::optional<control::ChannelStatus> describe(OwnedChannel& owned) const;
   void log(LogLevel level, const char* component, std::string text, Outputs& out);
 
   ShardConfig config_;

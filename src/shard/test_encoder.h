@@ -26,10 +26,12 @@ struct TestEncoder {
   void send_media(std::uint32_t ms) {
     if (!client.is_published() || is_paused || (next_ms == 0 && ms == 0)) return;
     if (!has_begun) {
-      client.send_video(0,
-                        flv::write_legacy_video({flv::PacketKind::kSequenceStart, flv::kAvc, 0, 0, true, 0, 0,
-                                                 media::vectors::shared(media::vectors::kH264HighConfig)}),
-                        out);
+      if (has_video)
+        client.send_video(
+            0,
+            flv::write_legacy_video({flv::PacketKind::kSequenceStart, flv::kAvc, 0, 0, true, 0, 0,
+                                     media::vectors::shared(media::vectors::kH264HighConfig)}),
+            out);
       client.send_audio(0,
                         flv::write_legacy_audio({flv::PacketKind::kSequenceStart, flv::kAac, 0, 0, true, 0, 0,
                                                  media::vectors::shared(media::vectors::kAacStereoConfig)}),
@@ -38,12 +40,13 @@ struct TestEncoder {
     }
     for (; next_ms <= ms; next_ms += 40) {
       bool is_key = picture++ % 50 == 0;
-      client.send_video(
-          next_ms,
-          flv::write_legacy_video({flv::PacketKind::kFrames, flv::kAvc, 0, 0, is_key, 0, 0,
-                                   media::vectors::shared(is_key ? media::vectors::kH264HighFirst
-                                                                 : media::vectors::kH264HighSecond)}),
-          out);
+      if (has_video)
+        client.send_video(
+            next_ms,
+            flv::write_legacy_video({flv::PacketKind::kFrames, flv::kAvc, 0, 0, is_key, 0, 0,
+                                     media::vectors::shared(is_key ? media::vectors::kH264HighFirst
+                                                                   : media::vectors::kH264HighSecond)}),
+            out);
       for (; sound_ms <= static_cast<double>(next_ms); sound_ms += 1024 * 1000.0 / 48'000)
         client.send_audio(static_cast<std::uint32_t>(sound_ms),
                           flv::write_legacy_audio({flv::PacketKind::kFrames, flv::kAac, 0, 0, true, 0, 0,
@@ -59,6 +62,7 @@ struct TestEncoder {
   std::uint32_t next_ms = 0;
   double sound_ms = 0;
   int picture = 0;
+  bool has_video = true;
   bool has_begun = false, is_paused = false, is_connected = true;
   std::string closed_because;
 };

@@ -165,6 +165,7 @@ class RtcTown {
   struct Relayed {
     std::size_t packets = 0;
     std::set<std::tuple<ShardIndex, relay::Generation, media::TrackId, std::int64_t>> different;
+    std::size_t groups = 0;  // Messages.
   };
 
   sim::VirtualTime time;
@@ -290,11 +291,17 @@ class RtcTown {
       unsubscriptions += std::holds_alternative<relay::Unsubscribe>(*asked);
     }
     auto* told = std::get_if<relay::ToSubscriber>(&send.mail);
-    auto* sent = told ? std::get_if<relay::PacketsSent>(told) : nullptr;
-    if (!sent) return;
-    relayed.packets += sent->batch.count;
-    for (std::size_t i = 0; i < sent->batch.count; ++i)
-      relayed.different.insert({send.to, sent->generation, sent->track, sent->batch[i].sequence});
+    auto note = [&](relay::Generation generation, media::TrackId track, const payload::PacketBatch& batch) {
+      relayed.packets += batch.count;
+      for (std::size_t i = 0; i < batch.count; ++i)
+        relayed.different.insert({send.to, generation, track, batch[i].sequence});
+    };
+    if (auto* sent = told ? std::get_if<relay::PacketsSent>(told) : nullptr)
+      note(sent->generation, sent->track, sent->batch);
+    auto* group = told ? std::get_if<relay::GroupSent>(told) : nullptr;
+    if (!group) return;
+    ++relayed.groups;
+    for (const auto& part : group->parts) note(group->generation, part.track, part.batch);
   }
   void handle_control(ControlMail& mail) {
     if (auto* asked = std::get_if<PublishAsked>(&mail)) {

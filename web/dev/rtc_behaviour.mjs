@@ -116,10 +116,21 @@ await check('the studio says that neither UDP nor TCP got through, and to where'
   await page.waitForSelector('.badge.live', { timeout: 30_000 });
 });
 
-await check('the studio comes back by itself after its session was cut', async ({ rtc, live }) => {
+await check('the studio comes back by itself after a server that stopped has cut its session', async ({ rtc, live }) => {
   const page = await live();
+  rtc.rules.whip = { patch: 503 };
   await rtc.server.evaluate(() => window.cut());
   await until(page, () => window.stoaStudio.link.sessions === 2 && window.stoaStudio.link.phase === 'up', 30_000);
+});
+
+await check('a studio that was taken over says so, and takes the channel back only when it is told to', async ({ rtc, live }) => {
+  const page = await live();
+  await rtc.server.evaluate(() => window.cut()); // The server knows the session no more.
+  await says(page, 'Another studio took over, or the broadcast was ended', 10_000);
+  await page.waitForTimeout(2000);
+  if ((await page.evaluate(() => window.stoaStudio.link.sessions)) !== 1) throw new Error('it took the channel back');
+  await page.click('button:has-text("Go live again")');
+  await until(page, () => window.stoaStudio.link.phase === 'up', 30_000);
 });
 
 await check('the studio restarts ICE within its session', async ({ rtc, live }) => {
@@ -183,6 +194,8 @@ await check('the way is changed by hand without a new page, and remembered', asy
 
 for (const [name, rule, text] of [
   ['a server without WHEP', { status: 404 }, 'does not offer the channel in real time'],
+  ['a server that has WebRTC off', { status: 501, code: 'not_offered' }, 'offers no real time'],
+  ['a server that is full', { status: 503, code: 'overloaded' }, 'has no room'],
   ['no codec in common', { status: 406, code: 'no_common_codec' }, 'cannot decode the broadcast in real time'],
   ['a channel that is live, but not there', { status: 404, code: 'not_live' }, 'does not offer the channel'],
   ['a network without UDP and TCP', { unreachable: true }, 'lets neither UDP nor TCP'],

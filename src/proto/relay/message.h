@@ -4,7 +4,8 @@
 //   subscriber                       owner of the publication
 //   Subscribe            ->
 //                        <-          TracksChanged          (tracks, or none when nobody publishes)
-//                        <-          PacketsSent …          (first the newest keyframe group, if it is kept)
+//                        <-          GroupSent              (the newest keyframe group, if it is kept)
+//                        <-          PacketsSent …
 //                        <-          ClockMapped …
 //   KeyframeWanted       ->
 //   Unsubscribe          ->
@@ -36,9 +37,11 @@ struct Unsubscribe {
   std::string publication;
   std::uint32_t shard = 0;
 };
-// Asked for at most so often as receivers ask; whoever reaches the publisher throttles.
+// Asked for at most so often as receivers ask; whoever reaches the publisher throttles. Of a publisher that
+// cannot be asked (RTMP) the owner repeats the group that it keeps, to this shard.
 struct KeyframeWanted {
   std::string publication;
+  std::uint32_t shard = 0;  // Who asks.
   Generation generation = 0;
   media::TrackId track = 0;
   payload::LayerIndex layer = 0;
@@ -65,6 +68,16 @@ struct PacketsSent {
   media::TrackId track = 0;
   payload::PacketBatch batch;
 };
+// Packets of several tracks in one message: what was sent before, for who begins or has lost the beginning.
+struct GroupSent {
+  struct Part {
+    media::TrackId track = 0;
+    payload::PacketBatch batch;
+  };
+  std::string publication;
+  Generation generation = 0;
+  std::vector<Part> parts;  // Those of a track in order.
+};
 struct ClockMapped {
   std::string publication;
   Generation generation = 0;
@@ -74,6 +87,6 @@ struct ClockMapped {
 };
 
 using ToOwner = std::variant<Subscribe, Unsubscribe, KeyframeWanted>;
-using ToSubscriber = std::variant<TracksChanged, PacketsSent, ClockMapped>;
+using ToSubscriber = std::variant<TracksChanged, PacketsSent, GroupSent, ClockMapped>;
 
 }  // namespace stoa::relay

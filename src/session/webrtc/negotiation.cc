@@ -334,6 +334,16 @@ class Seating {
   };
   const std::vector<Seat>& seats() const { return seats_; }
   bool has_receiver() const { return has_receiver_; }
+  std::vector<media::Kind> unseated() const {
+    std::vector<media::Kind> kinds;
+    for (std::size_t i = 0; i < offer_.sections.size(); ++i) {
+      const sdp::MediaSection& section = offer_.sections[i];
+      if (!section.is_rtp() || section.is_rejected() || !sdp::can_receive(section.direction)) continue;
+      if (std::ranges::none_of(seats_, [&](const Seat& seat) { return seat.section == i; }))
+        kinds.push_back(section.kind == sdp::MediaKind::kVideo ? media::Kind::kVideo : media::Kind::kAudio);
+    }
+    return kinds;
+  }
   std::vector<media::TrackId> left_out() const {
     std::vector<media::TrackId> left;
     for (std::size_t i = 0; i < tracks_.size(); ++i) {
@@ -496,6 +506,7 @@ Result<ViewerAnswer, NegotiationFault> answer_viewer(std::string_view offer_text
     result.outlets.push_back(make_outlet(*seat.track, *section, sources[i]));
   }
   result.left_out = seating.left_out();
+  result.unseated = seating.unseated();
   result.answer = sdp::write(answered.description);
   result.remote = remote_of(answered.agreement);
   result.dtls_role = role_of(answered.agreement);

@@ -82,6 +82,8 @@ struct ViewerAnswer {
   std::vector<ViewerOutlet> outlets;
   // Tracks that the viewer could not be given: no section for them, or no codec in common.
   std::vector<media::TrackId> left_out;
+  // For each section that would have taken a track and got none.
+  std::vector<media::Kind> unseated;
 };
 // The first section of a kind gets the first track of that kind whose encoding it can take. A codec counts as
 // common when a decoder that says it takes the offered format can decode the track; H.264 of a higher profile

@@ -115,7 +115,8 @@ Result<OpenedViewer, OpenFault> Port::open_viewer(Timestamp now, std::string_vie
                       .answer = std::move(answer->answer),
                       .etag = local.ufrag,
                       .outlets = std::move(answer->outlets),
-                      .left_out = std::move(answer->left_out)};
+                      .left_out = std::move(answer->left_out),
+                      .unseated = std::move(answer->unseated)};
   Session* session = add_session(
       now, {local, answer->remote, answer->dtls_role, answer->agreement.data, client, false}, opened.session);
   session->sender_config.cname = std::move(cname);

@@ -123,6 +123,7 @@ struct OpenedViewer {
   std::string answer, etag;
   std::vector<ViewerOutlet> outlets;  // In the order of FanOut's.
   std::vector<media::TrackId> left_out;
+  std::vector<media::Kind> unseated;  // Of sections that got no track.
 };
 
 enum class PatchRefusal : std::uint8_t {

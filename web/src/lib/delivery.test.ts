@@ -3,9 +3,11 @@ import { parseChannel, type LiveChannel } from './api';
 import {
   initialDelivery,
   missingIn,
+  readFailure,
   reasonOf,
   reduceDelivery,
   wordsOf,
+  writeFailure,
   type DeliveryEvent,
   type DeliveryState,
   type Wish,
@@ -85,6 +87,28 @@ describe('automatic delivery', () => {
     expect(after('auto', failed('lost'), { kind: 'broadcast' }).way).toBe('realtime');
   });
 
+  test('remembers a full server and one without real time until the tab is closed, and says so', () => {
+    for (const [reason, words] of [['overloaded', 'no room'], ['switched_off', 'no real time']] as const) {
+      const text = writeFailure(reason, 0);
+      const state = initialDelivery('auto', readFailure(text, 1e12));
+      expect(state).toMatchObject({ way: 'hls', reason });
+      expect(wordsOf(state).text).toContain(words);
+      expect(reduceDelivery(state, { kind: 'broadcast' }).way).toBe('hls');
+      expect(reduceDelivery(state, { kind: 'wished', wish: 'realtime' }).way).toBe('realtime');
+    }
+    expect(wordsOf(initialDelivery('auto', 'overloaded')).canRetry).toBe(true);
+    expect(wordsOf(initialDelivery('auto', 'switched_off')).canRetry).toBe(false);
+  });
+
+  test('remembers a blocked network for ten minutes, and nothing of a broadcast', () => {
+    const text = writeFailure('no_path', 1000);
+    expect(readFailure(text, 600_999)).toBe('no_path');
+    expect(readFailure(text, 601_000)).toBeNull();
+    expect(writeFailure('lost', 0)).toBeNull();
+    for (const bad of [null, '', 'null', '1', '{"reason":"no_browser"}', '{"reason":"no_path"}', '{'])
+      expect(readFailure(bad, 0)).toBeNull();
+  });
+
   test('offers no second try of what is not there', () => {
     expect(wordsOf(after('auto', failed('not_offered'))).canRetry).toBe(false);
   });
@@ -116,6 +140,8 @@ test.each([
   ['refused', 406, 'no_codec'],
   ['refused', 404, 'not_offered'],
   ['refused', 405, 'not_offered'],
+  ['refused', 501, 'switched_off'],
+  ['overloaded', 503, 'overloaded'],
   ['refused', 403, 'refused'],
   ['not_live', 404, 'not_offered'],
   ['constructor', 0, 'refused'],

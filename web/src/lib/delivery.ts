@@ -18,6 +18,7 @@ export type Reason =
   | 'no_media'
   | 'lost'
   | 'not_offered' // The server has no WHEP, or not for this channel.
+  | 'switched_off' // 501: it has none for any channel.
   | 'no_codec' // 406: nothing that this browser could decode.
   | 'overloaded'
   | 'unreachable'
@@ -97,9 +98,37 @@ export function initialDelivery(wish: Wish, failed: Reason | null): DeliveryStat
   return decide({ wish, way: 'realtime', reason: null, detail: '', failed, answered: null, tracks: null });
 }
 
-// These are the network's or the browser's, and will be so in the next broadcast.
-export const isLasting = (reason: Reason | null): boolean =>
-  reason === 'no_browser' || reason === 'no_path' || reason === 'no_security';
+// These are the network's, the browser's or the server's, and will be so in the next broadcast.
+const kLasting: ReadonlySet<Reason | null> = new Set<Reason>([
+  'no_browser',
+  'no_path',
+  'no_security',
+  'overloaded',
+  'switched_off',
+]);
+export const isLasting = (reason: Reason | null): boolean => kLasting.has(reason);
+
+// What the next page of this tab's session should know of before it tries, as text for its store: a network
+// that lets nothing through for a while, a server that is full or has no real time until the tab is closed or
+// the viewer asks for it. Null: nothing.
+const kBlockedMs = 10 * 60_000;
+
+export function writeFailure(reason: Reason, nowMs: number): string | null {
+  if (reason === 'no_path') return JSON.stringify({ reason, untilMs: nowMs + kBlockedMs });
+  return reason === 'overloaded' || reason === 'switched_off' ? JSON.stringify({ reason }) : null;
+}
+
+export function readFailure(text: string | null, nowMs: number): Reason | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null');
+    if (typeof value !== 'object' || value === null) return null;
+    const { reason, untilMs } = value as { reason?: unknown; untilMs?: unknown };
+    if (reason === 'overloaded' || reason === 'switched_off') return reason;
+    return reason === 'no_path' && typeof untilMs === 'number' && untilMs > nowMs ? reason : null;
+  } catch {
+    return null;
+  }
+}
 
 export function reduceDelivery(state: DeliveryState, event: DeliveryEvent): DeliveryState {
   switch (event.kind) {
@@ -141,6 +170,7 @@ const reasonTexts: Record<Reason, string> = {
   no_media: 'Connected in real time, but no media arrived.',
   lost: 'The real-time connection broke off again and again.',
   not_offered: 'This server does not offer the channel in real time.',
+  switched_off: 'This server offers no real time.',
   no_codec: 'This browser cannot decode the broadcast in real time.',
   overloaded: 'The server has no room for another real-time viewer now.',
   unreachable: 'The server did not answer the request for real time.',
@@ -175,7 +205,7 @@ export function wordsOf(state: DeliveryState): DeliveryWords {
   const parts = ['Playing LL-HLS.', reasonTexts[state.reason], sentence(state.detail), ...missing];
   return {
     text: parts.filter((part) => part !== '').join(' '),
-    canRetry: state.reason !== 'no_browser' && state.reason !== 'not_offered',
+    canRetry: !['no_browser', 'not_offered', 'switched_off'].includes(state.reason),
   };
 }
 
@@ -183,7 +213,8 @@ export function wordsOf(state: DeliveryState): DeliveryWords {
 export function reasonOf(trouble: string, status: number): Reason {
   if (trouble === 'refused') {
     if (status === 406) return 'no_codec';
-    return status === 404 || status === 405 || status === 501 ? 'not_offered' : 'refused';
+    if (status === 501) return 'switched_off';
+    return status === 404 || status === 405 ? 'not_offered' : 'refused';
   }
   if (trouble === 'not_live') return 'not_offered';
   return Object.hasOwn(reasonTexts, trouble) ? (trouble as Reason) : 'refused';

@@ -3,9 +3,10 @@
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
 import {
   initialDelivery,
-  isLasting,
+  readFailure,
   reasonOf,
   reduceDelivery,
+  writeFailure,
   type DeliveryState,
   type Reason,
   type Wish,
@@ -18,25 +19,25 @@ import { endpointsText } from '../rtc/sdp';
 import type { SessionError } from '../rtc/session_client';
 import type { RealtimeAnswer } from './realtime_player';
 
-// A network that lets nothing through is remembered for a while, so that the next channel starts at once.
-const kBlockedKey = 'stoa.realtime_blocked_until';
-const kBlockedMs = 10 * 60_000;
+// What failed is remembered in this tab's session, so that the next channel starts at once.
+const kFailedKey = 'stoa.realtime_failed';
 // Live by the API and not by WHEP, for this long: it is not offered.
 const kNotLiveWithinMs = 5000;
 
-function blockedReason(): Reason | null {
+function rememberedFailure(): Reason | null {
   if (!('RTCPeerConnection' in window)) return 'no_browser';
   try {
-    return Number(sessionStorage.getItem(kBlockedKey)) > Date.now() ? 'no_path' : null;
+    return readFailure(sessionStorage.getItem(kFailedKey), Date.now());
   } catch {
     return null;
   }
 }
 
-function rememberBlocked(isBlocked: boolean): void {
+function rememberFailure(reason: Reason | null): void {
+  const text = reason === null ? null : writeFailure(reason, Date.now());
   try {
-    if (isBlocked) sessionStorage.setItem(kBlockedKey, String(Date.now() + kBlockedMs));
-    else sessionStorage.removeItem(kBlockedKey);
+    if (text !== null) sessionStorage.setItem(kFailedKey, text);
+    else if (reason === null) sessionStorage.removeItem(kFailedKey);
   } catch {
     // Then the next channel tries again.
   }
@@ -60,7 +61,7 @@ export interface Delivery {
 }
 
 export function useDelivery(watch: WatchState, poke: () => void): Delivery {
-  const [state, dispatch] = useReducer(reduceDelivery, null, () => initialDelivery(firstWish(), blockedReason()));
+  const [state, dispatch] = useReducer(reduceDelivery, null, () => initialDelivery(firstWish(), rememberedFailure()));
   const [link, setLink] = useState<LinkView | null>(null);
   const { channel, generation } = watch;
 
@@ -86,22 +87,26 @@ export function useDelivery(watch: WatchState, poke: () => void): Delivery {
 
   const wish = useCallback((wished: Wish) => {
     writePreferences(browserStore(), { delivery: wished });
+    if (wished === 'realtime') rememberFailure(null);
     dispatch({ kind: 'wished', wish: wished });
   }, []);
-  const again = useCallback(() => dispatch({ kind: 'again' }), []);
+  const again = useCallback(() => {
+    rememberFailure(null);
+    dispatch({ kind: 'again' });
+  }, []);
   const handleAnswer = useCallback(
     (answer: RealtimeAnswer) => dispatch({ kind: 'answered', ...answer }),
     [],
   );
   const handleLink = useCallback((view: LinkView) => {
-    if (view.phase === 'up') rememberBlocked(false);
+    if (view.phase === 'up') rememberFailure(null);
     setLink(view);
   }, []);
   const handleGiveUp = useCallback(
     (trouble: Trouble, error: SessionError | null, view: LinkView) => {
       const reason = reasonOf(trouble, error?.status ?? 0);
-      if (reason === 'no_path') rememberBlocked(true);
-      const where = isLasting(reason) ? endpointsText(view.endpoints) : '';
+      rememberFailure(reason);
+      const where = reason === 'no_path' || reason === 'no_security' ? endpointsText(view.endpoints) : '';
       const detail = where === '' ? (error?.message ?? '') : `Tried: ${where}`;
       dispatch({ kind: 'failed', reason, detail });
       poke();

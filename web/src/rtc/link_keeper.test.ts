@@ -49,10 +49,23 @@ describe('a publisher', () => {
     expect([keeper.phase, keeper.trouble]).toEqual(['up', null]);
   });
 
-  test('does not restart what the other end has closed', () => {
+  test('asks after what the other end has closed, and does not take it back', () => {
     const keeper = upAt(0, publisher());
-    expect(keeper.handleFailed(1000, { isIceUp: true, isClosed: true })).toBe('none');
-    expect(keeper.phase).toBe('waiting');
+    expect(keeper.handleFailed(1000, { isIceUp: true, isClosed: true })).toBe('probe');
+    expect(keeper.phase).toBe('probing');
+    expect(keeper.handleProbed(1200, true)).toBe('give_up');
+    expect([keeper.phase, keeper.trouble]).toEqual(['over', 'ended']);
+    expect(runUntilAction(keeper, 1200, 60_000).action).toBe('none');
+  });
+
+  test('begins anew where nobody says that its session is gone', () => {
+    const answered = upAt(0, publisher());
+    answered.handleFailed(1000, { isIceUp: true, isClosed: true });
+    expect(answered.handleProbed(1200, false)).toBe('none');
+    expect(runUntilAction(answered, 1200, 10_000)).toEqual({ action: 'renew', atMs: 1700 });
+    const silent = upAt(0, publisher());
+    silent.handleFailed(1000, { isIceUp: true, isClosed: true });
+    expect(runUntilAction(silent, 1000, 20_000)).toEqual({ action: 'renew', atMs: 6500 });
   });
 
   test('begins anew when the server restarts nothing', () => {
@@ -104,7 +117,7 @@ describe('a publisher', () => {
 
   test('takes a conflict after a break for its own lost session', () => {
     const keeper = upAt(0, publisher());
-    keeper.handleFailed(1000, { isIceUp: true, isClosed: true });
+    keeper.handleFailed(1000, { isIceUp: true, isClosed: false });
     runUntilAction(keeper, 1000, 5000);
     keeper.handlePosting();
     expect(keeper.handleRefused(2000, refused(409))).toBe('none');
@@ -132,7 +145,7 @@ describe('a publisher', () => {
     for (let i = 0; i < 8; i += 1) keeper.handleRefused(0, refused(0));
     upAt(100_000, keeper);
     runUntilAction(keeper, 100_000, 111_000);
-    keeper.handleFailed(112_000, { isIceUp: true, isClosed: true });
+    keeper.handleFailed(112_000, { isIceUp: true, isClosed: false });
     expect(keeper.nextTryMs).toBe(112_500);
   });
 });
@@ -156,10 +169,42 @@ describe('a viewer who can watch another way', () => {
     const keeper = viewer();
     for (let i = 0; i < 50; i += 1) {
       keeper.handlePosting();
-      expect(keeper.handleRefused(i * 2000, refused(404, 'not_live'))).toBe('none');
+      expect(keeper.handleRefused(i * 6000, refused(404, 'not_live', 2))).toBe('none');
       expect(keeper.trouble).toBe('not_live');
-      expect(runUntilAction(keeper, i * 2000, i * 2000 + 1999).action).toBe('renew');
+      expect(runUntilAction(keeper, i * 6000, i * 6000 + 5000).action).toBe('renew');
     }
+  });
+
+  test('looks whether it has begun after two to five seconds, each at a time of its own', () => {
+    const waits = (random: () => number) => {
+      const keeper = new LinkKeeper(viewerOptions(false), random);
+      return Array.from({ length: 8 }, () => {
+        keeper.handlePosting();
+        keeper.handleRefused(0, refused(404, 'not_live', 2));
+        return keeper.nextTryMs ?? 0;
+      });
+    };
+    const [early, late] = [waits(() => 0), waits(() => 1)];
+    expect([early[0], late[0]]).toEqual([2025, 2975]);
+    expect([early.at(-1), late.at(-1)]).toEqual([3402, 4998]);
+  });
+
+  test('leaves real time at the first word that there is no room', () => {
+    for (const status of [503, 429]) {
+      const keeper = viewer();
+      keeper.handlePosting();
+      expect(keeper.handleRefused(0, refused(status, 'overloaded', 5))).toBe('give_up');
+      expect(keeper.trouble).toBe('overloaded');
+    }
+  });
+
+  test('asks again soon for a session that the server closed in order', () => {
+    const keeper = upAt(0, viewer());
+    keeper.handleMedia(100);
+    keeper.handleFailed(1000, { isIceUp: true, isClosed: true });
+    expect(runUntilAction(keeper, 1000, 5000)).toEqual({ action: 'renew', atMs: 1200 });
+    upAt(1300, keeper).handleFailed(1400, { isIceUp: true, isClosed: true });
+    expect(runUntilAction(keeper, 1400, 5000)).toEqual({ action: 'renew', atMs: 1900 });
   });
 
   test('gives up at once where the server has no WHEP or no codec', () => {

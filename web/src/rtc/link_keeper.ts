@@ -5,6 +5,9 @@
 //      │            │           │        └──────────┴──► waiting ──► posting …
 //      └────────────┴───────────┴──► waiting, or over
 //
+// A publisher whose session the server has closed asks first whether it is gone (probing): it is when another
+// studio took over or somebody ended the broadcast, and beginning anew would only take it back.
+//
 // A patient keeper (a publisher; a viewer who asked for nothing but real-time) goes on for good, later each
 // time. An impatient one (there is another way to watch) gives up as soon as it is clear why.
 
@@ -17,11 +20,12 @@ export type Trouble =
   | 'lost' // Was up and is gone.
   | 'not_live' // 404: nobody publishes.
   | 'overloaded' // 503, 429.
+  | 'ended' // The server closed the session of a publisher and knows it no more.
   | 'unreachable' // HTTP brought no answer, or a broken one.
   | 'refused'; // The server will not, and asking again changes nothing.
 
-export type LinkPhase = 'posting' | 'connecting' | 'up' | 'shaky' | 'restarting' | 'waiting' | 'over';
-export type LinkAction = 'none' | 'restart' | 'renew' | 'give_up';
+export type LinkPhase = 'posting' | 'connecting' | 'up' | 'shaky' | 'restarting' | 'probing' | 'waiting' | 'over';
+export type LinkAction = 'none' | 'restart' | 'probe' | 'renew' | 'give_up';
 
 export interface Refused {
   status: number; // 0: no answer.
@@ -45,10 +49,16 @@ export const viewerOptions = (isPatient: boolean): KeeperOptions => ({
 const kShakyMs = 2000; // ICE's "disconnected" often heals by itself within this.
 const kRestartWithinMs = 5000;
 const kMediaGapMs = 8000; // Once media has come: silence that means trouble.
-const kNotLiveMs = 1500; // Between two looks whether the broadcast has begun.
+const kProbeWithinMs = 5000;
 const kSteadyMs = 10_000; // Up this long, the next trouble begins with short waits again.
 const kLostTriesMax = 2; // Of an impatient keeper: sessions lost in a row.
 const kFailedTriesMax = 3; // … requests that failed for no reason of the broadcast's.
+// Between two looks whether the broadcast has begun: 2 to 3 s at first, 3.4 to 5 s later. Servers that ask for
+// two seconds leave the spread whole.
+const kNotLiveWaits = { firstMs: 2500, factor: 1.2, ceilingMs: 4200, jitter: 0.19 };
+// A server that closes a viewer's session in order has another one to give (other tracks, say) or nothing
+// any more: the first question comes soon, spread so that not all ask at once.
+const kClosedWaits = { firstMs: 200, factor: 1, ceilingMs: 200, jitter: 0.75 };
 const kWaits = { firstMs: 500, factor: 1.7, ceilingMs: 10_000, jitter: 0.2 };
 
 // Statuses after which the same request may do better later.
@@ -64,11 +74,15 @@ export class LinkKeeper {
   private lostInRow = 0;
   private failedInRow = 0;
   private readonly backoff: Backoff;
+  private readonly notLive: Backoff;
+  private readonly closed: Backoff;
   private options: KeeperOptions;
 
   constructor(options: KeeperOptions, random: () => number = Math.random) {
     this.options = options;
     this.backoff = new Backoff(kWaits, random);
+    this.notLive = new Backoff(kNotLiveWaits, random);
+    this.closed = new Backoff(kClosedWaits, random);
   }
 
   get phase(): LinkPhase {
@@ -93,19 +107,26 @@ export class LinkKeeper {
 
   handleAnswered(nowMs: number): void {
     this.failedInRow = 0;
+    this.notLive.reset();
     this.go('connecting', nowMs + this.options.connectWithinMs);
   }
 
   handleRefused(nowMs: number, refused: Refused): LinkAction {
     const trouble = this.troubleOf(refused);
     if (trouble === 'refused') return this.giveUp(trouble);
+    // Who can watch another way leaves the room to those who cannot.
+    if (trouble === 'overloaded' && !this.options.isPatient) return this.giveUp(trouble);
     if (trouble !== 'not_live') this.failedInRow += 1;
     if (!this.options.isPatient && this.failedInRow >= kFailedTriesMax) return this.giveUp(trouble);
     return this.wait(nowMs, trouble, refused.retryAfterS);
   }
 
+  private get isPublisher(): boolean {
+    return this.options.mediaWithinMs === null;
+  }
+
   private troubleOf({ status, code }: Refused): Trouble {
-    const isViewer = this.options.mediaWithinMs !== null;
+    const isViewer = !this.isPublisher;
     // Any other 404 is of a server that has no WHEP.
     if (status === 404 && isViewer && code === 'not_live') return 'not_live';
     // After a break the server may still take our own lost session for another publisher.
@@ -140,12 +161,19 @@ export class LinkKeeper {
         return this.fail(nowMs, how.isIceUp ? 'no_security' : 'no_path');
       case 'up':
       case 'shaky':
-        return how.isClosed || how.isIceUp ? this.lose(nowMs) : this.restart(nowMs);
+        if (how.isClosed && this.isPublisher) return this.probe(nowMs);
+        return how.isClosed || how.isIceUp ? this.lose(nowMs, how.isClosed) : this.restart(nowMs);
       case 'restarting':
         return this.lose(nowMs);
       default:
         return 'none';
     }
+  }
+
+  // Whether the server knows the session no more; false where nobody can say.
+  handleProbed(nowMs: number, isGone: boolean): LinkAction {
+    if (this.phaseNow !== 'probing') return 'none';
+    return isGone ? this.giveUp('ended') : this.lose(nowMs);
   }
 
   handleRestartRefused(nowMs: number): LinkAction {
@@ -167,6 +195,7 @@ export class LinkKeeper {
       case 'shaky':
         return this.restart(nowMs);
       case 'restarting':
+      case 'probing':
         return this.lose(nowMs);
       case 'waiting':
         this.go('posting', null);
@@ -199,9 +228,16 @@ export class LinkKeeper {
     return 'restart';
   }
 
-  private lose(nowMs: number): LinkAction {
+  private probe(nowMs: number): LinkAction {
+    this.troubleNow = 'lost';
+    this.go('probing', nowMs + kProbeWithinMs);
+    return 'probe';
+  }
+
+  private lose(nowMs: number, isClosed = false): LinkAction {
     this.lostInRow += 1;
     if (!this.options.isPatient && this.lostInRow > kLostTriesMax) return this.giveUp('lost');
+    if (isClosed && this.lostInRow === 1) return this.wait(nowMs, 'lost', null, this.closed);
     return this.wait(nowMs, 'lost', null);
   }
 
@@ -209,10 +245,14 @@ export class LinkKeeper {
     return this.options.isPatient ? this.wait(nowMs, trouble, null) : this.giveUp(trouble);
   }
 
-  private wait(nowMs: number, trouble: Trouble, retryAfterS: number | null): LinkAction {
+  private wait(
+    nowMs: number,
+    trouble: Trouble,
+    retryAfterS: number | null,
+    backoff = trouble === 'not_live' ? this.notLive : this.backoff,
+  ): LinkAction {
     this.troubleNow = trouble;
-    const ownMs = trouble === 'not_live' ? kNotLiveMs : this.backoff.next();
-    const waitMs = Math.max(ownMs, (retryAfterS ?? 0) * 1000);
+    const waitMs = Math.max(backoff.next(), (retryAfterS ?? 0) * 1000);
     this.go('waiting', nowMs + waitMs);
     return 'none';
   }

@@ -251,6 +251,16 @@ export class RtcLink {
     this.tell();
   }
 
+  // Whether the server still has the session that it closed.
+  private async probe(): Promise<void> {
+    const { client } = this;
+    const fragment = writeFragment(this.offer, [], true);
+    const isGone = client !== null && fragment !== null && (await client.isGone(fragment));
+    if (client !== this.client) return;
+    this.act(this.keeper.handleProbed(performance.now(), isGone));
+    this.tell();
+  }
+
   private tick(): void {
     if (this.isClosed) return;
     // A path that came back, or never quite went, makes no event of its own.
@@ -264,6 +274,7 @@ export class RtcLink {
   private act(action: LinkAction): void {
     if (this.isClosed) return;
     if (action === 'restart') void this.restartIce();
+    else if (action === 'probe') void this.probe();
     else if (action === 'renew') void this.begin();
     else if (action === 'give_up') this.drop();
     else if (this.keeper.phase === 'waiting' && this.connection !== null) this.drop();

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SessionClient, SessionError } from './session_client';
 
 interface Seen {
@@ -136,6 +136,42 @@ describe('SessionClient', () => {
     expect(client.isOpen).toBe(false);
     await client.trickle('late');
     expect(server.seen).toHaveLength(2);
+  });
+
+  test('ends a session whose answer never ends', async () => {
+    vi.useFakeTimers();
+    try {
+      const stalled = new Response(new ReadableStream({ start: (body) => body.enqueue(new TextEncoder().encode('v=')) }), {
+        status: 201,
+        headers: { location: '/whip/show/s1' },
+      });
+      const server = serverOf(stalled);
+      const client = clientOf(server);
+      const failure = failureOf(client.post('offer'));
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(await failure).toMatchObject({ status: 0, code: 'timeout' });
+      client.end();
+      expect(server.seen.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('tells a session that is gone from one that is not, and from silence', async () => {
+    const rows: [Response | Error, boolean][] = [
+      [fault(404, 'no_session', 'x'), true],
+      [new Response(null, { status: 410 }), true],
+      [new Response(null, { status: 204 }), false],
+      [fault(412, 'precondition_failed', 'x'), false],
+      [fault(405, 'x', 'x'), false],
+      [fault(503, 'overloaded', 'x'), false],
+      [new TypeError('failed'), false],
+    ];
+    for (const [answer, isGone] of rows) {
+      const client = clientOf(serverOf(made(), answer));
+      await client.post('offer');
+      expect(await client.isGone('f')).toBe(isGone);
+    }
   });
 
   test('ends a session that was left while its answer was on the way', async () => {

@@ -37,8 +37,22 @@ const kDescriptionMax = 1 << 18; // Characters; an answer is a few thousand.
 const headerTextOf = (text: string): string =>
   Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('');
 
-async function errorOf(response: Response): Promise<SessionError> {
-  const body: unknown = await response.json().catch(() => null);
+// A response with its body.
+interface Reply {
+  response: Response;
+  text: string;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function errorOf({ response, text }: Reply): SessionError {
+  const body = jsonOf(text);
   const error = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error;
   const textOf = (value: unknown) => (typeof value === 'string' ? value.slice(0, 500) : '');
   const after = Number(response.headers.get('retry-after') ?? NaN);
@@ -48,6 +62,14 @@ async function errorOf(response: Response): Promise<SessionError> {
     textOf(error?.message),
     Number.isFinite(after) && after >= 0 ? Math.min(after, 300) : null,
   );
+}
+
+// `fetch` promises that its signal ends the body too; this does not depend on it.
+function withAbort<T>(task: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+    task.then(resolve, reject);
+  });
 }
 
 export class SessionClient {
@@ -68,12 +90,15 @@ export class SessionClient {
 
   // Throws a SessionError.
   async post(offer: string): Promise<Answered> {
-    const response = await this.send('POST', this.url, kSdp, offer, { accept: kSdp });
-    if (response.status !== 201) throw await errorOf(response);
-    const answer = await this.bodyOf(response);
-    const location = response.headers.get('location');
-    this.session = location === null ? null : this.resolve(location, response.url || this.url);
-    this.etag = response.headers.get('etag');
+    // The session is noted before the body is read: it is to be ended also where that fails.
+    const noteSession = (response: Response) => {
+      const location = response.status === 201 ? response.headers.get('location') : null;
+      this.session = location === null ? null : this.resolve(location, response.url || this.url);
+      this.etag = response.headers.get('etag');
+    };
+    const reply = await this.send('POST', this.url, kSdp, offer, { accept: kSdp }, noteSession);
+    const { response, text: answer } = reply;
+    if (response.status !== 201) throw errorOf(reply);
     if (this.isEnded) this.finish(); // Left while the answer was on its way.
     if (!answer.startsWith('v=0')) throw new SessionError(response.status, 'bad_answer', '');
     return { answer, iceServers: iceServersOf(response.headers.get('link')) };
@@ -84,9 +109,10 @@ export class SessionClient {
   async trickle(fragment: string): Promise<void> {
     if (!this.isOpen || !this.canPatch || this.session === null) return;
     const headers: Record<string, string> = this.etag === null ? {} : { 'if-match': this.etag };
-    const response = await this.send('PATCH', this.session, kFragment, fragment, headers);
+    const reply = await this.send('PATCH', this.session, kFragment, fragment, headers);
+    const { response } = reply;
     if (response.ok) return;
-    if (response.status === 404 || response.status === 410) throw await errorOf(response);
+    if (response.status === 404 || response.status === 410) throw errorOf(reply);
     // 412: of the generation before a restart, and of no use any more.
     if ([400, 405, 415, 422, 501].includes(response.status)) this.canPatch = false;
   }
@@ -94,11 +120,22 @@ export class SessionClient {
   // New credentials; resolves with the server's fragment. Throws when the server restarts nothing.
   async restart(fragment: string): Promise<string> {
     if (this.session === null || this.isEnded) throw new SessionError(0, 'no_session', '');
-    const response = await this.send('PATCH', this.session, kFragment, fragment, { 'if-match': '*' });
-    if (response.status !== 200) throw await errorOf(response);
-    const answer = await this.bodyOf(response);
-    this.etag = response.headers.get('etag') ?? this.etag;
-    return answer;
+    const reply = await this.send('PATCH', this.session, kFragment, fragment, { 'if-match': '*' });
+    if (reply.response.status !== 200) throw errorOf(reply);
+    this.etag = reply.response.headers.get('etag') ?? this.etag;
+    return reply.text;
+  }
+
+  // Whether the server has forgotten the session, told by what it says to candidates for it. False also where
+  // it does not answer, or has no answer to that.
+  async isGone(fragment: string): Promise<boolean> {
+    if (this.session === null || this.isEnded) return false;
+    try {
+      const { response } = await this.send('PATCH', this.session, kFragment, fragment, {});
+      return response.status === 404 || response.status === 410;
+    } catch {
+      return false;
+    }
   }
 
   // Ends the session, also while the page goes away (keepalive) or the answer to POST is still awaited.
@@ -126,23 +163,25 @@ export class SessionClient {
     type: string,
     body: string,
     headers: Record<string, string>,
-  ): Promise<Response> {
+    onHeaders?: (response: Response) => void,
+  ): Promise<Reply> {
     const all = { ...headers, ...this.authorization(), 'content-type': type };
     const aborter = new AbortController();
+    const { signal } = aborter;
+    // Of the body too: a server may begin an answer and never end it.
     const timer = setTimeout(() => aborter.abort(), kAnswerWithinMs);
     try {
-      return await this.fetchWith(url, { method, body, headers: all, signal: aborter.signal });
-    } catch {
-      throw new SessionError(0, aborter.signal.aborted ? 'timeout' : 'unreachable', '');
+      const response = await this.fetchWith(url, { method, body, headers: all, signal });
+      onHeaders?.(response);
+      const text = await withAbort(response.text(), signal);
+      if (text.length > kDescriptionMax) throw new SessionError(response.status, 'bad_answer', '');
+      return { response, text };
+    } catch (error) {
+      if (error instanceof SessionError) throw error;
+      throw new SessionError(0, signal.aborted ? 'timeout' : 'unreachable', '');
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private async bodyOf(response: Response): Promise<string> {
-    const text = await response.text().catch(() => '');
-    if (text.length > kDescriptionMax) throw new SessionError(response.status, 'bad_answer', '');
-    return text;
   }
 
   // A session elsewhere would get the key that was meant for this server.

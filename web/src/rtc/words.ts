@@ -47,6 +47,8 @@ function troubleText(trouble: Trouble, view: LinkView, role: Role, endpoints: st
       return 'The channel is not live.';
     case 'overloaded':
       return `The server has no room now. ${sentence(view.error?.message ?? '')}`.trim();
+    case 'ended':
+      return 'Another studio took over, or the broadcast was ended.';
     case 'unreachable':
       return 'The server does not answer.';
     case 'refused':
@@ -68,6 +70,7 @@ export const phaseWords: Record<LinkView['phase'], string> = {
   up: 'Connected',
   shaky: 'The connection is unsteady…',
   restarting: 'Looking for another way to the server…',
+  probing: 'Asking the server what happened…',
   waiting: 'Waiting for the next try…',
   over: 'Not connected',
   closed: 'Not connected',

@@ -316,7 +316,7 @@ export function Studio({ name }: { name: string }) {
               className={isRunning ? 'button stop' : 'button'}
               disabled={!isRunning && stream === null}
             >
-              {isRunning ? 'Stop' : 'Go live'}
+              {isRunning ? 'Stop' : link?.trouble === 'ended' ? 'Go live again' : 'Go live'}
             </button>
           </form>
           <p className="hint">
