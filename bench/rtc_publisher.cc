@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000, kMillisecond = 1'000'000;
 constexpr std::int64_t kKeyframePause = 300 * kMillisecond;  // Between two that were asked for.
 constexpr std::int64_t kOpusInterval = 20 * kMillisecond;
+constexpr std::uint32_t kRestingOpusEvery = 50;
 constexpr std::size_t kPayloadBytesMax = 1150;
 constexpr std::size_t kReportsRemembered = 8;
 constexpr std::uint32_t kBaselineProfile = 0x42e01f;
@@ -128,6 +129,10 @@ void RtcPublisher::send_frame(std::int64_t now) {
     counts_.lateness_ms.add(static_cast<double>(now - video_.due()) / static_cast<double>(kMillisecond));
   const Clip::Frame& frame = media_.clip->frames[clip_at_];
   clip_at_ = (clip_at_ + 1) % media_.clip->frames.size();
+  if (shared_.is_resting && !frame.is_key) {
+    ++video_.frame;
+    return;
+  }
   std::uint32_t timestamp = video_.timestamp_at(video_.due());
   packetize(frame, {.publisher = number_, .frame = video_.frame, .unix_ns = unix_ns()}, kPayloadBytesMax,
             payloads_);
@@ -140,6 +145,10 @@ void RtcPublisher::send_frame(std::int64_t now) {
 }
 
 void RtcPublisher::send_opus(std::int64_t now) {
+  if (shared_.is_resting && audio_.frame % kRestingOpusEvery != 0) {
+    ++audio_.frame;
+    return;
+  }
   Buffer packet = make_stamped_opus({.publisher = number_, .frame = audio_.frame, .unix_ns = unix_ns()},
                                     media_.opus_bytes);
   send_payload(audio_, audio_.timestamp_at(audio_.due()), audio_.frame == 0, packet);
