@@ -154,6 +154,12 @@ void add_rtc(CLI::App& app, RtcOptions& rtc, int& cpu) {
   app.add_flag("--quiet", rtc.is_quiet, "neither progress nor a table on stderr");
 }
 
+// Of publishers and viewers.
+void add_kinds(CLI::App& app, RtcOptions& rtc) {
+  auto* no_video = app.add_flag("!--no-video", rtc.has_video);
+  app.add_flag("!--no-audio", rtc.has_audio)->excludes(no_video);
+}
+
 void add_publishing(CLI::App& app, RtcOptions& rtc) {
   app.add_option("--publishers", rtc.publishers)
       ->check(CLI::Range(std::size_t{1}, std::size_t{20000}))
@@ -169,14 +175,13 @@ void add_publishing(CLI::App& app, RtcOptions& rtc) {
   app.add_option("--audio-kbps", rtc.audio_kbps)->check(CLI::Range(26, 440))->capture_default_str();
   app.add_flag("--rest", rtc.rests_while_joining,
                "until all are there, send keyframes alone and one packet of sound a second");
-  auto* no_video = app.add_flag("!--no-video", rtc.has_video);
-  app.add_flag("!--no-audio", rtc.has_audio)->excludes(no_video);
 }
 
 CLI::App* add_whip(CLI::App& app, Everything& all) {
   auto* command = app.add_subcommand("whip", "many WebRTC publishers of one recording");
   command->add_option("url", all.rtc.whip_url, "http://…; {n} becomes the publisher's number")->required();
   add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
   add_rtc(*command, all.rtc, all.cpu);
   return command;
 }
@@ -194,6 +199,7 @@ CLI::App* add_whep(CLI::App& app, Everything& all) {
       ->capture_default_str();
   command->add_option("--whip", all.rtc.whip_url, "publish there too, from this process");
   add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
   add_rtc(*command, all.rtc, all.cpu);
   return command;
 }

@@ -133,9 +133,11 @@ Result<void, Failure> Run::add_viewers() {
   std::size_t channels = publishers_.empty() ? options_.channels : publishers_.size();
   for (std::size_t i = 0; i < options_.viewers; ++i) {
     STOA_TRY(RtcTarget target, make_target(options_.whep_url, options_.bearer, i % channels, channels));
-    bool is_checked = options_.check_every > 0 && i % options_.check_every == 0;
-    auto peer = std::make_unique<RtcViewer>(shared_, std::move(target), static_cast<std::uint32_t>(i),
-                                            is_checked, viewed_);
+    ViewerWishes wishes{.has_video = options_.has_video,
+                        .has_audio = options_.has_audio,
+                        .is_checked = options_.check_every > 0 && i % options_.check_every == 0};
+    auto peer = std::make_unique<RtcViewer>(shared_, std::move(target), static_cast<std::uint32_t>(i), wishes,
+                                            viewed_);
     viewers_.push_back(peer.get());
     load_.add(std::move(peer));
   }

@@ -15,7 +15,7 @@ import { bench, load, readFlags, readSections, recordedPicture, save } from './l
 import { SinkRig } from './lib/sink_rig.mjs';
 
 const defaults = {
-  seconds: 10, 'server-cpu': 0, 'load-cpu': 1, 'video-kbps': 1500, 'audio-kbps': 48, joins: 800,
+  seconds: 12, 'server-cpu': 0, 'load-cpu': 1, 'video-kbps': 1500, 'audio-kbps': 48, joins: 800,
   'path-seconds': 0.5, 'path-receivers': 500,
   streams: 4000, listeners: 4000, tries: 5, // Viewers of the first try; tries.
   rooms: 100, 'room-viewers': 10, probes: 40,

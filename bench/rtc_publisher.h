@@ -62,6 +62,7 @@ class RtcPublisher : public RtcPeer {
   };
 
   void begin(Track& track, const sdp::AgreedSection* section, std::int64_t now, std::int64_t interval_ns);
+  bool rests(const Track& track) const;
   void send_frame(std::int64_t now);
   void send_opus(std::int64_t now);
   void send_payload(Track& track, std::uint32_t timestamp, bool marker, Bytes payload);

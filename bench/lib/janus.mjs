@@ -1,7 +1,7 @@
 // Janus (Debian's package) behind WHIP and WHEP, so that the same publishers and viewers measure it. Its VideoRoom
 // plugin offers to subscribers, whose part is to answer; WHEP viewers offer. Here both offers are made into answers
 // to each other: Janus' offer, its DTLS role decided, goes to the viewer, and what the viewer offered goes to Janus
-// with the codecs that Janus chose. Payload types must agree: Janus forwards the publisher's.
+// with the codecs that Janus chose. Both sides must give the codecs the same payload types: see rtc_viewer.cc.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';

@@ -82,7 +82,7 @@ export const delivered = (rig, target, { viewers, media, seconds, loadCpu, joins
 // Viewers who look at every packet, on channels that others publish.
 export const probes = (rig, target, { viewers, channels, seconds, loadCpu }) =>
   bench([
-    ...viewing(target, viewers, seconds), '--channels', channels, '--check-every', 1, '--warmup', 1, '--from', rig.near, '--cpu', loadCpu, '--quiet',
+    ...viewing(target, viewers, seconds), '--channels', channels, '--check-every', 1, '--warmup', 1, '--patience', 2, '--from', rig.near, '--cpu', loadCpu, '--quiet',
   ]);
 
 // Viewers are added until the server no longer sends all it should. Gives every try and the largest that held.
