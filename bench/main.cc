@@ -1,9 +1,13 @@
 // `stoa-bench`: a source one can measure with, and load for a live server. Each measuring command prints one
 // JSON object to stdout.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <functional>
+#include <filesystem>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "hls.h"
 #include "ingest.h"
@@ -146,7 +150,14 @@ void add_rtc(CLI::App& app, RtcOptions& rtc, int& cpu) {
       ->capture_default_str();
   app.add_option("--pid", rtc.server_pid, "the server's process, to measure its CPU time and memory");
   app.add_option("--cpu", cpu, "pin this program to that CPU");
+  app.add_option("--from", rtc.from, "IPv4 address of this machine that media goes and comes by");
   app.add_flag("--quiet", rtc.is_quiet, "neither progress nor a table on stderr");
+}
+
+// Of publishers and viewers.
+void add_kinds(CLI::App& app, RtcOptions& rtc) {
+  auto* no_video = app.add_flag("!--no-video", rtc.has_video);
+  app.add_flag("!--no-audio", rtc.has_audio)->excludes(no_video);
 }
 
 void add_publishing(CLI::App& app, RtcOptions& rtc) {
@@ -162,14 +173,15 @@ void add_publishing(CLI::App& app, RtcOptions& rtc) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--audio-kbps", rtc.audio_kbps)->check(CLI::Range(26, 440))->capture_default_str();
-  auto* no_video = app.add_flag("!--no-video", rtc.has_video);
-  app.add_flag("!--no-audio", rtc.has_audio)->excludes(no_video);
+  app.add_flag("--rest", rtc.rests_while_joining,
+               "until all are there, send keyframes alone and one packet of sound a second");
 }
 
 CLI::App* add_whip(CLI::App& app, Everything& all) {
   auto* command = app.add_subcommand("whip", "many WebRTC publishers of one recording");
   command->add_option("url", all.rtc.whip_url, "http://…; {n} becomes the publisher's number")->required();
   add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
   add_rtc(*command, all.rtc, all.cpu);
   return command;
 }
@@ -187,6 +199,7 @@ CLI::App* add_whep(CLI::App& app, Everything& all) {
       ->capture_default_str();
   command->add_option("--whip", all.rtc.whip_url, "publish there too, from this process");
   add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
   add_rtc(*command, all.rtc, all.cpu);
   return command;
 }
@@ -203,6 +216,30 @@ int finish(const stoa::Result<Json, Failure>& result) {
 int finish(const stoa::Result<int, Failure>& result) {
   if (result) return *result;
   std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
+  return 1;
+}
+
+// What measures the server's own parts from inside is a program of its own beside this one: the counting
+// allocator of `path` would be in the way of everything else.
+void add_inner(CLI::App& app) {
+  for (auto [name, what] : {std::pair("path", "the server's packet path alone: nanoseconds by stage"),
+                            std::pair("udp", "its UDP sends alone, by length of train"),
+                            std::pair("srtp", "its SRTP alone, by profile, kernel, size and batch")}) {
+    auto* command = app.add_subcommand(name, what)->prefix_command();
+    command->set_help_flag();
+  }
+}
+
+int run_inner(const CLI::App& command) {
+  std::error_code error;
+  auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::string program = (self.parent_path() / ("stoa-bench-" + command.get_name())).string();
+  std::vector<std::string> words = command.remaining();
+  std::vector<char*> arguments = {program.data()};
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(program.c_str(), arguments.data());
+  std::perror(program.c_str());
   return 1;
 }
 
@@ -229,7 +266,10 @@ int main(int argc, char** argv) {
   add_latency(app, all);
   auto* whip = add_whip(app, all);
   auto* whep = add_whep(app, all);
+  add_inner(app);
   CLI11_PARSE(app, argc, argv);
+  for (auto* command : app.get_subcommands())
+    if (command->get_prefix_command()) return run_inner(*command);
   watch_for_stop();
   raise_file_limit();
   if (all.cpu >= 0 && !pin_to_cpu(all.cpu)) {

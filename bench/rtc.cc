@@ -1,5 +1,7 @@
 #include "rtc.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -53,10 +55,18 @@ double loss_percent(const StreamCounts& from, const StreamCounts& to) {
   return expected > 0 ? std::max(0.0, 100 * (expected - received) / expected) : 0;
 }
 
+// What it took until the viewers were there.
+struct Joining {
+  double seconds = 0, server_cpu = 0, own_cpu = 0;
+};
+
 class Run {
  public:
-  explicit Run(const RtcOptions& options) : options_(options), load_(options.joins_per_second) {}
+  explicit Run(const RtcOptions& options) : options_(options), load_(options.joins_per_second) {
+    shared_.is_resting = options.rests_while_joining;
+  }
 
+  Result<void, Failure> take_address();
   Result<void, Failure> add_publishers();
   Result<void, Failure> add_viewers();
   Result<void, Failure> gather();
@@ -71,6 +81,7 @@ class Run {
   void print_progress(const char* what);
   bool is_everybody_there() const;
   Json join_times(const std::vector<RtcPeer*>& peers, bool has_pictures) const;
+  Json joining_result() const;
   Json viewer_result() const;
   Json publisher_result() const;
   std::size_t count(const std::vector<RtcPeer*>& peers, RtcPeer::State state) const {
@@ -86,7 +97,17 @@ class Run {
   PublisherCounts published_;
   ViewerCounts viewed_;
   Totals before_, after_, last_shown_;
+  Joining joining_;
 };
+
+Result<void, Failure> Run::take_address() {
+  if (options_.from.empty()) return {};
+  in_addr bytes{};
+  if (inet_pton(AF_INET, options_.from.c_str(), &bytes) != 1)
+    return refuse("no IPv4 address: " + options_.from);
+  shared_.from = IpAddress::from_bytes({reinterpret_cast<const std::uint8_t*>(&bytes), sizeof bytes});
+  return {};
+}
 
 Result<void, Failure> Run::add_publishers() {
   if (options_.whip_url.empty()) return {};
@@ -112,9 +133,11 @@ Result<void, Failure> Run::add_viewers() {
   std::size_t channels = publishers_.empty() ? options_.channels : publishers_.size();
   for (std::size_t i = 0; i < options_.viewers; ++i) {
     STOA_TRY(RtcTarget target, make_target(options_.whep_url, options_.bearer, i % channels, channels));
-    bool is_checked = options_.check_every > 0 && i % options_.check_every == 0;
-    auto peer = std::make_unique<RtcViewer>(shared_, std::move(target), static_cast<std::uint32_t>(i),
-                                            is_checked, viewed_);
+    ViewerWishes wishes{.has_video = options_.has_video,
+                        .has_audio = options_.has_audio,
+                        .is_checked = options_.check_every > 0 && i % options_.check_every == 0};
+    auto peer = std::make_unique<RtcViewer>(shared_, std::move(target), static_cast<std::uint32_t>(i), wishes,
+                                            viewed_);
     viewers_.push_back(peer.get());
     load_.add(std::move(peer));
   }
@@ -132,9 +155,11 @@ bool Run::is_everybody_there() const {
 // Until everybody who was added is there, has failed, or patience is over.
 Result<void, Failure> Run::gather() {
   if (load_.size() == 0) return {};
-  std::int64_t patience = INT64_MAX;
+  std::int64_t patience = INT64_MAX, begun = now_ns();
+  ProcessUse server = read_process(options_.server_pid);
+  double own_cpu = own_cpu_seconds();
   while (!is_everybody_there() && now_ns() < patience && !stop_asked()) {
-    run_for(0.1, "joining");
+    run_for(0.02, "joining");
     if (load_.has_started_all() && patience == INT64_MAX)
       patience = now_ns() + to_ns(options_.patience_seconds);
     if (load_.count(RtcPeer::State::kEnded) == load_.size()) break;
@@ -142,12 +167,16 @@ Result<void, Failure> Run::gather() {
   if (load_.count(RtcPeer::State::kConnected) == 0)
     return refuse("nobody was let in: " +
                   (load_.first_failure().empty() ? Failure("no path or no media") : load_.first_failure()));
+  joining_ = {.seconds = static_cast<double>(now_ns() - begun) * 1e-9,
+              .server_cpu = read_process(options_.server_pid).cpu_seconds - server.cpu_seconds,
+              .own_cpu = own_cpu_seconds() - own_cpu};
   // What was published must be known before it can be watched.
   if (viewers_.empty() && !options_.whep_url.empty()) run_for(kSettlingSeconds, "joining");
   return {};
 }
 
 void Run::measure() {
+  shared_.is_resting = false;
   run_for(options_.warmup_seconds, "warming up");
   shared_.is_measuring = true;
   before_ = totals();
@@ -221,6 +250,18 @@ Json Run::join_times(const std::vector<RtcPeer*>& peers, bool has_pictures) cons
   return json;
 }
 
+Json Run::joining_result() const {
+  auto joined = static_cast<double>(count(viewers_, RtcPeer::State::kConnected));
+  Json json;
+  json.number("seconds", joining_.seconds).number("per_second", joined / joining_.seconds);
+  json.number("generator_cores", joining_.own_cpu / joining_.seconds);
+  if (options_.server_pid > 0) {
+    json.number("server_cores", joining_.server_cpu / joining_.seconds);
+    if (joining_.server_cpu > 0) json.number("per_server_cpu_second", joined / joining_.server_cpu);
+  }
+  return json;
+}
+
 Json Run::viewer_result() const {
   double seconds = static_cast<double>(after_.time_ns - before_.time_ns) * 1e-9;
   auto viewers = static_cast<double>(viewers_.size());
@@ -245,7 +286,7 @@ Json Run::viewer_result() const {
   json.count("viewers", viewers_.size())
       .count("connected", count(viewers_, RtcPeer::State::kConnected))
       .count("with_picture", with_picture);
-  json.object("join", join_times(viewers_, true));
+  json.object("join", join_times(viewers_, true)).object("joining", joining_result());
   json.number("packets_per_second", static_cast<double>(packets) / seconds)
       .number("mbps", static_cast<double>(bytes) * 8e-6 / seconds)
       .number("kbps_each", static_cast<double>(bytes) * 8e-3 / seconds / std::max(viewers, 1.0));
@@ -378,6 +419,7 @@ std::string number_text(const std::string& text, std::size_t number, std::size_t
 Result<Json, Failure> run_rtc(const RtcOptions& options) {
   Run run(options);
   auto begin = [&]() -> Result<void, Failure> {
+    if (auto taken = run.take_address(); !taken) return taken;
     if (auto added = run.add_publishers(); !added) return added;
     if (auto there = run.gather(); !there) return there;
     if (auto added = run.add_viewers(); !added) return added;

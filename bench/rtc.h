@@ -30,6 +30,10 @@ struct RtcOptions {
   double warmup_seconds = 2;
   double patience_seconds = 30;  // For everybody to be there after the last has started.
   std::size_t joins_per_second = 200;
+  // Until everybody is there publishers send only what viewers need to begin: keyframes, and a packet of
+  // sound a second. Otherwise thousands who are already there slow down those who join.
+  bool rests_while_joining = false;
+  std::string from;  // The IPv4 address of this machine that media goes and comes by; empty: as routed.
   bool has_video = true, has_audio = true;
   int audio_kbps = 48;
   ClipOptions clip;

@@ -103,13 +103,16 @@ Result<Clip, Failure> make_clip(const ClipOptions& options) {
   return parse_clip(*bytes, options.frames_per_second);
 }
 
-void packetize(const Clip::Frame& frame, const RtcStamp& stamp, std::size_t payload_bytes_max,
+void packetize(const Clip::Frame& frame, const std::optional<RtcStamp>& stamp, std::size_t payload_bytes_max,
                payload::PayloadList& out) {
-  RtcStamp full = stamp;
-  full.checksum = frame.checksum;
-  Buffer sei = make_stamp_sei(full);
   std::vector<Bytes> nals(frame.sets.begin(), frame.sets.end());
-  nals.push_back(sei);
+  Buffer sei;
+  if (stamp) {
+    RtcStamp full = *stamp;
+    full.checksum = frame.checksum;
+    sei = make_stamp_sei(full);
+    nals.push_back(sei);
+  }
   nals.insert(nals.end(), frame.slices.begin(), frame.slices.end());
   out.clear();
   (void)payload::packetize_h264(nals, payload_bytes_max, true, out);
@@ -121,6 +124,7 @@ FrameCheck check_frame(std::span<const Bytes> payloads) {
   Buffer frame;
   auto assembled = payload::assemble_h264(payloads, frame);
   if (!assembled) return check;
+  check.is_readable = true;
   check.is_key = assembled->is_keyframe;
   std::uint32_t checksum = 0;
   ByteReader reader(frame);

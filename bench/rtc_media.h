@@ -42,14 +42,16 @@ Result<Clip, Failure> parse_clip(Bytes annex_b, int frames_per_second);
 // Runs ffmpeg, or reads the file.
 Result<Clip, Failure> make_clip(const ClipOptions& options);
 
-// Clears `out` and writes the frame's payloads: parameter sets, stamp, slices. The marker goes on the last.
-void packetize(const Clip::Frame& frame, const RtcStamp& stamp, std::size_t payload_bytes_max,
+// Clears `out` and writes the frame's payloads: parameter sets, stamp if there is one, slices. The marker
+// goes on the last. A stamp before a slice that fills several packets is a small packet of its own.
+void packetize(const Clip::Frame& frame, const std::optional<RtcStamp>& stamp, std::size_t payload_bytes_max,
                payload::PayloadList& out);
 
 // A frame that came out of a server: its stamp and whether its slices are those that were sent.
 struct FrameCheck {
+  bool is_readable = false;  // Its payloads make a frame.
   std::optional<RtcStamp> stamp;
-  bool is_intact = false, is_key = false;
+  bool is_intact = false, is_key = false;  // Intact: by its stamp.
 };
 // `payloads` are all of one frame, in order.
 FrameCheck check_frame(std::span<const Bytes> payloads);

@@ -130,7 +130,7 @@ void RtcPeer::fail(Failure failure) {
   udp_.reset();
 }
 
-bool RtcPeer::open_socket() {
+bool RtcPeer::open_socket(IpAddress own) {
   udp_ = Fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!udp_.valid()) return false;
   int yes = 1, bytes = kReceiveBufferBytes;
@@ -138,18 +138,17 @@ bool RtcPeer::open_socket() {
   setsockopt(udp_.get(), SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
   setsockopt(udp_.get(), SOL_UDP, UDP_GRO, &yes, sizeof yes);
   setsockopt(udp_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  sockaddr_in any{};
-  any.sin_family = AF_INET;
-  return bind(udp_.get(), reinterpret_cast<sockaddr*>(&any), sizeof any) == 0;
+  sockaddr_in local = to_system({own, 0});
+  return bind(udp_.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0;
 }
 
 void RtcPeer::start() {
   std::int64_t now = now_ns();
   join_.started_ns = now;
-  auto own = find_own_address(target_.address);
+  auto own = shared_.from ? shared_.from : find_own_address(target_.address);
   sockaddr_in bound{};
   socklen_t size = sizeof bound;
-  if (!own || !open_socket() || getsockname(udp_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
+  if (!own || !open_socket(*own) || getsockname(udp_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
     return fail(Failure("no UDP socket: ") + std::strerror(errno));
   webrtc::DialerConfig config{.local_ice = ice::make_credentials(),
                               .candidates = {make_host_candidate({*own, ntohs(bound.sin_port)})},

@@ -23,7 +23,9 @@ struct RtcShared {
   RtcShared();
   srtp::Transform transform;
   webrtc::TransportShared transport;
+  std::optional<IpAddress> from;  // What sockets are bound to; none: what the route to the server says.
   bool is_measuring = false;
+  bool is_resting = false;  // RtcOptions::rests_while_joining.
   // This program's own failings: what the kernel would not send, what it dropped since a socket of ours was
   // full, and how long what arrived had to wait to be read.
   std::uint64_t datagrams_refused = 0, datagrams_dropped = 0;
@@ -92,7 +94,7 @@ class RtcPeer {
   Rng rng_;
 
  private:
-  bool open_socket();
+  bool open_socket(IpAddress own);
   std::size_t receive(std::int64_t now);
   void take_datagrams(std::int64_t now, std::int64_t arrived_ns, const SocketAddress& from,
                       std::span<std::uint8_t> bytes, std::size_t segment_bytes);

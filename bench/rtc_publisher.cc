@@ -12,7 +12,10 @@ namespace {
 constexpr std::int64_t kSecond = 1'000'000'000, kMillisecond = 1'000'000;
 constexpr std::int64_t kKeyframePause = 300 * kMillisecond;  // Between two that were asked for.
 constexpr std::int64_t kOpusInterval = 20 * kMillisecond;
-constexpr std::size_t kPayloadBytesMax = 1150;
+constexpr std::uint32_t kRestingOpusEvery = 50;
+constexpr std::size_t kPayloadBytesMax = 1188;  // RTP packets of 1200.
+// Of frames that are no key frames. Each stamp is a packet that encoders would not send.
+constexpr std::uint32_t kStampEvery = 5;
 constexpr std::size_t kReportsRemembered = 8;
 constexpr std::uint32_t kBaselineProfile = 0x42e01f;
 constexpr std::uint8_t kH264Type = 102, kOpusType = 111;
@@ -123,14 +126,25 @@ void RtcPublisher::on_due(std::int64_t now) {
   if (next_report_ns_ <= now) send_reports(now);
 }
 
+// Not in its first second, or a server might take it for dead.
+bool RtcPublisher::rests(const Track& track) const {
+  return shared_.is_resting && track.frame * track.interval_ns >= kSecond;
+}
+
 void RtcPublisher::send_frame(std::int64_t now) {
   if (shared_.is_measuring)
     counts_.lateness_ms.add(static_cast<double>(now - video_.due()) / static_cast<double>(kMillisecond));
   const Clip::Frame& frame = media_.clip->frames[clip_at_];
   clip_at_ = (clip_at_ + 1) % media_.clip->frames.size();
+  if (rests(video_) && !frame.is_key) {
+    ++video_.frame;
+    return;
+  }
   std::uint32_t timestamp = video_.timestamp_at(video_.due());
-  packetize(frame, {.publisher = number_, .frame = video_.frame, .unix_ns = unix_ns()}, kPayloadBytesMax,
-            payloads_);
+  std::optional<RtcStamp> stamp;
+  if (frame.is_key || video_.frame % kStampEvery == 0)
+    stamp = {.publisher = number_, .frame = video_.frame, .unix_ns = unix_ns()};
+  packetize(frame, stamp, kPayloadBytesMax, payloads_);
   for (std::size_t i = 0; i < payloads_.size(); ++i)
     send_payload(video_, timestamp, payloads_.has_marker(i), payloads_[i]);
   flush();
@@ -140,6 +154,10 @@ void RtcPublisher::send_frame(std::int64_t now) {
 }
 
 void RtcPublisher::send_opus(std::int64_t now) {
+  if (rests(audio_) && audio_.frame % kRestingOpusEvery != 0) {
+    ++audio_.frame;
+    return;
+  }
   Buffer packet = make_stamped_opus({.publisher = number_, .frame = audio_.frame, .unix_ns = unix_ns()},
                                     media_.opus_bytes);
   send_payload(audio_, audio_.timestamp_at(audio_.due()), audio_.frame == 0, packet);

@@ -43,7 +43,8 @@ class RtcPublisher : public RtcPeer {
   std::int64_t next_due() const override;
 
  private:
-  static constexpr std::size_t kHistory = 1024;  // Packets, for NACK.
+  static constexpr std::size_t kHistory =
+      256;  // Packets, for NACK; 300 KB of each publisher, 2 s at 1.5 Mb/s.
 
   struct Track {
     std::uint32_t ssrc = 0, rtx_ssrc = 0;
@@ -61,6 +62,7 @@ class RtcPublisher : public RtcPeer {
   };
 
   void begin(Track& track, const sdp::AgreedSection* section, std::int64_t now, std::int64_t interval_ns);
+  bool rests(const Track& track) const;
   void send_frame(std::int64_t now);
   void send_opus(std::int64_t now);
   void send_payload(Track& track, std::uint32_t timestamp, bool marker, Bytes payload);

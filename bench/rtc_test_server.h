@@ -45,6 +45,8 @@ class TestRtcServer {
   // Damages the last byte of what a publisher sent, behind its authentication.
   std::atomic<bool> corrupts = false;
   std::atomic<int> deleted = 0;
+  std::atomic<std::size_t> tracks_wanted = 2;  // Before a channel is live.
+  bool has_heard_from(const char* address) const { return inet_addr(address) == last_heard_; }
 
  private:
   enum : std::uint64_t { kListener, kUdp };
@@ -103,6 +105,7 @@ class TestRtcServer {
       ssize_t got =
           recvfrom(udp_.get(), buffer.data(), buffer.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
       if (got < 0) return;
+      last_heard_ = from.sin_addr.s_addr;
       Bytes ip(reinterpret_cast<const std::uint8_t*>(&from.sin_addr), 4);
       ReceivedDatagram datagram{.local = kUdpPath,
                                 .remote = {*IpAddress::from_bytes(ip), ntohs(from.sin_port)},
@@ -212,7 +215,7 @@ class TestRtcServer {
       return make_response("201 Created", path + "/session", opened->answer);
     }
     Channel& channel = channels_[name];
-    if (channel.tracks.size() < 2) return make_response("404 Not Found", {}, "not live");
+    if (channel.tracks.size() < tracks_wanted) return make_response("404 Not Found", {}, "not live");
     std::vector<payload::RtpTrack> tracks;
     for (const auto& [id, track] : channel.tracks) tracks.push_back(track.first);
     auto opened = port_->open_viewer(now(), body, tracks);
@@ -226,6 +229,7 @@ class TestRtcServer {
   Fd listener_, udp_;
   Poller poller_;
   std::atomic<bool> is_done_ = false;
+  std::atomic<in_addr_t> last_heard_ = 0;
   std::unique_ptr<webrtc::Port> port_;
   webrtc::PortOutputs out_;
   DatagramBatch batch_;

@@ -15,6 +15,9 @@ constexpr std::int64_t kSecond = 1'000'000'000, kMillisecond = 1'000'000;
 constexpr std::int64_t kKeyframePatience = 500 * kMillisecond;  // Before a keyframe is asked for (again).
 const char* const kCname = "stoa-bench";
 
+// Of H.264 baseline. What Janus gives it, so that its offers can be made answers to ours (lib/janus.mjs).
+constexpr std::uint8_t kBaselineType = 107;
+
 // No bandwidth estimation: a server that waits for it would send less than it can.
 sdp::Feedback only_keyframes(const sdp::Feedback&) { return {.pli = true, .fir = true}; }
 
@@ -25,6 +28,7 @@ sdp::MediaSupport make_support(sdp::MediaSupport support) {
     codec.payload.feedback =
         codec.payload.feedback.pli ? only_keyframes(codec.payload.feedback) : sdp::Feedback();
     codec.has_rtx = false;
+    if (codec.payload.type == 103) codec.payload.type = kBaselineType;
   }
   return support;
 }
@@ -33,10 +37,10 @@ double to_ms(std::int64_t ns) { return static_cast<double>(ns) * 1e-6; }
 
 }  // namespace
 
-RtcViewer::RtcViewer(RtcShared& shared, RtcTarget target, std::uint32_t number, bool is_checked,
+RtcViewer::RtcViewer(RtcShared& shared, RtcTarget target, std::uint32_t number, const ViewerWishes& wishes,
                      ViewerCounts& counts)
     : RtcPeer(shared, std::move(target), 0x76696577'00000000ull + number),
-      is_checked_(is_checked),
+      wishes_(wishes),
       counts_(counts),
       video_support_(make_support(sdp::make_video_support())),
       audio_support_(make_support(sdp::make_audio_support())),
@@ -46,15 +50,17 @@ RtcViewer::RtcViewer(RtcShared& shared, RtcTarget target, std::uint32_t number, 
 }
 
 std::vector<sdp::OfferedSection> RtcViewer::sections() {
-  std::vector<sdp::OfferedSection> all(2);
-  all[0].kind = sdp::MediaKind::kVideo;
-  all[0].media = &video_support_;
-  all[1].kind = sdp::MediaKind::kAudio;
-  all[1].media = &audio_support_;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    all[i].mid = std::to_string(i);
-    all[i].direction = sdp::Direction::kRecvOnly;
-  }
+  std::vector<sdp::OfferedSection> all;
+  auto add = [&](sdp::MediaKind kind, const sdp::MediaSupport& support) {
+    sdp::OfferedSection section;
+    section.kind = kind;
+    section.mid = std::to_string(all.size());
+    section.media = &support;
+    section.direction = sdp::Direction::kRecvOnly;
+    all.push_back(std::move(section));
+  };
+  if (wishes_.has_video) add(sdp::MediaKind::kVideo, video_support_);
+  if (wishes_.has_audio) add(sdp::MediaKind::kAudio, audio_support_);
   return all;
 }
 
@@ -95,7 +101,7 @@ bool RtcViewer::on_sealed(std::int64_t arrived_ns, Bytes packet) {
       packet.size());
   if (join_.first_packet == 0) join_.first_packet = now_ns() - join_.started_ns;
   if (!has_picture() && !has_video_section_) join_.first_picture = join_.first_packet;
-  return is_checked_ || (!has_picture() && stream->is_video);
+  return wishes_.is_checked || (!has_picture() && stream->is_video);
 }
 
 void RtcViewer::on_rtp(std::int64_t arrived_ns, Bytes packet) {
@@ -110,7 +116,7 @@ void RtcViewer::on_rtp(std::int64_t arrived_ns, Bytes packet) {
     if (facts && facts->is_keyframe) keyframe_ = header.timestamp;
     if (is_whole_ && keyframe_ == header.timestamp) join_.first_picture = now_ns() - join_.started_ns;
   }
-  if (!is_checked_ || stream->encoding != payload::Encoding::kH264) return;
+  if (!wishes_.is_checked || stream->encoding != payload::Encoding::kH264) return;
   gather(arrived_ns, header.sequence, header.timestamp, parsed->payload);
   if (is_whole_) check_whole(arrived_ns, header.timestamp);
 }
@@ -144,10 +150,9 @@ void RtcViewer::check_whole(std::int64_t arrived_ns, std::uint32_t timestamp) {
   FrameCheck check = check_frame(payloads);
   open_.erase(found);
   if (!shared_.is_measuring) return;
-  if (!check.stamp) {
-    ++counts_.frames_unstamped;
-    return;
-  }
+  if (!check.is_readable) ++counts_.frames_corrupt;
+  if (check.is_readable && !check.stamp) ++counts_.frames_unstamped;
+  if (!check.stamp) return;
   ++counts_.frames_checked;
   if (!check.is_intact) ++counts_.frames_corrupt;
   counts_.frame_ms.add(to_ms(arrived_ns - check.stamp->unix_ns));

@@ -14,14 +14,21 @@ namespace stoa::bench {
 // Of all viewers of a run, while it is measuring.
 struct ViewerCounts {
   Samples first_packet_ms, frame_ms, audio_ms;  // From the stamp; to the kernel of this machine.
-  std::uint64_t frames_checked = 0, frames_corrupt = 0, frames_unstamped = 0;
+  std::uint64_t frames_checked = 0, frames_corrupt = 0;
+  std::uint64_t frames_unstamped = 0;  // Most are (rtc_publisher.cc); only stamped ones can be checked.
   std::uint64_t audio_checked = 0, audio_corrupt = 0;
   std::uint64_t keyframe_requests = 0;
 };
 
+struct ViewerWishes {
+  bool has_video = true, has_audio = true;  // What it offers to take.
+  bool is_checked = false;
+};
+
 class RtcViewer : public RtcPeer {
  public:
-  RtcViewer(RtcShared& shared, RtcTarget target, std::uint32_t number, bool is_checked, ViewerCounts& counts);
+  RtcViewer(RtcShared& shared, RtcTarget target, std::uint32_t number, const ViewerWishes& wishes,
+            ViewerCounts& counts);
 
   // Sums over all streams.
   StreamCounts video() const { return sum(true); }
@@ -63,7 +70,7 @@ class RtcViewer : public RtcPeer {
   void check_whole(std::int64_t arrived_ns, std::uint32_t timestamp);
   void send_report(std::int64_t now);
 
-  bool is_checked_;
+  ViewerWishes wishes_;
   ViewerCounts& counts_;
   sdp::MediaSupport video_support_, audio_support_;
   std::uint32_t own_ssrc_;

@@ -1,20 +1,13 @@
 // The results under build/bench as the Markdown tables of docs/benchmarks.md.
 import { load } from './lib/run.mjs';
 
-const read = (name) => {
-  try {
-    return load(name);
-  } catch {
-    return null;
-  }
-};
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 const rows = [];
 const row = (what, value, made) => rows.push(`| ${what} | ${value} | \`${made}\` |`);
 const machines = new Set();
 const note = (result) => machines.add(`${result.machine.cpu}, ${result.machine.cores} cores, Linux ${result.machine.kernel}`);
 
-const live = read('live');
+const live = load('live');
 if (live) {
   note(live);
   for (const run of live.runs) {
@@ -23,7 +16,7 @@ if (live) {
     row(`Opening the page to the first frame, ${at}: p50 / p95 of ${run.join_ms.count}`, [run.join_ms.p50, run.join_ms.p95].map(ms).join(' / '), live.command);
   }
 }
-const latency = read('latency');
+const latency = load('latency');
 if (latency) {
   note(latency);
   for (const [name, run] of Object.entries(latency).filter(([, one]) => one?.last_sample_to_part_ms)) {
@@ -32,7 +25,7 @@ if (latency) {
     row(`Last sample in to playlist out (${name}): p50 / p99`, `${ms(list.p50)} / ${ms(list.p99)}`, latency.command);
   }
 }
-const hls = read('hls');
+const hls = load('hls');
 if (hls) {
   note(hls);
   const { waiting, taking, nginx } = hls;
@@ -44,14 +37,14 @@ if (hls) {
   row('The same from nginx as static files', Math.round(nginx.viewers_per_core), hls.command);
   row('Stoa against nginx', `${Math.round(hls.viewers_per_core_against_nginx * 100)} %`, hls.command);
 }
-const ingest = read('ingest');
+const ingest = load('ingest');
 if (ingest) {
   note(ingest);
   for (const run of Object.values(ingest).filter((one) => one?.server_core_percent_per_publisher !== undefined)) {
     row(`${run.publishers} publisher${run.publishers > 1 ? 's' : ''} of ${Math.round(run.kbps_each)} kb/s: of one core; live all the time`, `${(run.server_cores * 100).toFixed(1)} %; ${run.least_live} of ${run.publishers}`, ingest.command);
   }
 }
-const soak = read('soak');
+const soak = load('soak');
 if (soak) {
   note(soak);
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;

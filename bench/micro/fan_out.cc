@@ -7,8 +7,9 @@
 //   send      the kernel, through runtime::UdpSocket, into a device that throws everything away
 //
 // Sending is measured with segmentation by the device, by the kernel ("software", which is charged), and with
-// none. Allocations are counted while it runs. stoa-bench-path [--seconds S] [--receivers N] prints one JSON
-// object; what it needs for the device is said in sink.h.
+// none. Allocations are counted while it runs. `stoa-bench path [--seconds S] [--receivers N]` runs this
+// program; it prints a table to stderr and one JSON object to stdout. What it needs for the device is said in
+// sink.h.
 #include "session/webrtc/fan_out.h"
 
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include <cstring>
 #include <ctime>
 #include <new>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -224,18 +226,64 @@ double unsent(const runtime::UdpSocket& socket) {
   return sum;
 }
 
+struct Options {
+  double seconds = 0.5;  // For each number.
+  std::size_t receivers = 500;
+};
+
+bool parse(int count, char** arguments, Options& options) {
+  for (int i = 1; i < count; i += 2) {
+    const std::string_view name = arguments[i];
+    if (i + 1 == count) return false;
+    if (name == "--seconds") {
+      options.seconds = std::strtod(arguments[i + 1], nullptr);
+    } else if (name == "--receivers") {
+      options.receivers = std::strtoul(arguments[i + 1], nullptr, 10);
+    } else {
+      return false;
+    }
+  }
+  return options.seconds > 0 && options.receivers > 0 && options.receivers <= 40'000;
+}
+
+// What is found, as rows of a table on stderr while it runs, and of JSON.
+class Report {
+ public:
+  Report() {
+    std::fprintf(stderr, "ns of CPU time a packet\n%-12s %-32s %-28s %7s %8s %8s %6s %6s %12s\n",
+                 "segmentation", "packets", "profile", "append", "rewrite", "encrypt", "send", "all",
+                 "allocations");
+  }
+  void add(const char* segmentation, const Case& measured, const Cost& bare, const Cost& whole) {
+    const std::string profile(srtp::name_of(measured.profile));
+    const double all = whole.append_ns + whole.fill_ns + whole.send_ns;
+    const double encrypt = whole.fill_ns - bare.fill_ns;
+    char row[512];
+    std::snprintf(row, sizeof row,
+                  "{\"segmentation\": \"%s\", \"packets\": \"%s\", \"profile\": \"%s\", \"append\": %.2f, "
+                  "\"rewrite\": %.0f, \"encrypt\": %.0f, \"send\": %.0f, \"all\": %.0f, "
+                  "\"packets_a_second\": %.0f, \"packets_a_train\": %.1f, \"allocations\": %g, "
+                  "\"unsent\": %.0f}",
+                  segmentation, name_of(measured.shape), profile.c_str(), whole.append_ns, bare.fill_ns,
+                  encrypt, whole.send_ns, all, 1e9 / all, whole.packets_a_train, whole.allocations,
+                  whole.unsent);
+    rows_ += (rows_.empty() ? "" : ", ") + std::string(row);
+    std::fprintf(stderr, "%-12s %-32s %-28s %7.2f %8.0f %8.0f %6.0f %6.0f %12g\n", segmentation,
+                 name_of(measured.shape), profile.c_str(), whole.append_ns, bare.fill_ns, encrypt,
+                 whole.send_ns, all, whole.allocations);
+  }
+  const std::string& rows() const { return rows_; }
+
+ private:
+  std::string rows_;
+};
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  double seconds = 0.5;
-  std::size_t receivers = 500;
-  for (int i = 1; i + 1 < count; i += 2) {
-    const std::string_view name = arguments[i];
-    if (name == "--seconds") seconds = std::strtod(arguments[i + 1], nullptr);
-    if (name == "--receivers") receivers = std::strtoul(arguments[i + 1], nullptr, 10);
-  }
-  if (receivers == 0 || receivers > 40'000) {
-    std::fprintf(stderr, "--receivers is 1 to 40000\n");
+  Options options;
+  if (!parse(count, arguments, options)) {
+    std::fprintf(stderr, "stoa-bench path [--seconds S] [--receivers N], N from 1 to 40000\n");
     return 2;
   }
   const Sink sink = bench::make_sink();
@@ -243,13 +291,9 @@ int main(int count, char** arguments) {
   Nobody nobody;
   runtime::UdpSocket reader(loop, nobody);  // On loopback; its loop never runs.
   auto reading = reader.open({.address = "0.0.0.0", .receive_buffer_bytes = 20'000});
-  const auto destinations = bench::make_destinations(sink, receivers, reading ? reading->port : 9);
+  const auto destinations = bench::make_destinations(sink, options.receivers, reading ? reading->port : 9);
 
-  std::printf("{\n  \"command\": \"stoa-bench path --seconds %g --receivers %zu\",\n", seconds, receivers);
-  std::printf("  \"kernel\": \"%s\",\n  \"sink\": \"%s\",\n  \"note\": \"%s\",\n",
-              crypto::make_srtp_kernel()->name().c_str(), sink.kind.c_str(), sink.note.c_str());
-  std::printf("  \"nanoseconds_a_packet\": [");
-  const char* separator = "\n";
+  Report report;
   std::size_t refused = 0;
   for (const char* segmentation : {"software", "device", "none"}) {
     const std::string_view mode = segmentation;
@@ -262,31 +306,26 @@ int main(int count, char** arguments) {
     for (const Shape shape : {Shape::kVideo, Shape::kAlone, Shape::kAudio}) {
       for (const srtp::Profile profile :
            {srtp::Profile::kAeadAes128Gcm, srtp::Profile::kAes128CmHmacSha1_80}) {
-        const Case measured{profile, shape, receivers};
+        const Case measured{profile, shape, options.receivers};
         runtime::UdpSocket socket(loop, nobody);
         if (auto opened = socket.open({.address = "0.0.0.0", .use_gso = mode != "none"}); !opened) {
           std::fprintf(stderr, "%s\n", opened.error().c_str());
           return 1;
         }
         const Cost bare =
-            Path(measured, std::make_unique<NoKernel>(), nullptr, destinations).measure(seconds);
-        Cost whole = Path(measured, crypto::make_srtp_kernel(), &socket, destinations).measure(seconds);
+            Path(measured, std::make_unique<NoKernel>(), nullptr, destinations).measure(options.seconds);
+        Cost whole =
+            Path(measured, crypto::make_srtp_kernel(), &socket, destinations).measure(options.seconds);
         whole.unsent = unsent(socket);
         refused += bare.refused + whole.refused;
-        const double all = whole.append_ns + whole.fill_ns + whole.send_ns;
-        std::printf(
-            "%s    {\"segmentation\": \"%s\", \"packets\": \"%s\", \"profile\": \"%s\", \"append\": %.2f, "
-            "\"rewrite\": %.0f, \"encrypt\": %.0f, \"send\": %.0f, \"all\": %.0f, \"packets_a_second\": "
-            "%.0f, "
-            "\"packets_a_train\": %.1f, \"allocations\": %g, \"unsent\": %.0f}",
-            separator, segmentation, name_of(shape), std::string(srtp::name_of(profile)).c_str(),
-            whole.append_ns, bare.fill_ns, whole.fill_ns - bare.fill_ns, whole.send_ns, all, 1e9 / all,
-            whole.packets_a_train, whole.allocations, whole.unsent);
-        std::fflush(stdout);
-        separator = ",\n";
+        report.add(segmentation, measured, bare, whole);
       }
     }
   }
-  std::printf("\n  ],\n  \"refused\": %zu\n}\n", refused);
+  std::printf(
+      "{\"kernel\": \"%s\", \"sink\": \"%s\", \"note\": \"%s\", \"receivers\": %zu, "
+      "\"nanoseconds_a_packet\": [%s], \"refused\": %zu}\n",
+      crypto::make_srtp_kernel()->name().c_str(), sink.kind.c_str(), sink.note.c_str(), options.receivers,
+      report.rows().c_str(), refused);
   return refused == 0 ? 0 : 1;
 }
