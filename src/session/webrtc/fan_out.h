@@ -64,10 +64,10 @@ struct FanOutConfig {
   // Retransmissions to one receiver: at most this share of what it was sent in the last second, and once in a
   // round trip for each packet.
   double retransmission_share_max = 0.5;
-  // What receivers of video that know the extension are told: how little and how much they may hold back. A
-  // browser shows frames as they come, without a reserve against jitter, when it is 0 to at most 500 ms.
-  // Unset: nothing, so that each goes by itself.
-  std::optional<rtp::PlayoutDelay> playout_delay = rtp::PlayoutDelay{{}, Duration::milliseconds(500)};
+  // What receivers of video that know the extension are told: how little and how much they may hold back.
+  // Between these they adapt to the link. With a maximum of 500 ms or less, and no minimum, a browser keeps
+  // no reserve against jitter at all and shows frames as they come. Unset: nothing is told.
+  std::optional<rtp::PlayoutDelay> playout_delay = rtp::PlayoutDelay{{}, Duration::milliseconds(1000)};
 };
 
 // To be protected and sent on the sender's path: reports. Compound, in the clear.

@@ -111,7 +111,7 @@ TEST(FanOutReports, tells_its_playout_delay_until_the_receiver_has_it) {
   for (const Got& each : got) {
     const auto told = FanOutWorld::element_of(each, kPlayoutId);
     ASSERT_TRUE(told);
-    EXPECT_EQ(rtp::parse_playout_delay(*told), (rtp::PlayoutDelay{{}, Duration::milliseconds(500)}));
+    EXPECT_EQ(rtp::parse_playout_delay(*told), (rtp::PlayoutDelay{{}, Duration::milliseconds(1000)}));
   }
   EXPECT_FALSE(FanOutWorld::element_of(deaf.of(kVideoSsrc)[0], kPlayoutId));
   const auto report = [&](std::int64_t highest) {
