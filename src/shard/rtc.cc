@@ -12,7 +12,7 @@ namespace {
 // In a SourceId: the shard, then this bit for those that a Rtc made, then a number.
 constexpr int kSourceShardShift = 48;
 constexpr std::uint64_t kRtcSource = 1ull << 47;
-constexpr std::size_t kEchoBufferedBytesMax = 16u << 10;
+constexpr std::size_t kEchoBufferedBytesMax = 256u << 10;
 
 }  // namespace
 
