@@ -50,6 +50,18 @@ TEST(Port, carries_what_is_published_to_all_who_watch) {
   EXPECT_EQ(world.sent_to_nobody, 0u);
 }
 
+TEST(Port, tells_what_each_publishes_when_their_packets_come_together) {
+  PortWorld world;
+  std::vector<TestClient*> publishers;
+  for (int i = 0; i < 8; ++i) publishers.push_back(&world.publish({}, false));
+  ASSERT_TRUE(world.run_until([&] {
+    return std::ranges::all_of(publishers, [](const TestClient* each) { return each->is_connected(); });
+  }));
+  world.run_for(Duration::seconds(1));
+  for (const TestClient* each : publishers)
+    EXPECT_EQ(world.tracks_opened[world.session_of(*each).value()], 2);
+}
+
 TEST(Port, lets_a_viewer_begin_with_the_keyframe_that_is_kept) {
   PortWorld world;
   world.publish({.keyframe_every = 10'000});

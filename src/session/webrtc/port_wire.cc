@@ -158,11 +158,16 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
 void Port::handle_opened(Timestamp now, WallTime wall, Session& session,
                          const srtp::PacketToUnprotect& packet, PortOutputs& out) {
   Bytes bytes = Bytes(packet.packet).first(*packet.outcome);
-  if (!packet.is_rtcp) {
-    if (session.receiver) (void)session.receiver->handle_rtp(now, bytes, packet.index, receiver_outputs_);
-    return;
+  if (session.receiver) {
+    if (packet.is_rtcp) {
+      session.receiver->handle_rtcp(now, wall, bytes, receiver_outputs_);
+    } else {
+      (void)session.receiver->handle_rtp(now, bytes, packet.index, receiver_outputs_);
+    }
+    // Now: the next packet of the batch may be another session's.
+    if (!receiver_outputs_.empty()) handle_receiver_outputs(session, out);
   }
-  if (session.receiver) session.receiver->handle_rtcp(now, wall, bytes, receiver_outputs_);
+  if (!packet.is_rtcp) return;
   if (session.sender.is_set()) {
     fan_out_.handle_rtcp(now, wall, session.sender, bytes, fan_out_outputs_);
     handle_fan_out_outputs(out);

@@ -117,6 +117,7 @@ class PortWorld {
   std::uint64_t sent_to_nobody = 0, claimed_bytes = 0;
   std::map<IpAddress, std::uint64_t> bytes_to_nobody;
   std::map<LocalPath, std::uint64_t> sent_by;
+  std::map<std::uint64_t, int> tracks_opened;  // By session.
   bool echoes = true;
 
  private:
@@ -135,14 +136,20 @@ class PortWorld {
     EXPECT_TRUE(run_until([&] { return tracks.size() == expected; }));
   }
   void step() {
+    // What arrived of all clients is one batch, as a socket gives it.
+    std::vector<Buffer> arrived;
+    std::vector<std::pair<LocalPath, SocketAddress>> from;
     for (const auto& client : clients) {
-      std::vector<Buffer> arrived = client->up.take_arrived();
-      std::vector<ReceivedDatagram> datagrams;
-      for (Buffer& bytes : arrived) {
-        datagrams.push_back({client->local, client->claims.value_or(client->options.address), bytes});
+      for (Buffer& bytes : client->up.take_arrived()) {
         if (client->claims) claimed_bytes += bytes.size();
+        from.emplace_back(client->local, client->claims.value_or(client->options.address));
+        arrived.push_back(std::move(bytes));
       }
-      if (datagrams.empty()) continue;
+    }
+    std::vector<ReceivedDatagram> datagrams;
+    for (std::size_t i = 0; i < arrived.size(); ++i)
+      datagrams.push_back({from[i].first, from[i].second, arrived[i]});
+    if (!datagrams.empty()) {
       port.handle_datagrams(time.now(), time.wall(), datagrams, out_);
       carry();
     }
@@ -200,6 +207,7 @@ class PortWorld {
   void pass_on(Published& published) {
     publisher_ = published.session;
     std::visit(Overloaded{[&](TrackOpened& opened) {
+                            ++tracks_opened[published.session.value()];
                             if (streams.contains(opened.track.id)) return;
                             tracks.push_back(opened.track);
                             streams[opened.track.id] = port.fan_out().add_stream(opened.track);
