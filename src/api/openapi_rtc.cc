@@ -124,12 +124,12 @@ json::object make_post(RtcRole role) {
   if (is_publisher) {
     add_errors({"bad_offer", "bad_authorization", "unauthorized", "forbidden", "not_found", "not_live",
                 "not_acceptable", "no_common_codec", "conflict", "body_too_large", "unsupported_media_type",
-                 "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
+                "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
                responses);
   } else {
     add_errors({"bad_offer", "bad_authorization", "unauthorized", "forbidden", "not_found", "not_live",
                 "not_acceptable", "no_common_codec", "body_too_large", "unsupported_media_type",
-                 "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
+                "unprocessable", "too_many_sessions", "overloaded", "not_offered"},
                responses);
   }
   post["responses"] = std::move(responses);
