@@ -186,6 +186,7 @@ void LiteAgent::prove(Entry& entry, Outputs& out) {
   const Path path = entry.path;
   out.push(PathProved{path});
   if (pending_ == path) select(path, out);
+  if (selected_ == path) failure_at_ = Timestamp::never();
 }
 
 LiteAgent::Entry& LiteAgent::add(Timestamp now, const Path& path, Transport transport, Outputs& out) {
@@ -246,7 +247,7 @@ void LiteAgent::select(const Path& path, Outputs& out) {
   is_selected_of_previous_ = !previous_local_.ufrag.empty();
   selected_ = path;
   pending_.reset();
-  failure_at_ = Timestamp::never();
+  if (is_proved(path)) failure_at_ = Timestamp::never();
   out.push(PathSelected{path});
 }
 
@@ -300,7 +301,8 @@ void LiteAgent::handle_deadline(Timestamp now, Outputs& out) {
   }
   if (now >= failure_at_) {
     failure_at_ = Timestamp::never();
-    out.push(Failed{has_been_connected_ ? Failure::kConsentExpired : Failure::kNoPath});
+    const bool never_proved = selected_ && !is_proved(*selected_);
+    out.push(Failed{has_been_connected_ && !never_proved ? Failure::kConsentExpired : Failure::kNoPath});
   }
   update_deadline();
 }
@@ -310,6 +312,7 @@ void LiteAgent::restart(Timestamp now, Credentials local, Credentials remote) {
   previous_local_ = std::exchange(local_, std::move(local));
   previous_remote_ = std::exchange(remote_, std::move(remote));
   is_selected_of_previous_ = selected_.has_value();
+  pending_.reset();  // It was nominated in the generation before.
   if (!selected_) failure_at_ = now + config_.first_path_timeout;
   update_deadline();
 }

@@ -43,7 +43,8 @@ namespace stoa::ice {
 
 struct LiteConfig {
   Duration consent_timeout = Duration::seconds(30);
-  Duration first_path_timeout = Duration::seconds(30);  // From construction to the first nomination.
+  // From construction until a nominated path is proved.
+  Duration first_path_timeout = Duration::seconds(30);
   Duration settling_time = Duration::seconds(2);
   std::size_t paths_max = 8;  // At least 2. More, and the one unheard for longest gives way.
   // The first four bytes of our requests' ids. The owner of many agents finds by it whose answer a datagram
@@ -158,8 +159,9 @@ class LiteAgent {
   Timestamp first_nomination_ = Timestamp::never();
   bool has_been_connected_ = false;
   bool is_selected_of_previous_ =
-      false;              // Since a restart: any nomination of the new generation counts more.
-  Timestamp failure_at_;  // Without a path by then it is a failure; never() while there is one.
+      false;  // Since a restart: any nomination of the new generation counts more.
+  // Without a proved path by then it is a failure; never() while there is one.
+  Timestamp failure_at_;
   Timestamp deadline_;
   LiteStats stats_;
 };

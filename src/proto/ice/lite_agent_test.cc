@@ -211,6 +211,30 @@ TEST(LiteAgent, gives_up_when_nobody_comes) {
   EXPECT_EQ(std::get<Failed>(server.events.back()).failure, Failure::kNoPath);
 }
 
+TEST(LiteAgent, gives_up_who_nominates_and_never_proves_to_be_there) {
+  Server server({.first_path_timeout = Duration::seconds(10)});
+  server.answers = false;
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(server.ask(kWifi), 0);
+    server.wait(Duration::seconds(1));
+  }
+  EXPECT_EQ(server.count<Failed>(), 0u);
+  server.wait(Duration::seconds(2));
+  ASSERT_EQ(server.count<Failed>(), 1u);
+}
+
+TEST(LiteAgent, forgets_what_waited_for_proof_when_it_restarts) {
+  Server server;
+  EXPECT_EQ(server.ask(kWifi), 0);
+  server.answers = false;
+  EXPECT_EQ(server.ask(kMobile, {.priority = kHigh + 1}), 0);
+  server.answers = true;
+  server.agent.restart(server.time.now(), credentials("again"), credentials("new"));
+  const Path third{0, at("203.0.113.77:5")};
+  EXPECT_EQ(server.ask(third, {.to = credentials("again"), .from = "new"}), 0);
+  EXPECT_EQ(server.agent.selected(), third);
+}
+
 TEST(LiteAgent, falls_back_to_a_nominated_path_that_lives) {
   Server server;
   server.ask(kMobile, {.priority = kLow});

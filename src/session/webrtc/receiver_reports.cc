@@ -137,9 +137,12 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
     if (const auto* wanted = std::get_if<rtcp::NackWanted>(&output)) {
       if (!codec || !codec->feedback.nack || !layer.ssrc()) continue;
       const rtcp::NackStats& asked = layer.nack.stats();
-      if (!codec->has_rtx && asked.recovered == 0 && asked.requests > kUnansweredMax) continue;
-      feedback.write_nack(*layer.ssrc(), wanted->sequences, out);
-      stats.nacks_sent += wanted->sequences.size();
+      std::span<const std::uint16_t> sequences = wanted->sequences;
+      // Who never answered is asked for one at a time: an answer to that begins it all again.
+      bool is_unanswered = asked.recovered == 0 && asked.requests - sequences.size() > kUnansweredMax;
+      if (!codec->has_rtx && is_unanswered) sequences = sequences.first(1);
+      feedback.write_nack(*layer.ssrc(), sequences, out);
+      stats.nacks_sent += sequences.size();
     } else if (const auto* given_up = std::get_if<rtcp::GivenUp>(&output)) {
       stats.lost += given_up->packets;
       // What is shown of the picture stays broken until the next keyframe.

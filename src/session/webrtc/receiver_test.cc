@@ -387,7 +387,7 @@ TEST(Receiver, does_not_ask_for_retransmissions_that_were_not_agreed_upon) {
   EXPECT_EQ(peer.receiver.stats().lost, 1u);
 }
 
-TEST(Receiver, stops_asking_a_peer_without_rtx_that_never_answers) {
+TEST(Receiver, asks_a_peer_without_rtx_that_never_answers_for_little) {
   for (bool answers : {false, true}) {
     Peer peer;
     ASSERT_TRUE(peer.send(audio(1)));
@@ -402,8 +402,26 @@ TEST(Receiver, stops_asking_a_peer_without_rtx_that_never_answers) {
     peer.outputs.clear();
     ASSERT_TRUE(peer.send(audio(103)));
     peer.run_for(ms(20));
-    EXPECT_EQ(peer.nacked().size(), answers ? 1u : 0u);
+    EXPECT_EQ(peer.nacked().size(), 1u);
+    // More at a time only of who answers.
+    peer.outputs.clear();
+    ASSERT_TRUE(peer.send(audio(110)));
+    peer.run_for(ms(20));
+    EXPECT_EQ(peer.nacked().size(), answers ? 6u : 1u);
   }
+}
+
+TEST(Receiver, asks_a_peer_without_rtx_again_after_a_burst_that_it_repaired) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(audio(1)));
+  ASSERT_TRUE(peer.send(audio(102)));
+  peer.run_for(ms(20));
+  EXPECT_EQ(peer.nacked().size(), 100u);
+  for (std::int64_t i = 2; i < 102; ++i) ASSERT_TRUE(peer.send(audio(i)));
+  peer.outputs.clear();
+  ASSERT_TRUE(peer.send(audio(110)));
+  peer.run_for(ms(20));
+  EXPECT_EQ(peer.nacked().size(), 7u);
 }
 
 TEST(Receiver, hands_on_the_numbers_of_payloads_that_it_refuses) {
