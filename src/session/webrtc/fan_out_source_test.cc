@@ -211,6 +211,20 @@ TEST(FanOutSource, goes_on_at_once_with_a_keyframe_behind_a_long_loss) {
   FanOutWorld::expect_forward_timestamps(got);
 }
 
+TEST(FanOutSource, goes_on_with_a_keyframe_that_is_the_first_behind_a_long_loss) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kAv1);
+  Peer& peer = world.add_peer({FanOutWorld::video(payload::Encoding::kAv1)}, kUnpaced);
+  world.set_source(peer, stream);
+  play(world, stream, 10, true);
+  world.skip(stream, 3'000);
+  play(world, stream, 10, true);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 100u);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+}
+
 TEST(FanOutSource, is_not_led_in_a_circle_by_packets_far_ahead) {
   FanOutWorld world;
   const StreamId stream = world.add_stream();
