@@ -109,6 +109,8 @@ struct FanOut::Impl {
   void subscribe(Timestamp at, OutletRef ref, StreamId stream);
   void choose_layer(Timestamp at, OutletRef ref);
   void reconsider(Timestamp at, Stream& stream);
+  void append(Timestamp at, StreamId id, std::span<const payload::PacketBatch> batches, bool is_group);
+  void take_group(Timestamp at, Layer& layer, std::span<const payload::PacketBatch> group);
   void wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* layer);
   void stop_waiting(Outlet& outlet);
   void leave_feed(Outlet& outlet);

@@ -53,6 +53,7 @@ struct Layer {
   Timestamp wanted_at;                // … since.
   Position wanted_from = 0;           // One from here on grants it.
   std::optional<Timestamp> asked_at;  // When its publisher was asked last.
+  bool is_group_too_large = false;    // To be kept here: no use in wishing for it before the next keyframe.
   std::size_t turn = 0;               // Who is the first to be sent the next packets, of `fed`.
   std::vector<OutletRef> fed;         // Those who send its packets.
   std::vector<OutletRef> waiting;     // Those who will from its next keyframe on.

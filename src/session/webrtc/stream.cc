@@ -53,6 +53,14 @@ void History::append(Timestamp now, const payload::PacketBatch& batch, payload::
   trim(now);
 }
 
+void History::restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer) {
+  const std::uint32_t epoch = epoch_;
+  const std::int64_t shift = timestamp_shift();
+  clear();
+  for (const payload::PacketBatch& batch : group) append(now, batch, layer);
+  if (timestamp_shift() == shift) epoch_ = epoch;
+}
+
 void History::clear() {
   while (begin_ < end_) drop_first();
   std::ranges::fill(known_, Known{kNoSequence, -1});
@@ -81,6 +89,14 @@ std::optional<Position> History::find_position(std::int64_t sequence) const {
   const Known& known = known_[index_of(sequence)];
   if (known.sequence != sequence || known.position < begin_) return std::nullopt;
   return known.position;
+}
+
+Position History::position_from(std::int64_t sequence) const {
+  if (begin_ == end_) return end_;
+  const std::int64_t first = newest_ - static_cast<std::int64_t>(slots_.size()) + 1;
+  for (std::int64_t each = std::max(sequence, first); each <= newest_; ++each)
+    if (const auto position = find_position(each)) return *position;
+  return end_;
 }
 
 std::optional<History::Entry> History::find(std::int64_t sequence) const {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
@@ -58,6 +59,9 @@ class History {
   // (padding to probe with) is left out and the numbers behind it close up; when they are past that already
   // it is kept, and is an Entry with an empty payload.
   void append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer);
+  // The newest keyframe and all that followed it, which came before, in place of what is kept. Positions go
+  // on, and numbers mean what they did unless the epoch changes.
+  void restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer);
   // Lets go of what is too old. Done by append() as well.
   void trim(Timestamp now);
   // Nothing before belongs to what follows (the source changed): empties it. Positions go on.
@@ -96,6 +100,8 @@ class History {
     return pictures_.empty() ? PictureFields{} : pictures_[index_of(at)];
   }
   std::optional<Position> find_position(std::int64_t sequence) const;
+  // Of the first that is kept from this number on. end(): none.
+  Position position_from(std::int64_t sequence) const;
   // Changes with clear(): numbers of before mean nothing any longer.
   std::uint32_t epoch() const { return epoch_; }
   std::int64_t newest_timestamp() const { return newest_timestamp_; }
