@@ -367,6 +367,7 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
     return;
   }
   outlet.cursor = planned.position + 1;
+  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
   ++outlet.stats.packets;
   outlet.stats.bytes += packet.payload_bytes;
   ++totals.packets;

@@ -182,6 +182,7 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   enter(Role::kFed, layer->fed, ref, outlet);
   if (outlet.is_video) {
     outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
+    outlet.replay_until = history.end();
     outlet.keyframe_sent_at = at;
   } else {
     outlet.begin_run(audio, history.slot(audio).sequence, elapsed);

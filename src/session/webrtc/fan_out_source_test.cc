@@ -1,6 +1,9 @@
 // Which packets of which layer a receiver is sent, and when.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/test_fan_out.h"
 
@@ -346,6 +349,54 @@ TEST(FanOutSource, leaves_sound_out_of_a_group_where_it_goes_on) {
   world.fan_out.append_group(world.now, sound, world.group);
   world.drain();
   EXPECT_EQ(peer.of(kAudioSsrc).size(), before);
+}
+
+// At 1.3 Mbit/s over a line of 4 that is 3.3 s, and more for what comes meanwhile.
+TEST(FanOutSource, brings_a_receiver_up_to_date_however_often_it_asks) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  play(world, stream, 300, true);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 4'000'000, .burst_bytes = 4'000});
+  world.set_source(peer, stream);
+  world.drain();
+  for (int i = 0; i < 300; ++i) {
+    if (i % 15 == 14) world.pli(peer);
+    play(world, stream, 1);
+  }
+  const auto& got = peer.of(kVideoSsrc);
+  EXPECT_EQ(got.size(), 3'000u) << "and it is not sent again either: that would be another burst of 6 s";
+  // What takes less than a second is.
+  play(world, stream, 10, true);
+  world.pli(peer);
+  play(world, stream, 10);
+  EXPECT_EQ(got.size(), 3'100u + 50);
+}
+
+TEST(FanOutSource, leaves_a_receiver_some_time_from_the_end_of_a_replay) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  // 1.4 Mbit/s: a second of the past takes 0.4 s to make good.
+  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 5'100'000, .burst_bytes = 4'000});
+  world.set_source(peer, stream);
+  world.frame(stream, {.is_keyframe = true, .bytes = 1'000});
+  play(world, stream, 29);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 150u);
+  std::optional<Timestamp> began, ended, again;
+  for (int i = 0; i < 150 && !again; ++i) {
+    world.pli(peer);
+    play(world, stream, 1);
+    const auto times =
+        std::ranges::count_if(got, [&](const Got& each) { return each.payload.size() == 1'000; });
+    if (times == 10 && !began) began = world.now;
+    if (times == 15) again = world.now;
+    const payload::PacketBatch& newest = world.group.back();
+    if (began && !ended && std::ranges::equal(got.back().payload, newest.payload(newest.count - 1u)))
+      ended = world.now;
+  }
+  ASSERT_TRUE(began && ended && again);
+  EXPECT_GT(*ended - *began, Duration::milliseconds(250));
+  EXPECT_GT(*again - *ended, Duration::milliseconds(1'900));
 }
 
 TEST(FanOutSource, is_not_led_in_a_circle_by_packets_far_ahead) {

@@ -149,6 +149,7 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   slots_[index_of(at)] = {&packet, batch.block.get(), sequence, timestamp, now};
   known_[index_of(sequence)] = {sequence, at};
   held_bytes_ += packet.payload_bytes;
+  appended_bytes_ += packet.payload_bytes;
   hold(batch.block);
   if (!pictures_.empty()) read_picture(at, batch.block->payload(packet));
   if (is_new_) {
@@ -250,7 +251,9 @@ void History::note_keyframe(std::int64_t sequence) {
   Position first = *find_position(*start);
   for (std::int64_t each = *start + 1; each <= newest_; ++each)
     if (const auto position = find_position(each)) first = std::min(first, *position);
-  keyframe_ = {*start, first};
+  std::uint64_t bytes_before = appended_bytes_;
+  for (Position at = first; at < end_; ++at) bytes_before -= slot(at).packet->payload_bytes;
+  keyframe_ = {*start, first, bytes_before};
 }
 
 // What came late may have shown where a keyframe began.

@@ -86,6 +86,8 @@ class History {
   std::optional<Position> keyframe() const;
   // Of that keyframe. Requires: keyframe().
   std::int64_t keyframe_sequence() const { return keyframe_->sequence; }
+  // Of payloads, from there to the end. Requires: keyframe().
+  std::uint64_t keyframe_bytes() const { return appended_bytes_ - keyframe_->bytes_before; }
   std::size_t held_bytes() const { return held_bytes_; }
 
   // For whoever walks it at speed.
@@ -122,6 +124,7 @@ class History {
   struct Keyframe {
     std::int64_t sequence;
     Position position;
+    std::uint64_t bytes_before;  // As appended_bytes_ counts.
   };
   struct Held {
     std::shared_ptr<const payload::PacketBlock> block;
@@ -161,6 +164,7 @@ class History {
   std::size_t held_first_ = 0, held_count_ = 0;
   Position begin_ = 0, end_ = 0;
   std::size_t held_bytes_ = 0;
+  std::uint64_t appended_bytes_ = 0;  // Ever.
   std::uint32_t epoch_ = 0;
   bool is_new_ = true;  // Nothing came since clear().
   int refused_in_a_row_ = 0;

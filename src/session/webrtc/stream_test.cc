@@ -203,12 +203,15 @@ TEST_F(History_, takes_a_group_that_came_before_in_place_of_what_it_has) {
   const std::uint32_t epoch = history->epoch();
   history->restore(now, group, 0);
   EXPECT_EQ(at_keyframe(), 10);
+  EXPECT_EQ(history->keyframe_bytes(), 9'000u);
   EXPECT_EQ(history->begin(), end);
   EXPECT_EQ(history->end(), end + 90);
   EXPECT_EQ(history->epoch(), epoch);
   EXPECT_EQ(history->position_from(3), end);
   EXPECT_EQ(history->position_from(82), end + 72);
   EXPECT_EQ(history->position_from(100), history->end());
+  add(100, false, 50);
+  EXPECT_EQ(history->keyframe_bytes(), 9'050u);
 }
 
 TEST_F(History_, lets_go_of_what_is_old_though_nothing_comes) {
