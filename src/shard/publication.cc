@@ -166,7 +166,7 @@ void Publication::handle_tracks_changed(Timestamp now, live::SourceId id, bool i
     if (!is_new_kind) return;
     // Receivers have nothing of the new generation yet.
     if (!source.packetizer) return ask_all_keyframes(out);
-    for (std::uint32_t shard : subscribers_) repeat_group(shard, source, out);
+    for (std::uint32_t shard : subscribers_) repeat_group(now, shard, source, out);
     return;
   }
   bool has_video = false, has_audio = false;
@@ -207,10 +207,12 @@ void Publication::start_feed(Timestamp now, WallTime wall, Source& source, Publi
   }
   feed_outputs_ = std::move(others);
   handle_feed_outputs(now, *on_air_, source, out);
+  for (std::uint32_t shard : subscribers_) repeated_at_[shard] = now;
   if (!group.parts.empty()) send_all(group, out);
 }
 
-void Publication::repeat_group(std::uint32_t shard, Source& source, PublicationOutputs& out) {
+void Publication::repeat_group(Timestamp now, std::uint32_t shard, Source& source, PublicationOutputs& out) {
+  repeated_at_[shard] = now;
   relay::GroupSent group{.publication = name_, .generation = generation_, .parts = {}};
   live::FramePacketizer::Outputs repeated;
   source.packetizer->repeat_group(repeated);
@@ -295,9 +297,8 @@ void Publication::subscribe(Timestamp now, WallTime wall, std::uint32_t shard, P
   if (!source || !is_announced_) return;
   send_clocks(*source, shard, out);
   if (!source->packetizer) return ask_all_keyframes(out);
-  repeated_at_[shard] = now;
   if (is_first) return start_feed(now, wall, *source, out);
-  repeat_group(shard, *source, out);
+  repeat_group(now, shard, *source, out);
 }
 
 bool Publication::is_subscribed(std::uint32_t shard) const {
@@ -322,10 +323,9 @@ void Publication::handle_keyframe_wanted(Timestamp now, const relay::KeyframeWan
     return;
   }
   if (!is_announced_ || !is_subscribed(wanted.shard)) return;
-  auto [last, is_first] = repeated_at_.try_emplace(wanted.shard, now);
-  if (!is_first && now - last->second < kRepeatInterval) return;
-  last->second = now;
-  repeat_group(wanted.shard, *source, out);
+  auto last = repeated_at_.find(wanted.shard);
+  if (last != repeated_at_.end() && now - last->second < kRepeatInterval) return;
+  repeat_group(now, wanted.shard, *source, out);
 }
 
 }  // namespace stoa::shard

@@ -103,7 +103,7 @@ class Publication {
   void handle_tracks_changed(Timestamp now, live::SourceId source, bool is_new_kind, PublicationOutputs& out);
   void announce(PublicationOutputs& out);
   void start_feed(Timestamp now, WallTime wall, Source& source, PublicationOutputs& out);
-  void repeat_group(std::uint32_t shard, Source& source, PublicationOutputs& out);
+  void repeat_group(Timestamp now, std::uint32_t shard, Source& source, PublicationOutputs& out);
   bool is_subscribed(std::uint32_t shard) const;
   relay::TracksChanged describe();
   void send_clocks(Source& source, std::uint32_t shard, PublicationOutputs& out);
@@ -116,7 +116,7 @@ class Publication {
   std::optional<live::SourceId> channel_on_air_;  // What the channel says.
   std::optional<live::SourceId> on_air_;          // What is passed on.
   std::vector<std::uint32_t> subscribers_;
-  std::map<std::uint32_t, Timestamp> repeated_at_;  // By subscriber.
+  std::map<std::uint32_t, Timestamp> repeated_at_;  // The group was sent, by subscriber.
   relay::Generation generation_ = 1;
   bool is_announced_ = false;  // The tracks of the source on air.
   Timestamp settle_at_ = Timestamp::never();

@@ -249,6 +249,23 @@ TEST(Publication, repeats_the_group_of_a_publisher_that_cannot_be_asked_to_who_a
   EXPECT_THAT(stage.asked, IsEmpty());
 }
 
+TEST(Publication, does_not_repeat_the_group_that_it_has_just_begun_with) {
+  Stage stage;
+  stage.announce(media::Codec::kH264, media::vectors::kH264HighConfig);
+  stage.put_on_air(kFirst);
+  stage.show(5, true);
+  stage.subscribe(kThere);  // The tracks settle.
+  stage.wait(Publication::kSettle);
+  ASSERT_THAT(stage.groups[kThere], SizeIs(1));
+  stage.publication.handle_keyframe_wanted(stage.now, stage.wish(kThere), stage.out);
+  stage.drain();
+  EXPECT_THAT(stage.groups[kThere], SizeIs(1));
+  stage.wait(Publication::kRepeatInterval);
+  stage.publication.handle_keyframe_wanted(stage.now, stage.wish(kThere), stage.out);
+  stage.drain();
+  EXPECT_THAT(stage.groups[kThere], SizeIs(2));
+}
+
 TEST(Publication, begins_anew_for_subscribers_when_a_track_changes_its_codec) {
   Stage packets;
   packets.open(kFirst, kBoth);

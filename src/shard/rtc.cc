@@ -365,10 +365,13 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& messa
                  [&](relay::GroupSent& sent) {
                    auto found = audiences_.find(sent.publication);
                    if (found == audiences_.end() || found->second.generation != sent.generation) return;
-                   for (const relay::GroupSent::Part& part : sent.parts) {
-                     auto stream = found->second.streams.find(part.track);
+                   std::map<media::TrackId, std::vector<payload::PacketBatch>> groups;
+                   for (relay::GroupSent::Part& part : sent.parts)
+                     groups[part.track].push_back(std::move(part.batch));
+                   for (const auto& [track, group] : groups) {
+                     auto stream = found->second.streams.find(track);
                      if (stream != found->second.streams.end())
-                       port_.fan_out().append(now, stream->second, part.batch);
+                       port_.fan_out().append_group(now, stream->second, group);
                    }
                  },
                  [&](relay::ClockMapped& mapped) {

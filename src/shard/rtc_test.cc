@@ -133,6 +133,24 @@ TEST(Rtc, viewers_get_the_pictures_of_an_rtmp_encoder) {
   }
 }
 
+TEST(Rtc, a_group_that_was_lost_on_its_way_to_a_shard_is_sent_again) {
+  RtcTown town(2);
+  town.add_encoder("news", 0).pictures_per_group = 500;
+  town.run_for(Duration::seconds(3));
+  RtcParty& here = town.watch("news", town.owner("news"), {.checks_pictures = false});
+  town.groups_to_lose = 1;
+  RtcParty& there = town.watch("news", town.other("news"), {.checks_pictures = false});
+  town.run_for(Duration::seconds(4));
+  for (RtcParty* viewer : {&here, &there}) {
+    const auto& pictures = viewer->client->real_pictures;
+    ASSERT_GE(pictures.size(), 150u) << "all since the beginning";
+    EXPECT_TRUE(ends_with(pictures[0], v::kH264HighFirst));
+    for (std::size_t i = 1; i < pictures.size(); ++i)
+      EXPECT_TRUE(ends_with(pictures[i], v::kH264HighSecond)) << i << ": the group came twice";
+  }
+  EXPECT_EQ(town.relayed.groups, 2u) << "and not more often";
+}
+
 TEST(Rtc, what_is_published_reaches_hls_as_well) {
   RtcTown town(2);
   town.publish("news", 1, real_pictures());

@@ -13,7 +13,7 @@
 
 namespace stoa::shard {
 
-// An encoder of 25 pictures a second, a keyframe every two seconds, and stereo sound.
+// An encoder of 25 pictures a second, a keyframe every two seconds at first, and stereo sound.
 struct TestEncoder {
   TestEncoder(sim::VirtualTime& time, std::string key, ShardIndex at, ConnectionKey c, std::uint64_t seed)
       : client({.app = "live", .tc_url = "rtmp://h/live", .stream_name = std::move(key)}, Rng(seed)),
@@ -39,7 +39,7 @@ struct TestEncoder {
       has_begun = true;
     }
     for (; next_ms <= ms; next_ms += 40) {
-      bool is_key = picture++ % 50 == 0;
+      bool is_key = picture++ % pictures_per_group == 0;
       if (has_video)
         client.send_video(
             next_ms,
@@ -61,7 +61,7 @@ struct TestEncoder {
   ConnectionKey connection;
   std::uint32_t next_ms = 0;
   double sound_ms = 0;
-  int picture = 0;
+  int picture = 0, pictures_per_group = 50;
   bool has_video = true;
   bool has_begun = false, is_paused = false, is_connected = true;
   std::string closed_because;

@@ -124,31 +124,11 @@ void FanOut::remove_stream(StreamId id) {
 }
 
 void FanOut::append(Timestamp now, StreamId id, const payload::PacketBatch& batch) {
-  impl_->now = now;
-  Stream* stream = impl_->find_stream(id);
-  if (stream == nullptr) return;
-  unsigned layers = 0;
-  for (std::size_t i = 0; i < batch.count; ++i) layers |= 1u << (batch[i].layer & 31u);
-  bool has_changed = false;
-  for (std::size_t i = 0; i < stream->layer_count(); ++i) {
-    if (!(layers >> i & 1)) continue;
-    Layer& layer = *stream->layers[i];
-    const std::int64_t shift = layer.history.timestamp_shift();
-    layer.history.append(now, batch, layer.index);
-    // Another clock from here on, until somebody says what it shows.
-    if (layer.history.timestamp_shift() != shift) layer.clock.reset();
-    layer.appended_at = now;
-    for (std::size_t j = 0; j < stream->layer_count(); ++j)
-      layer.frames_of_others[j] = stream->layers[j]->history.frames();
-    has_changed |= !layer.is_alive;
-    layer.is_alive = true;
-    if (!layer.is_dirty) {
-      layer.is_dirty = true;
-      impl_->dirty.push_back(&layer);
-    }
-  }
-  if (has_changed && stream->layer_count() > 1) impl_->reconsider(now, *stream);
-  if (impl_->trimmed_at == Timestamp::never()) impl_->trimmed_at = now + kTrimInterval;
+  impl_->append(now, id, std::span(&batch, 1), false);
+}
+
+void FanOut::append_group(Timestamp now, StreamId id, std::span<const payload::PacketBatch> group) {
+  impl_->append(now, id, group, true);
 }
 
 void FanOut::map_clock(StreamId stream, payload::LayerIndex layer, const payload::ClockMapping& mapping) {

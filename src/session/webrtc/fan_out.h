@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -103,6 +104,9 @@ class FanOut {
   StreamId add_stream(const payload::RtpTrack& track);
   void remove_stream(StreamId stream);  // Outlets that it feeds fall silent.
   void append(Timestamp now, StreamId stream, const payload::PacketBatch& batch);
+  // Of a source that cannot be asked: its newest keyframe and all that followed it, perhaps once more. Of use
+  // where no keyframe is kept; receivers are not sent again what they have.
+  void append_group(Timestamp now, StreamId stream, std::span<const payload::PacketBatch> group);
   void map_clock(StreamId stream, payload::LayerIndex layer, const payload::ClockMapping& mapping);
   const History* history(StreamId stream, payload::LayerIndex layer) const;
 

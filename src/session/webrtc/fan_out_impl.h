@@ -35,8 +35,12 @@ inline constexpr Duration kClockSkewMax = Duration::seconds(2);
 // A receiver's keyframe request is answered from the history when the keyframe is younger: the publisher's
 // answer would take as long. What is older would be a burst for a receiver that has just lost packets.
 inline constexpr Duration kReplayMax = Duration::milliseconds(300);
-// A source that cannot be asked leaves no other answer; then not more often than this.
+// A source that cannot be asked leaves no other answer; then not more often than this, from when the last
+// replay was sent to its end …
 inline constexpr Duration kReplayInterval = Duration::seconds(2);
+// … and no more than the pacer lets go in this time: a receiver that has just lost packets would lose more of
+// a longer burst, and be late by all of it. It is better off with the next keyframe.
+inline constexpr Duration kReplaySendMax = Duration::seconds(1);
 // Of a layer: however many ask, its publisher is asked no more often.
 inline constexpr Duration kAskInterval = Duration::milliseconds(300);
 // Histories are looked through for what is too old.
@@ -109,6 +113,8 @@ struct FanOut::Impl {
   void subscribe(Timestamp at, OutletRef ref, StreamId stream);
   void choose_layer(Timestamp at, OutletRef ref);
   void reconsider(Timestamp at, Stream& stream);
+  void append(Timestamp at, StreamId id, std::span<const payload::PacketBatch> batches, bool is_group);
+  void take_group(Timestamp at, Layer& layer, std::span<const payload::PacketBatch> group);
   void wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* layer);
   void stop_waiting(Outlet& outlet);
   void leave_feed(Outlet& outlet);
@@ -157,6 +163,7 @@ struct FanOut::Impl {
   void handle_packet(Timestamp at, Sender& sender, const rtcp::Packet& packet);
   void handle_extended(Timestamp at, Sender& sender, const rtcp::ExtendedReport& report);
   void handle_fir(Timestamp at, Sender& sender, const rtcp::Fir& fir);
+  bool can_replay(Timestamp at, const Sender& sender, const Outlet& outlet) const;
   void replay(Timestamp at, Sender& sender, std::uint16_t index);
   Outlet* find_ssrc(Sender& sender, std::uint32_t ssrc, std::uint16_t& index);
   void report(Timestamp at, WallTime wall, Sender& sender, FanOutOutputs& out);

@@ -121,14 +121,19 @@ void FanOut::Impl::handle_keyframe_request(Timestamp at, Sender& sender, std::ui
   }
   const Duration on_its_way = std::max(kKeyframeOnItsWay, sender.round_trip.smoothed_or(Duration()) * 3 / 2);
   if (outlet.has_sent && at - outlet.keyframe_sent_at < on_its_way) return;
+  if (can_replay(at, sender, outlet)) return replay(at, sender, index);
+  want_keyframe(outlet.waits_for ? *outlet.waits_for : *outlet.feed);
+}
+
+bool FanOut::Impl::can_replay(Timestamp at, const Sender& sender, const Outlet& outlet) const {
   const History& history = outlet.feed->history;
   const auto keyframe = history.keyframe();
-  const bool was_replayed = keyframe && outlet.replayed_keyframe == history.keyframe_sequence();
-  const bool can_replay =
-      keyframe && (outlet.feed->can_ask ? !was_replayed && at - history.slot(*keyframe).arrived <= kReplayMax
-                                        : !was_replayed || at - outlet.replayed_at >= kReplayInterval);
-  if (can_replay) return replay(at, sender, index);
-  want_keyframe(outlet.waits_for ? *outlet.waits_for : *outlet.feed);
+  if (!keyframe) return false;
+  const bool was_replayed = outlet.replayed_keyframe == history.keyframe_sequence();
+  if (outlet.feed->can_ask) return !was_replayed && at - history.slot(*keyframe).arrived <= kReplayMax;
+  if (outlet.cursor < outlet.replay_until) return false;  // It is being sent what it asks for.
+  if (was_replayed && at - outlet.replayed_at < kReplayInterval) return false;
+  return sender.pacer.time_of(history.keyframe_bytes()) <= kReplaySendMax;
 }
 
 // The newest keyframe once more. Requires: there is one.
@@ -140,6 +145,7 @@ void FanOut::Impl::replay(Timestamp at, Sender& sender, std::uint16_t index) {
   outlet.replayed_at = at;
   if (keyframe >= outlet.cursor) return;  // It is about to be sent.
   outlet.begin_run(keyframe, history.keyframe_sequence(), elapsed_to(outlet, *outlet.feed, keyframe));
+  outlet.replay_until = history.end();
   outlet.keyframe_sent_at = at;
   enqueue(sender, index);
 }

@@ -193,7 +193,10 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     const std::int64_t out = run.out_of(slot.sequence);
     if (out > next + kGapMax) {
       if (plan.count > 0) return;  // Runs that are planned with stay where they are.
-      if (const auto keyframe = history.keyframe(); outlet.is_video && keyframe && *keyframe <= position) {
+      // Where the run has come to the newest keyframe there is nothing to begin with behind it.
+      if (const auto keyframe = history.keyframe();
+          outlet.is_video && keyframe && *keyframe <= position &&
+          run.out_of(history.keyframe_sequence()) <= next + kGapMax) {
         outlet.cursor = position + 1;  // Far ahead of what came behind it: whoever misses it asks again.
         continue;
       }
@@ -364,6 +367,7 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
     return;
   }
   outlet.cursor = planned.position + 1;
+  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
   ++outlet.stats.packets;
   outlet.stats.bytes += packet.payload_bytes;
   ++totals.packets;

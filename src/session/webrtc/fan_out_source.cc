@@ -2,6 +2,59 @@
 
 namespace stoa::webrtc {
 
+void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::PacketBatch> batches,
+                          bool is_group) {
+  now = at;
+  Stream* stream = find_stream(id);
+  if (stream == nullptr) return;
+  unsigned present = 0;
+  for (const payload::PacketBatch& batch : batches)
+    for (std::size_t i = 0; i < batch.count; ++i) present |= 1u << (batch[i].layer & 31u);
+  bool has_changed = false;
+  for (std::size_t i = 0; i < stream->layer_count(); ++i) {
+    if (!(present >> i & 1)) continue;
+    Layer& layer = *stream->layers[i];
+    const std::int64_t shift = layer.history.timestamp_shift();
+    if (is_group) {
+      take_group(at, layer, batches);
+    } else {
+      for (const payload::PacketBatch& batch : batches) layer.history.append(at, batch, layer.index);
+      if (layer.is_group_too_large) layer.is_group_too_large = !layer.history.keyframe();
+    }
+    // Another clock from here on, until somebody says what it shows.
+    if (layer.history.timestamp_shift() != shift) layer.clock.reset();
+    layer.appended_at = at;
+    for (std::size_t j = 0; j < stream->layer_count(); ++j)
+      layer.frames_of_others[j] = stream->layers[j]->history.frames();
+    has_changed |= !layer.is_alive;
+    layer.is_alive = true;
+    if (!layer.is_dirty) {
+      layer.is_dirty = true;
+      dirty.push_back(&layer);
+    }
+  }
+  if (has_changed && stream->layer_count() > 1) reconsider(at, *stream);
+  if (trimmed_at == Timestamp::never()) trimmed_at = at + kTrimInterval;
+}
+
+// Who is fed goes on where it was; the packets have the numbers that they had.
+void FanOut::Impl::take_group(Timestamp at, Layer& layer, std::span<const payload::PacketBatch> group) {
+  History& history = layer.history;
+  const bool is_video = payload::is_video(find_stream(layer.stream)->track.encoding);
+  if (!is_video && history.end() > 0) return;  // Sound that is over.
+  if (!is_video || history.keyframe()) {
+    for (const payload::PacketBatch& batch : group) history.append(at, batch, layer.index);
+    return;
+  }
+  history.restore(at, group, layer.index);
+  layer.is_group_too_large = !history.keyframe();
+  for (const OutletRef& ref : layer.fed) {
+    Outlet& outlet = *find_outlet(ref);
+    if (outlet.run().epoch == history.epoch())
+      outlet.cursor = history.position_from(outlet.run().source_of(outlet.next_out));
+  }
+}
+
 void FanOut::Impl::subscribe(Timestamp at, OutletRef ref, StreamId id) {
   Outlet& outlet = *find_outlet(ref);
   Stream* stream = find_stream(id);
@@ -129,6 +182,7 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   enter(Role::kFed, layer->fed, ref, outlet);
   if (outlet.is_video) {
     outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
+    outlet.replay_until = history.end();
     outlet.keyframe_sent_at = at;
   } else {
     outlet.begin_run(audio, history.slot(audio).sequence, elapsed);
@@ -159,8 +213,10 @@ bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
   return true;
 }
 
+// Of a source that cannot be asked the group that its owner keeps is wished for, where it is not here.
 void FanOut::Impl::want_keyframe(Layer& layer) {
-  if (layer.is_wanted || !layer.can_ask) return;
+  if (layer.is_wanted) return;
+  if (!layer.can_ask && (layer.history.keyframe() || layer.is_group_too_large)) return;
   layer.is_wanted = true;
   layer.wanted_at = now;
   layer.wanted_from = layer.history.end();

@@ -1,6 +1,10 @@
 // Which packets of which layer a receiver is sent, and when.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/test_fan_out.h"
 
@@ -209,6 +213,195 @@ TEST(FanOutSource, goes_on_at_once_with_a_keyframe_behind_a_long_loss) {
   ASSERT_EQ(got.size(), 55u);
   FanOutWorld::expect_no_holes(got);
   FanOutWorld::expect_forward_timestamps(got);
+}
+
+TEST(FanOutSource, goes_on_with_a_keyframe_that_is_the_first_behind_a_long_loss) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kAv1);
+  Peer& peer = world.add_peer({FanOutWorld::video(payload::Encoding::kAv1)}, kUnpaced);
+  world.set_source(peer, stream);
+  play(world, stream, 10, true);
+  world.skip(stream, 3'000);
+  play(world, stream, 10, true);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 100u);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+}
+
+// On a shard whose mailbox was full the beginning of the group is missing.
+TEST(FanOutSource, begins_with_the_group_that_it_wished_for) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  world.loses_batches = true;
+  play(world, stream, 20, true);
+  world.loses_batches = false;
+  play(world, stream, 20);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  world.drain();
+  EXPECT_TRUE(peer.of(kVideoSsrc).empty());
+  world.fan_out.append_group(world.now, stream, world.group);
+  play(world, stream, 10);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 250u);
+  FanOutWorld::expect_no_holes(got);
+  FanOutWorld::expect_forward_timestamps(got);
+  // Once more changes nothing, for this one nor for the next.
+  world.fan_out.append_group(world.now, stream, world.group);
+  play(world, stream, 1);
+  EXPECT_EQ(got.size(), 255u);
+  Peer& next = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(next, stream);
+  world.drain();
+  EXPECT_EQ(next.of(kVideoSsrc).size(), 255u);
+  world.pass(Duration::seconds(3));
+  EXPECT_TRUE(world.take_wanted().empty());
+}
+
+TEST(FanOutSource, disturbs_nobody_with_a_group_for_another) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  Peer& slow = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 1'360'000, .burst_bytes = 4'000});
+  world.set_source(peer, stream);
+  world.set_source(slow, stream);
+  play(world, stream, 1'000, true);  // 33 s: longer than a group is kept.
+  world.take_wanted();
+  const auto &got = peer.of(kVideoSsrc), &late = slow.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 5'000u);
+  ASSERT_LT(late.size(), 5'000u) << "it is a little behind";
+  const std::size_t behind = 5'000 - late.size();
+  Peer& other = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(other, stream);
+  EXPECT_EQ(world.take_wanted().size(), 1u) << "nothing to begin with is kept";
+  world.fan_out.append_group(world.now, stream, world.group);
+  world.drain();
+  EXPECT_EQ(got.size(), 5'000u);
+  ASSERT_EQ(other.of(kVideoSsrc).size(), 5'000u);
+  world.nack(peer, {static_cast<std::uint16_t>(got[4'990].sequence)});
+  play(world, stream, 10);
+  world.pass(Duration::seconds(1));
+  EXPECT_EQ(peer.of(kRtxSsrc).size(), 1u) << "numbers mean what they did";
+  EXPECT_EQ(got.size(), 5'050u);
+  EXPECT_EQ(late.size(), 5'050u) << behind;
+  for (const Peer* each : {&peer, &slow, &other}) {
+    const auto& all = each->got.at(kVideoSsrc);
+    FanOutWorld::expect_no_holes(all);
+    FanOutWorld::expect_forward_timestamps(all);
+    EXPECT_EQ(all.back().payload, got.back().payload);
+  }
+  EXPECT_EQ(got[5'000].timestamp - got[4'995].timestamp, 3'000u);
+  EXPECT_EQ(world.fan_out.totals().skipped, 0u);
+}
+
+TEST(FanOutSource, fills_a_hole_with_the_group_and_begins_anew_for_who_asks) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  play(world, stream, 10, true);
+  world.loses_batches = true;
+  play(world, stream, 5);
+  world.loses_batches = false;
+  play(world, stream, 10);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 100u);
+  world.take_wanted();
+  world.pli(peer);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  world.fan_out.append_group(world.now, stream, world.group);
+  world.drain();
+  EXPECT_EQ(got.size(), 100u);
+  world.pli(peer);
+  world.drain();
+  EXPECT_EQ(got.size(), 225u);
+}
+
+TEST(FanOutSource, does_not_wish_again_for_a_group_that_is_too_large) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
+  world.set_source(peer, stream);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  for (int i = 0; i < 170; ++i) world.frame(stream, {.is_keyframe = i == 0, .packets = 100, .bytes = 10});
+  world.fan_out.append_group(world.now, stream, world.group);
+  world.drain();
+  world.take_wanted();
+  world.pass(Duration::seconds(3));
+  EXPECT_TRUE(world.take_wanted().empty());
+  EXPECT_TRUE(peer.of(kVideoSsrc).empty());
+  play(world, stream, 2, true);
+  EXPECT_EQ(peer.of(kVideoSsrc).size(), 10u);
+}
+
+TEST(FanOutSource, leaves_sound_out_of_a_group_where_it_goes_on) {
+  FanOutWorld world;
+  const StreamId sound = world.add_stream(payload::Encoding::kOpus, 1, false);
+  Peer& peer = world.add_peer({FanOutWorld::audio()});
+  world.set_source(peer, sound);
+  for (int i = 0; i < 400; ++i) {
+    world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+    world.pass(Duration::milliseconds(20));
+    world.drain();
+  }
+  const std::size_t before = peer.of(kAudioSsrc).size();
+  world.fan_out.append_group(world.now, sound, world.group);
+  world.drain();
+  EXPECT_EQ(peer.of(kAudioSsrc).size(), before);
+}
+
+// Sent are 1.4 Mbit/s. Up to date is it after 5 s, or 3.
+TEST(FanOutSource, brings_a_receiver_up_to_date_however_often_it_asks) {
+  for (const auto& [frames, rate] : {std::pair(300, 4'000'000u), std::pair(30, 1'850'000u)}) {
+    FanOutWorld world;
+    const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+    play(world, stream, frames, true);
+    Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = rate, .burst_bytes = 4'000});
+    world.set_source(peer, stream);
+    world.drain();
+    for (int i = 0; i < 300; ++i) {
+      if (i % 15 == 7) world.pli(peer);
+      play(world, stream, 1);
+    }
+    const auto& got = peer.of(kVideoSsrc);
+    const auto sent = static_cast<std::size_t>(5 * (frames + 300));
+    EXPECT_EQ(got.size(), sent) << "nothing twice: the group takes seconds again";
+    // What takes less than one is sent.
+    play(world, stream, 10, true);
+    world.pli(peer);
+    play(world, stream, 10);
+    world.pass(Duration::seconds(1));
+    EXPECT_EQ(got.size(), sent + 100 + 50);
+  }
+}
+
+TEST(FanOutSource, leaves_a_receiver_some_time_from_the_end_of_a_replay) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
+  // 1.4 Mbit/s: a second of the past takes 0.4 s to make good.
+  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 5'100'000, .burst_bytes = 4'000});
+  world.set_source(peer, stream);
+  world.frame(stream, {.is_keyframe = true, .bytes = 1'000});
+  play(world, stream, 29);
+  const auto& got = peer.of(kVideoSsrc);
+  ASSERT_EQ(got.size(), 150u);
+  std::optional<Timestamp> began, ended, again;
+  for (int i = 0; i < 150 && !again; ++i) {
+    world.pli(peer);
+    play(world, stream, 1);
+    const auto times =
+        std::ranges::count_if(got, [&](const Got& each) { return each.payload.size() == 1'000; });
+    if (times == 10 && !began) began = world.now;
+    if (times == 15) again = world.now;
+    const payload::PacketBatch& newest = world.group.back();
+    if (began && !ended && std::ranges::equal(got.back().payload, newest.payload(newest.count - 1u)))
+      ended = world.now;
+  }
+  ASSERT_TRUE(began && ended && again);
+  EXPECT_GT(*ended - *began, Duration::milliseconds(250));
+  EXPECT_GT(*again - *ended, Duration::milliseconds(1'900));
 }
 
 TEST(FanOutSource, is_not_led_in_a_circle_by_packets_far_ahead) {

@@ -53,6 +53,7 @@ struct Layer {
   Timestamp wanted_at;                // … since.
   Position wanted_from = 0;           // One from here on grants it.
   std::optional<Timestamp> asked_at;  // When its publisher was asked last.
+  bool is_group_too_large = false;    // To be kept here: no use in wishing for it before the next keyframe.
   std::size_t turn = 0;               // Who is the first to be sent the next packets, of `fed`.
   std::vector<OutletRef> fed;         // Those who send its packets.
   std::vector<OutletRef> waiting;     // Those who will from its next keyframe on.
@@ -125,6 +126,7 @@ struct Outlet {
   std::optional<WallTime> last_captured;          // Known when the stream that fed it is gone.
   std::optional<std::int64_t> replayed_keyframe;  // Of the source: what was sent again when asked for.
   Timestamp replayed_at, keyframe_sent_at;
+  Position replay_until = 0;  // What it is sent of the past ends here; replayed_at is when it came to that.
   // RFC 5104 §4.3.1.1: who asks counts its requests, and repeats one under the same number.
   struct FullIntraRequest {
     std::uint32_t sender_ssrc = 0;

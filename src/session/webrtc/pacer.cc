@@ -21,6 +21,11 @@ std::int64_t Pacer::budget(Timestamp now) {
   return budget_bytes_;
 }
 
+Duration Pacer::time_of(std::uint64_t bytes) const {
+  return Duration::from_seconds(static_cast<double>(bytes) * 8 /
+                                static_cast<double>(std::max<std::uint64_t>(1, config_.bits_per_second)));
+}
+
 Timestamp Pacer::next_release(Timestamp now) const {
   const auto rate = std::max<std::int64_t>(1, static_cast<std::int64_t>(config_.bits_per_second));
   const std::int64_t quantum_bytes =

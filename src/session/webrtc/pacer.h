@@ -27,6 +27,8 @@ class Pacer {
   // counted.
   std::int64_t budget(Timestamp now);
   void handle_sent(std::size_t bytes) { budget_bytes_ -= static_cast<std::int64_t>(bytes); }
+  // How long so many take.
+  Duration time_of(std::uint64_t bytes) const;
   // When the budget will be positive by at least a quantum's worth.
   Timestamp next_release(Timestamp now) const;
 

@@ -53,6 +53,14 @@ void History::append(Timestamp now, const payload::PacketBatch& batch, payload::
   trim(now);
 }
 
+void History::restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer) {
+  const std::uint32_t epoch = epoch_;
+  const std::int64_t shift = timestamp_shift();
+  clear();
+  for (const payload::PacketBatch& batch : group) append(now, batch, layer);
+  if (timestamp_shift() == shift) epoch_ = epoch;
+}
+
 void History::clear() {
   while (begin_ < end_) drop_first();
   std::ranges::fill(known_, Known{kNoSequence, -1});
@@ -81,6 +89,14 @@ std::optional<Position> History::find_position(std::int64_t sequence) const {
   const Known& known = known_[index_of(sequence)];
   if (known.sequence != sequence || known.position < begin_) return std::nullopt;
   return known.position;
+}
+
+Position History::position_from(std::int64_t sequence) const {
+  if (begin_ == end_) return end_;
+  const std::int64_t first = newest_ - static_cast<std::int64_t>(slots_.size()) + 1;
+  for (std::int64_t each = std::max(sequence, first); each <= newest_; ++each)
+    if (const auto position = find_position(each)) return *position;
+  return end_;
 }
 
 std::optional<History::Entry> History::find(std::int64_t sequence) const {
@@ -133,6 +149,7 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   slots_[index_of(at)] = {&packet, batch.block.get(), sequence, timestamp, now};
   known_[index_of(sequence)] = {sequence, at};
   held_bytes_ += packet.payload_bytes;
+  appended_bytes_ += packet.payload_bytes;
   hold(batch.block);
   if (!pictures_.empty()) read_picture(at, batch.block->payload(packet));
   if (is_new_) {
@@ -234,7 +251,9 @@ void History::note_keyframe(std::int64_t sequence) {
   Position first = *find_position(*start);
   for (std::int64_t each = *start + 1; each <= newest_; ++each)
     if (const auto position = find_position(each)) first = std::min(first, *position);
-  keyframe_ = {*start, first};
+  std::uint64_t bytes_before = appended_bytes_;
+  for (Position at = first; at < end_; ++at) bytes_before -= slot(at).packet->payload_bytes;
+  keyframe_ = {*start, first, bytes_before};
 }
 
 // What came late may have shown where a keyframe began.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
@@ -58,6 +59,9 @@ class History {
   // (padding to probe with) is left out and the numbers behind it close up; when they are past that already
   // it is kept, and is an Entry with an empty payload.
   void append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer);
+  // The newest keyframe and all that followed it, which came before, in place of what is kept. Positions go
+  // on, and numbers mean what they did unless the epoch changes.
+  void restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer);
   // Lets go of what is too old. Done by append() as well.
   void trim(Timestamp now);
   // Nothing before belongs to what follows (the source changed): empties it. Positions go on.
@@ -82,6 +86,8 @@ class History {
   std::optional<Position> keyframe() const;
   // Of that keyframe. Requires: keyframe().
   std::int64_t keyframe_sequence() const { return keyframe_->sequence; }
+  // Of payloads, from there to the end. Requires: keyframe().
+  std::uint64_t keyframe_bytes() const { return appended_bytes_ - keyframe_->bytes_before; }
   std::size_t held_bytes() const { return held_bytes_; }
 
   // For whoever walks it at speed.
@@ -96,6 +102,8 @@ class History {
     return pictures_.empty() ? PictureFields{} : pictures_[index_of(at)];
   }
   std::optional<Position> find_position(std::int64_t sequence) const;
+  // Of the first that is kept from this number on. end(): none.
+  Position position_from(std::int64_t sequence) const;
   // Changes with clear(): numbers of before mean nothing any longer.
   std::uint32_t epoch() const { return epoch_; }
   std::int64_t newest_timestamp() const { return newest_timestamp_; }
@@ -116,6 +124,7 @@ class History {
   struct Keyframe {
     std::int64_t sequence;
     Position position;
+    std::uint64_t bytes_before;  // As appended_bytes_ counts.
   };
   struct Held {
     std::shared_ptr<const payload::PacketBlock> block;
@@ -155,6 +164,7 @@ class History {
   std::size_t held_first_ = 0, held_count_ = 0;
   Position begin_ = 0, end_ = 0;
   std::size_t held_bytes_ = 0;
+  std::uint64_t appended_bytes_ = 0;  // Ever.
   std::uint32_t epoch_ = 0;
   bool is_new_ = true;  // Nothing came since clear().
   int refused_in_a_row_ = 0;

@@ -188,6 +188,32 @@ TEST_F(History_, keeps_the_group_of_a_source_that_cannot_be_asked) {
   EXPECT_EQ(history->begin(), history->end());
 }
 
+TEST_F(History_, takes_a_group_that_came_before_in_place_of_what_it_has) {
+  std::vector<payload::PacketBatch> group;
+  for (int i = 10; i < 100; ++i) {
+    payload::Packet packet;
+    packet.sequence = i;
+    packet.timestamp = i * 3000;
+    packet.facts = {.starts_frame = true, .is_keyframe = i == 10};
+    writer.add(packet, Buffer(100, static_cast<std::uint8_t>(i)));
+  }
+  writer.take_batches(group);
+  for (const int sequence : {80, 81, 83, 99}) add(sequence);
+  const Position end = history->end();
+  const std::uint32_t epoch = history->epoch();
+  history->restore(now, group, 0);
+  EXPECT_EQ(at_keyframe(), 10);
+  EXPECT_EQ(history->keyframe_bytes(), 9'000u);
+  EXPECT_EQ(history->begin(), end);
+  EXPECT_EQ(history->end(), end + 90);
+  EXPECT_EQ(history->epoch(), epoch);
+  EXPECT_EQ(history->position_from(3), end);
+  EXPECT_EQ(history->position_from(82), end + 72);
+  EXPECT_EQ(history->position_from(100), history->end());
+  add(100, false, 50);
+  EXPECT_EQ(history->keyframe_bytes(), 9'050u);
+}
+
 TEST_F(History_, lets_go_of_what_is_old_though_nothing_comes) {
   for (int i = 0; i < 10; ++i) add(i, i == 0);
   now += Duration::seconds(5);

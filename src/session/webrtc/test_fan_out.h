@@ -112,7 +112,10 @@ class FanOutWorld {
   void flush(StreamId stream) {
     std::vector<payload::PacketBatch> batches;
     writers_[stream.value()].take_batches(batches);
-    for (const payload::PacketBatch& batch : batches) fan_out.append(now, stream, batch);
+    for (const payload::PacketBatch& batch : batches) {
+      if (!loses_batches) fan_out.append(now, stream, batch);
+      group.push_back(batch);
+    }
   }
   static Buffer payload_of(const payload::Packet& packet, std::size_t bytes) {
     return srtp::make_payload(bytes, static_cast<std::uint8_t>(packet.sequence * 7 + packet.layer));
@@ -232,6 +235,8 @@ class FanOutWorld {
   std::vector<srtp::Refusal> refusals;
   std::size_t fills = 0;
   payload::Packet lost_packet;
+  bool loses_batches = false;               // They are not appended …
+  std::vector<payload::PacketBatch> group;  // … but kept here as all are, of every stream.
 
  private:
   std::map<std::uint64_t, payload::PacketWriter> writers_;
