@@ -215,7 +215,11 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             auto found = sources_.find(left.source.value);
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
-            owned.channel.handle_track_left_out(now, left.source);
+            if (left.is_there) {
+              owned.channel.handle_track_left_out(now, left.source);
+            } else {
+              owned.channel.handle_left_out_gone(now, wall, left.source, owned.outputs);
+            }
             handle_channel_outputs(now, wall, owned, out);
           },
           [&](SourceEnded& ended) {
