@@ -38,7 +38,7 @@ std::optional<api::RtcRefusal> refusal_of(live::SourceDropReason reason) {
   switch (reason) {
     case live::SourceDropReason::kTakenOver: return api::RtcRefusal::kTakenOver;
     case live::SourceDropReason::kTooManySources: return api::RtcRefusal::kTooManySources;
-    case live::SourceDropReason::kBroadcastEnded: return api::RtcRefusal::kBroadcastStopped;
+    case live::SourceDropReason::kBroadcastEnded:  // It was away for too long.
     case live::SourceDropReason::kServerStops: break;
   }
   return std::nullopt;

@@ -630,6 +630,10 @@ TEST(Rtc, a_publisher_whose_pictures_hls_does_not_know_is_given_up_when_it_falls
   town.run_for(Duration::seconds(5));
   EXPECT_TRUE(publisher.client->is_closed());
   EXPECT_EQ(town.reported["news"].state, control::LiveState::kEnded);
+  // Nobody stopped it: it may begin anew.
+  api::RequestKey probe = town.request(town.owner("news"), http::Method::kPatch, publisher.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+  EXPECT_EQ(town.status(probe), 404);
 }
 
 TEST(Rtc, viewers_stay_when_sound_that_hls_knows_follows_pictures_that_it_does_not_know) {
