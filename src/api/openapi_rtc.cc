@@ -60,7 +60,7 @@ json::object error_response(int status, const std::vector<Error>& errors) {
       {"content", json::object{{"application/json", json::object{{"schema", std::move(schema)}}}}}};
   json::object headers;
   if (status == 401) headers["WWW-Authenticate"] = header("Bearer (RFC 6750 §3).");
-  if (status == 503 || (status == 404 && about.find("`not_live`") != std::string::npos))
+  if (status == 429 || status == 503 || (status == 404 && about.find("`not_live`") != std::string::npos))
     headers["Retry-After"] = header("Seconds after which it makes sense to try again.");
   if (!headers.empty()) response["headers"] = std::move(headers);
   return response;
@@ -74,6 +74,11 @@ void add_errors(std::initializer_list<std::string_view> codes, json::object& res
   }
   for (const auto& [status, errors] : by_status)
     responses[std::to_string(status)] = error_response(status, errors);
+}
+
+// Publishers that were let go: for a few minutes their sessions are not merely unknown.
+void add_dropped(json::object& responses) {
+  add_errors({"taken_over", "broadcast_stopped", "key_revoked", "too_many_sources"}, responses);
 }
 
 json::array parameters_of(bool has_session) {
@@ -153,8 +158,9 @@ json::object make_patch(RtcRole role) {
                             {"204", json::object{{"description", "The candidates were taken."}}}};
   add_errors({"bad_fragment", "bad_if_match", "bad_authorization", "unauthorized", "forbidden", "not_found",
               "no_session", "precondition_failed", "body_too_large", "unsupported_media_type",
-              "precondition_required", "not_offered"},
+              "precondition_required", "overloaded", "not_offered"},
              responses);
+  if (role == RtcRole::kPublisher) add_dropped(responses);
   patch["responses"] = std::move(responses);
   return patch;
 }
@@ -163,7 +169,9 @@ json::object make_delete(RtcRole role) {
   json::object operation = make_operation(role, role == RtcRole::kPublisher ? "endPublishRtc" : "endWatchRtc",
                                           "End the session.", true);
   json::object responses = {{"200", json::object{{"description", "The session has ended."}}}};
-  add_errors({"bad_authorization", "unauthorized", "forbidden", "not_found", "no_session"}, responses);
+  add_errors({"bad_authorization", "unauthorized", "forbidden", "not_found", "no_session", "overloaded"},
+             responses);
+  if (role == RtcRole::kPublisher) add_dropped(responses);
   operation["responses"] = std::move(responses);
   return operation;
 }

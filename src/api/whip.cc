@@ -21,6 +21,11 @@ constexpr std::array<RtcRefusalFacts, kRtcRefusals> kRefusals = {{
     {RtcRefusal::kForbidden, 403, "forbidden", "The stream key or token is of another channel."},
     {RtcRefusal::kNoChannel, 404, "not_live", "There is no such channel, or nobody publishes to it now."},
     {RtcRefusal::kNoSession, 404, "no_session", "There is no such session, or it has ended."},
+    {RtcRefusal::kTakenOver, 410, "taken_over", "Another publisher took the channel over from this session."},
+    {RtcRefusal::kBroadcastStopped, 410, "broadcast_stopped", "The broadcast of this session was ended."},
+    {RtcRefusal::kKeyRevoked, 410, "key_revoked", "The stream key of this session was revoked."},
+    {RtcRefusal::kTooManySources, 410, "too_many_sources",
+     "There was no room for the source of this session."},
     {RtcRefusal::kConflict, 409, "conflict",
      "The channel has all the encoders it takes, none of this priority. One of the same priority would have "
      "been "

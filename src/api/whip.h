@@ -95,6 +95,10 @@ enum class RtcRefusal : std::uint8_t {
   kForbidden,             // 403: the key is of another channel
   kNoChannel,             // 404 not_live: nobody publishes it (Retry-After), or there is no such channel
   kNoSession,             // 404 no_session
+  kTakenOver,             // 410 taken_over: the session gave way to a newer one of its channel
+  kBroadcastStopped,      // 410 broadcast_stopped: the session went with its broadcast
+  kKeyRevoked,            // 410 key_revoked
+  kTooManySources,        // 410 too_many_sources: the channel or the server took no more when it came
   kConflict,              // 409: the channel has all the encoders it takes, none of them to be taken over
   kPreconditionFailed,    // 412: If-Match names another ICE generation
   kNotAcceptable,         // 406 no_common_codec
@@ -104,7 +108,7 @@ enum class RtcRefusal : std::uint8_t {
   kOverloaded,            // 503 overloaded, Retry-After
   kNotOffered,            // 501: this server has no WebRTC
 };
-inline constexpr int kRtcRefusals = 14;
+inline constexpr int kRtcRefusals = 18;
 // What is promised about a refusal: its status and code never change.
 struct RtcRefusalFacts {
   RtcRefusal refusal;

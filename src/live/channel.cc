@@ -189,6 +189,13 @@ void Channel::handle_track_left_out(Timestamp now, SourceId id) {
   update_deadline(now);
 }
 
+// Where renditions have nothing either the grace time begins; where they have, with their own silence.
+void Channel::handle_left_out_gone(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out) {
+  if (has_ended() || std::erase(holders_, id) == 0) return;
+  if (!on_air_ || is_filling_) away_since_ = now;
+  settle(now, wall, out);
+}
+
 bool Channel::is_held_by(SourceId id) const { return std::ranges::find(holders_, id) != holders_.end(); }
 
 bool Channel::has_room(int priority) const {

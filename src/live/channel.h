@@ -116,9 +116,10 @@ class Channel {
                              ChannelOutputs& out);
   void handle_event(Timestamp now, WallTime wall, SourceId id, const media::TrackEvent& event,
                     ChannelOutputs& out);
-  // The source has a track that renditions cannot carry and other outputs can: while it is there the
-  // broadcast goes on, also without renditions.
+  // The source sends a track that renditions cannot carry and other outputs can: until that is gone (closed
+  // or silent) the broadcast goes on, also without renditions.
   void handle_track_left_out(Timestamp now, SourceId id);
+  void handle_left_out_gone(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
   void handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
   // By the operator's word, or because the server stops: `why` is what its sources are told.
   void end(Timestamp now, SourceDropReason why, ChannelOutputs& out);

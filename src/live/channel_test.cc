@@ -94,6 +94,27 @@ TEST(Channel, is_not_over_while_a_source_sends_what_renditions_cannot_carry) {
   EXPECT_TRUE(stage.channel.has_ended());
 }
 
+TEST(Channel, begins_the_grace_when_what_renditions_cannot_carry_is_gone) {
+  Stage stage;
+  Timestamp now = Timestamp() + seconds(1'000);
+  SourceId id{99};
+  ChannelOutputs out;
+  stage.channel.handle_source_started(now, {}, id, {}, out);
+  stage.channel.handle_track_left_out(now, id);
+  stage.channel.handle_deadline(now + seconds(100), {}, out);
+  stage.channel.handle_left_out_gone(now + seconds(100), {}, id, out);
+  EXPECT_EQ(stage.channel.next_deadline(), now + seconds(130));
+  // It comes back, and goes again.
+  stage.channel.handle_track_left_out(now + seconds(120), id);
+  stage.channel.handle_deadline(now + seconds(200), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended());
+  stage.channel.handle_left_out_gone(now + seconds(200), {}, id, out);
+  stage.channel.handle_deadline(now + seconds(229), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended());
+  stage.channel.handle_deadline(now + seconds(230), {}, out);
+  EXPECT_TRUE(stage.channel.has_ended());
+}
+
 TEST(Channel, continues_without_a_trace_over_a_32_bit_wrap) {
   Stage stage;
   Encoder& encoder = stage.connect_av();

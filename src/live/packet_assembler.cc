@@ -215,6 +215,7 @@ void PacketAssembler::Impl::announce(const Track& track, Outputs& out) {
 
 void PacketAssembler::Impl::close(Track& track, Outputs& out) {
   if (track.format) out.push(media::TrackEvent(media::TrackEnded{track.rtp.id}));
+  if (!track.codec) out.push(LeftOutClosed{track.rtp.id});
   tracks[track.rtp.id].reset();
 }
 

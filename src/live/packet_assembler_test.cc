@@ -75,6 +75,8 @@ class Line {
         asked.push_back({now - start, wanted->layer});
       } else if (auto* left = std::get_if<PacketAssembler::TrackLeftOut>(&output)) {
         left_out.push_back(left->encoding);
+      } else if (auto* gone = std::get_if<PacketAssembler::LeftOutClosed>(&output)) {
+        left_out_closed.push_back(gone->track);
       } else if (auto* event = std::get_if<TrackEvent>(&output)) {
         if (on_event) on_event(*event);
         if (auto* frame = std::get_if<media::TrackFrame>(event)) frames[frame->track].push_back(frame->frame);
@@ -96,6 +98,7 @@ class Line {
   std::vector<media::TrackId> endings;
   std::vector<std::pair<Duration, int>> asked;
   std::vector<Encoding> left_out;
+  std::vector<media::TrackId> left_out_closed;
 };
 
 bool is_rising(const std::vector<media::Frame>& frames) {
@@ -136,6 +139,20 @@ TEST(PacketAssembler, says_once_that_vp8_becomes_no_frames) {
   line.track(track);
   EXPECT_THAT(line.left_out, ElementsAre(Encoding::kVp8));
   EXPECT_TRUE(line.frames.empty() && line.formats.empty());
+}
+
+TEST(PacketAssembler, says_when_a_track_that_becomes_no_frames_is_gone_or_becomes_some) {
+  Line line;
+  payload::RtpTrack track{.id = kVideo, .encoding = Encoding::kVp8};
+  line.track(track);
+  track.encoding = Encoding::kH264;
+  line.track(track);
+  EXPECT_THAT(line.left_out_closed, ElementsAre(kVideo));
+  track.encoding = Encoding::kVp8;
+  line.track(track);
+  line.assembler.handle_track_closed(line.now, kVideo, line.out);
+  line.drain();
+  EXPECT_THAT(line.left_out_closed, ElementsAre(kVideo, kVideo));
 }
 
 TEST(PacketAssembler, announces_the_new_size_of_pictures) {

@@ -95,7 +95,10 @@ class PacketAssembler {
     media::TrackId track = 0;
     payload::Encoding encoding = payload::Encoding::kVp8;
   };
-  using Output = std::variant<media::TrackEvent, KeyframeNeeded, TrackLeftOut>;
+  struct LeftOutClosed {
+    media::TrackId track = 0;
+  };
+  using Output = std::variant<media::TrackEvent, KeyframeNeeded, TrackLeftOut, LeftOutClosed>;
   using Outputs = Outbox<Output>;
 
   struct Config {

@@ -45,9 +45,10 @@ struct SourceMedia {
   live::SourceId source;
   media::TrackEvent event;
 };
-// It has a track that the channel can make nothing of, and WebRTC viewers get.
+// It sends a track that the channel can make nothing of, and WebRTC viewers get; or no such track any more.
 struct SourceTrackLeftOut {
   live::SourceId source;
+  bool is_there = true;
 };
 struct SourceEnded {
   live::SourceId source;

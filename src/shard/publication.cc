@@ -124,10 +124,9 @@ void Publication::set_on_air(Timestamp now, WallTime wall, std::optional<live::S
 }
 
 bool Publication::is_unpackable(const Source& source) const {
-  return !source.packetizer && !source.tracks.empty() &&
-         std::ranges::none_of(source.tracks, [](const auto& entry) {
-           return payload::find_codec(entry.second.track.encoding).has_value();
-         });
+  return !source.packetizer && std::ranges::any_of(source.tracks, [](const auto& entry) {
+    return !payload::find_codec(entry.second.track.encoding);
+  });
 }
 
 void Publication::choose(Timestamp now, WallTime wall, PublicationOutputs& out) {

@@ -96,6 +96,7 @@ class Publication {
 
   Source& source_of(live::SourceId source);
   void choose(Timestamp now, WallTime wall, PublicationOutputs& out);
+  // Has a track that no rendition can carry: perhaps the channel has nothing to name the source for.
   bool is_unpackable(const Source& source) const;
   Source* on_air();
   bool is_on_air(live::SourceId source) const { return on_air_ && *on_air_ == source; }

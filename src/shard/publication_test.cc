@@ -323,6 +323,22 @@ TEST(Publication, passes_on_what_no_playlist_can_hold) {
   EXPECT_THAT(stage.publication.realtime_only(), IsEmpty());
 }
 
+TEST(Publication, goes_on_as_before_when_sound_joins_pictures_that_no_playlist_can_hold) {
+  Stage stage;
+  stage.subscribe(kHere);
+  const std::vector<payload::RtpTrack> both = {track(0, payload::Encoding::kVp8),
+                                               track(1, payload::Encoding::kOpus)};
+  stage.open(kFirst, {both[0]});
+  stage.wait(Publication::kSettle);
+  relay::Generation generation = stage.tracks[kHere].back().generation;
+  stage.publication.handle_track(stage.now, kFirst, both[1], stage.out);
+  stage.drain();
+  stage.put_on_air(kFirst);  // The channel, for its sound.
+  stage.put_on_air({});      // And no more, when that is silent.
+  EXPECT_EQ(stage.tracks[kHere].back().tracks, both);
+  EXPECT_EQ(stage.tracks[kHere].back().generation, generation);
+}
+
 TEST(Publication, falls_silent_when_its_source_leaves_and_says_when_all_is_over) {
   Stage stage;
   stage.open(kFirst, kBoth);

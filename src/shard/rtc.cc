@@ -145,6 +145,8 @@ void Rtc::handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Pub
                    publisher.assembler->handle_track(now, opened.track, assembled_);
                  },
                  [&](const webrtc::PacketsReceived& received) {
+                   if (publisher.left_out.contains(received.track))
+                     publisher.left_out_until = now + kLeftOutSilence;
                    publication.handle_packets(publisher.source, received.track, received.batch,
                                               publication_outputs_);
                    publisher.assembler->handle_packets(now, wall, received.track, received.batch, assembled_);
@@ -168,57 +170,38 @@ void Rtc::handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Pub
 void Rtc::handle_assembled(Timestamp now, webrtc::SessionId session, RtcOutputs& out) {
   auto found = publishers_.find(session.value());
   if (found == publishers_.end()) return assembled_.clear();
-  const Publisher& publisher = found->second;
+  Publisher& publisher = found->second;
   for (auto& output : assembled_.take()) {
-    std::visit(Overloaded{
-                   [&](media::TrackEvent& event) {
-                     out.push(SendMail{config_.index, SourceMedia{publisher.source, std::move(event)}});
-                   },
-                   [&](live::PacketAssembler::KeyframeNeeded& needed) {
-                     port_.request_keyframe(now, session, needed.track, needed.layer, port_outputs_);
-                   },
-                   [&](live::PacketAssembler::TrackLeftOut& left) {
-                     log(LogLevel::kWarning,
-                         "channel " + publisher.channel + ": " +
-                             std::string(payload::name_of(left.encoding)) +
-                             " does not go into HLS; only real-time viewers get this track",
-                         out);
-                     out.push(SendMail{config_.index, SourceTrackLeftOut{publisher.source}});
-                   },
-               },
-               output);
+    std::visit(
+        Overloaded{
+            [&](media::TrackEvent& event) {
+              out.push(SendMail{config_.index, SourceMedia{publisher.source, std::move(event)}});
+            },
+            [&](live::PacketAssembler::KeyframeNeeded& needed) {
+              port_.request_keyframe(now, session, needed.track, needed.layer, port_outputs_);
+            },
+            [&](live::PacketAssembler::TrackLeftOut& left) {
+              log(LogLevel::kWarning,
+                  "channel " + publisher.channel + ": " + std::string(payload::name_of(left.encoding)) +
+                      " does not go into HLS; only real-time viewers get this track",
+                  out);
+              publisher.left_out.insert(left.track);
+              publisher.left_out_until = now + kLeftOutSilence;
+            },
+            [&](live::PacketAssembler::LeftOutClosed& closed) { publisher.left_out.erase(closed.track); },
+        },
+        output);
   }
-  timers_.set({TimerKind::kPublisher, "", session.value()}, publisher.assembler->next_deadline());
+  tell_left_out(now, publisher, out);
+  timers_.set({TimerKind::kPublisher, "", session.value()},
+              std::min(publisher.assembler->next_deadline(),
+                       publisher.holds_channel ? publisher.left_out_until : Timestamp::never()));
 }
 
-bool Rtc::handle_source_dropped(Timestamp now, WallTime wall, const SourceDropped& dropped, RtcOutputs& out) {
-  if (!is_own_source(dropped.source)) return false;
-  auto session = by_source_.find(dropped.source.value);
-  if (session == by_source_.end()) return true;
-  auto publisher = publishers_.find(session->second);
-  if (publisher == publishers_.end()) return true;
-  publisher->second.is_dropped = true;
-  // A channel that was never taken on has a publication all the same; it would stay for good.
-  if (dropped.reason == live::SourceDropReason::kTooManySources)
-    handle_source_gone(now, wall, publisher->second.channel, dropped.source, out);
-  log(LogLevel::kInfo,
-      publisher->second.peer + ": dropped from channel " + publisher->second.channel + ": " +
-          live::name_of(dropped.reason),
-      out);
-  port_.close(now, webrtc::SessionId::from_value(session->second), port_outputs_);
-  handle_port_outputs(now, wall, out);
-  return true;
-}
-
-void Rtc::stop_publishers(Timestamp now, WallTime wall, std::string_view channel, std::string_view key_id,
-                          std::optional<ShardIndex> via, RtcOutputs& out) {
-  std::vector<webrtc::SessionId> hit;
-  for (const auto& [id, publisher] : publishers_)
-    if (publisher.channel == channel && (key_id.empty() || publisher.key_id == key_id) &&
-        (!via || publisher.via == *via))
-      hit.push_back(webrtc::SessionId::from_value(id));
-  for (webrtc::SessionId session : hit) port_.close(now, session, port_outputs_);
-  handle_port_outputs(now, wall, out);
+void Rtc::tell_left_out(Timestamp now, Publisher& publisher, RtcOutputs& out) {
+  bool holds = !publisher.left_out.empty() && now < publisher.left_out_until;
+  if (std::exchange(publisher.holds_channel, holds) == holds) return;
+  out.push(SendMail{config_.index, SourceTrackLeftOut{publisher.source, holds}});
 }
 
 // The owner's side: a channel's publication.
@@ -456,7 +439,11 @@ bool Rtc::feed_viewer(Timestamp now, Audience& audience, webrtc::SessionId id, V
       return track.is_video() == is_video && audience.streams.contains(track.id);
     });
   };
-  bool is_served = !(viewer.awaits_video && has_kind(true)) && !(viewer.awaits_audio && has_kind(false));
+  bool is_served = std::ranges::none_of(audience.tracks, [&](const payload::RtpTrack& track) {
+    media::Kind kind = track.is_video() ? media::Kind::kVideo : media::Kind::kAudio;
+    return audience.streams.contains(track.id) && std::ranges::count(viewer.unseated, kind) > 0 &&
+           std::ranges::count(viewer.refused, track.encoding) == 0;
+  });
   for (std::size_t i = 0; i < viewer.outlets.size(); ++i) {
     const webrtc::ViewerOutlet& outlet = viewer.outlets[i];
     webrtc::StreamId stream;

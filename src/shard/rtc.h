@@ -10,9 +10,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -58,6 +60,11 @@ struct RtcConfig {
 class Rtc {
  public:
   static constexpr int kPriority = 0;  // Of whoever publishes by WHIP: the primary.
+  // Publishers that were let go are remembered so long, and so many of them.
+  static constexpr Duration kDroppedKept = Duration::seconds(300);
+  static constexpr std::size_t kDroppedMax = 1024;
+  // Tracks that only WebRTC viewers get, without a packet for so long, keep no broadcast going.
+  static constexpr Duration kLeftOutSilence = Duration::seconds(2);
 
   Rtc(const RtcConfig& config, WallTime wall, Rng rng);
   ~Rtc();
@@ -132,13 +139,25 @@ class Rtc {
     std::unique_ptr<live::PacketAssembler> assembler;
     bool is_started = false;  // The channel knows the source.
     bool is_dropped = false;  // The channel has let go of it.
+    // Tracks that go into no rendition. While they send, the channel is told that they are there.
+    std::set<media::TrackId> left_out;
+    Timestamp left_out_until;  // Silent from then on.
+    bool holds_channel = false;
     std::string peer;
+  };
+  // The session of a publisher that was let go; whoever asks for it is told why.
+  struct Dropped {
+    std::string token, channel;
+    api::RtcRefusal why;
+    Timestamp until;
   };
   struct Viewer {
     std::string token, channel;
     std::vector<webrtc::ViewerOutlet> outlets;
-    // Kinds that it asked for and that nobody sent when it came.
-    bool awaits_video = false, awaits_audio = false;
+    // Kinds that it asked for and did not get, and what there was when it came: of these kinds it wants
+    // none of that, and anything else.
+    std::vector<media::Kind> unseated;
+    std::vector<payload::Encoding> refused;
     bool is_connected = false;
   };
   struct WaitingOffer {
@@ -185,6 +204,9 @@ class Rtc {
   void answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out);
   void handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPatched& call, RtcOutputs& out);
   void handle_delete(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcDeleted& call, RtcOutputs& out);
+  void remember_dropped(Timestamp now, const Publisher& publisher, api::RtcRefusal why);
+  void refuse_unknown(Timestamp now, const RtcAsked& asked, api::RtcRole role, std::string_view channel,
+                      std::string_view token, RtcOutputs& out);
   std::string make_token();
   // The shard that a session's name says; the number of shards when it says none.
   ShardIndex shard_of_token(std::string_view token) const;
@@ -199,6 +221,7 @@ class Rtc {
   void handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Published& published,
                               Publisher& publisher);
   void handle_assembled(Timestamp now, webrtc::SessionId session, RtcOutputs& out);
+  void tell_left_out(Timestamp now, Publisher& publisher, RtcOutputs& out);
   void handle_publication_outputs(Timestamp now, WallTime wall, const std::string& channel,
                                   Publication& publication, RtcOutputs& out);
   void handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChanged& changed, RtcOutputs& out);
@@ -230,6 +253,7 @@ class Rtc {
   std::unordered_map<std::string, webrtc::SessionId> by_token_;
   std::unordered_map<std::uint64_t, std::uint64_t> by_source_;  // Session of a source.
   std::unordered_map<std::uint64_t, Undecided> undecided_;      // By source.
+  std::deque<Dropped> dropped_;                                 // Oldest first.
   std::map<std::string, std::unique_ptr<Publication>, std::less<>> publications_;
   std::map<std::string, Audience, std::less<>> audiences_;
   struct StreamOwner {

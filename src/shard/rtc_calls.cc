@@ -1,4 +1,4 @@
-// WHIP and WHEP: from calls to sessions.
+// WHIP and WHEP: from calls to sessions, and what is said of those that were let go.
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -31,6 +31,17 @@ Refused explain(control::PublishRefusal refusal) {
       return {api::RtcRefusal::kUnauthorized, "The stream key was revoked."};
     default: return {api::RtcRefusal::kUnauthorized, "A stream key of the channel is needed."};
   }
+}
+
+// What a publisher is told later that the channel dropped; nothing where it may begin anew.
+std::optional<api::RtcRefusal> refusal_of(live::SourceDropReason reason) {
+  switch (reason) {
+    case live::SourceDropReason::kTakenOver: return api::RtcRefusal::kTakenOver;
+    case live::SourceDropReason::kTooManySources: return api::RtcRefusal::kTooManySources;
+    case live::SourceDropReason::kBroadcastEnded:  // It was away for too long.
+    case live::SourceDropReason::kServerStops: break;
+  }
+  return std::nullopt;
 }
 
 IpAddress address_of(const std::string& peer) { return IpAddress::parse(peer).value_or(IpAddress()); }
@@ -127,6 +138,11 @@ bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
   undecided_.erase(found);
   --waiting_calls_;
   timers_.set({TimerKind::kUndecided, "", decided.source.value}, Timestamp::never());
+  // The owner may have left its loop: nobody there would answer.
+  if (state_ != State::kOpen) {
+    refuse_call(config_.index, waiting.request, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
+    return true;
+  }
   if (!decided.decision) {
     Refused refused = explain(decided.decision.error());
     log(LogLevel::kWarning,
@@ -148,6 +164,10 @@ bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
 }
 
 void Rtc::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked, RtcOutputs& out) {
+  // Also for sessions: that of a publisher is gone already, and is to be begun anew elsewhere or later.
+  if (state_ != State::kOpen)
+    return refuse_call(asked.from, asked.request, api::RtcRefusal::kOverloaded, "The server is stopping.",
+                       out);
   std::visit(Overloaded{
                  [&](api::RtcOffered& call) { open_publisher(now, wall, asked, call, out); },
                  [&](api::RtcPatched& call) { handle_patch(now, wall, asked, call, out); },
@@ -178,9 +198,6 @@ void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::Ope
 void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcOffered& call,
                          RtcOutputs& out) {
   if (!asked.grant) return refuse_call(asked.from, asked.request, api::RtcRefusal::kUnauthorized, "", out);
-  if (state_ != State::kOpen)
-    return refuse_call(asked.from, asked.request, api::RtcRefusal::kOverloaded, "The server is stopping.",
-                       out);
   port_.set_identity(identity_.current(wall));
   auto opened = port_.open_publisher(now, call.offer, address_of(asked.peer));
   if (!opened) return refuse_offer(asked.from, asked.request, opened.error(), out);
@@ -252,15 +269,8 @@ void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& off
   auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks, address_of(offer.peer));
   if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
   Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
-  auto has_kind = [&](bool is_video) {
-    return std::ranges::any_of(audience.tracks,
-                               [&](const payload::RtpTrack& track) { return track.is_video() == is_video; });
-  };
-  auto wants = [&](media::Kind kind) {
-    return std::ranges::find(opened->unseated, kind) != opened->unseated.end();
-  };
-  viewer.awaits_video = wants(media::Kind::kVideo) && !has_kind(true);
-  viewer.awaits_audio = wants(media::Kind::kAudio) && !has_kind(false);
+  viewer.unseated = std::move(opened->unseated);
+  for (const payload::RtpTrack& track : audience.tracks) viewer.refused.push_back(track.encoding);
   by_token_[viewer.token] = opened->session;
   audience.viewers.push_back(opened->session);
   audience.leave_at = Timestamp::never();
@@ -269,6 +279,23 @@ void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& off
   feed_viewer(now, audience, opened->session, placed);
   reply(offer.from, offer.request, api::make_created_response(offer.call, answered, config_.ice_servers),
         out);
+}
+
+void Rtc::remember_dropped(Timestamp now, const Publisher& publisher, api::RtcRefusal why) {
+  while (!dropped_.empty() && (dropped_.front().until <= now || dropped_.size() >= kDroppedMax))
+    dropped_.pop_front();
+  dropped_.push_back({publisher.token, publisher.channel, why, now + kDroppedKept});
+}
+
+// A session that never was, or has ended, or was let go: who published then must not take its place again.
+void Rtc::refuse_unknown(Timestamp now, const RtcAsked& asked, api::RtcRole role, std::string_view channel,
+                         std::string_view token, RtcOutputs& out) {
+  auto found = std::ranges::find_if(dropped_, [&](const Dropped& dropped) {
+    return role == api::RtcRole::kPublisher && dropped.token == token && dropped.channel == channel &&
+           now < dropped.until;
+  });
+  refuse_call(asked.from, asked.request, found == dropped_.end() ? api::RtcRefusal::kNoSession : found->why,
+              "", out);
 }
 
 void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPatched& call,
@@ -288,8 +315,7 @@ void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPa
   }
   switch (patched.error()) {
     case webrtc::PatchRefusal::kNoSession:
-      return refuse_call(asked.from, asked.request, api::RtcRefusal::kNoSession, "There is no such session.",
-                         out);
+      return refuse_unknown(now, asked, call.role, call.channel, call.session, out);
     case webrtc::PatchRefusal::kBadFragment:
       return refuse_call(asked.from, asked.request, api::RtcRefusal::kBadFragment,
                          "The body is no fragment of trickled candidates (RFC 8840).", out);
@@ -302,12 +328,45 @@ void Rtc::handle_patch(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcPa
 void Rtc::handle_delete(Timestamp now, WallTime wall, RtcAsked& asked, api::RtcDeleted& call,
                         RtcOutputs& out) {
   webrtc::SessionId session = find_session(call.session, call.role, call.channel);
-  if (!session.is_set())
-    return refuse_call(asked.from, asked.request, api::RtcRefusal::kNoSession, "There is no such session.",
-                       out);
+  if (!session.is_set()) return refuse_unknown(now, asked, call.role, call.channel, call.session, out);
   port_.close(now, session, port_outputs_);
   handle_port_outputs(now, wall, out);
   reply(asked.from, asked.request, api::make_deleted_response(), out);
+}
+
+bool Rtc::handle_source_dropped(Timestamp now, WallTime wall, const SourceDropped& dropped, RtcOutputs& out) {
+  if (!is_own_source(dropped.source)) return false;
+  auto session = by_source_.find(dropped.source.value);
+  if (session == by_source_.end()) return true;
+  auto publisher = publishers_.find(session->second);
+  if (publisher == publishers_.end()) return true;
+  publisher->second.is_dropped = true;
+  if (auto why = refusal_of(dropped.reason)) remember_dropped(now, publisher->second, *why);
+  // A channel that was never taken on has a publication all the same; it would stay for good.
+  if (dropped.reason == live::SourceDropReason::kTooManySources)
+    handle_source_gone(now, wall, publisher->second.channel, dropped.source, out);
+  log(LogLevel::kInfo,
+      publisher->second.peer + ": dropped from channel " + publisher->second.channel + ": " +
+          live::name_of(dropped.reason),
+      out);
+  port_.close(now, webrtc::SessionId::from_value(session->second), port_outputs_);
+  handle_port_outputs(now, wall, out);
+  return true;
+}
+
+void Rtc::stop_publishers(Timestamp now, WallTime wall, std::string_view channel, std::string_view key_id,
+                          std::optional<ShardIndex> via, RtcOutputs& out) {
+  std::vector<webrtc::SessionId> hit;
+  for (const auto& [id, publisher] : publishers_) {
+    if (publisher.channel != channel || (!key_id.empty() && publisher.key_id != key_id) ||
+        (via && publisher.via != *via))
+      continue;
+    remember_dropped(now, publisher,
+                     key_id.empty() ? api::RtcRefusal::kBroadcastStopped : api::RtcRefusal::kKeyRevoked);
+    hit.push_back(webrtc::SessionId::from_value(id));
+  }
+  for (webrtc::SessionId session : hit) port_.close(now, session, port_outputs_);
+  handle_port_outputs(now, wall, out);
 }
 
 }  // namespace stoa::shard

@@ -592,5 +592,117 @@ TEST(Rtc, a_stop_answers_everything_and_closes_every_session) {
   EXPECT_EQ(town.metric("stoa_webrtc_sessions"), 0);
 }
 
+// An end that is told to a client is told once, and may be lost.
+TEST(Rtc, a_publisher_that_was_let_go_is_told_why_when_it_asks_for_its_session) {
+  RtcTown town(2);
+  auto probe = [&](const RtcParty& party) {
+    api::RequestKey key = town.request(town.other(party.channel), http::Method::kPatch, party.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+    town.run_for(Duration::milliseconds(5));
+    std::string body = town.body(key);
+    std::size_t code = body.find("\"code\":\"");
+    return std::to_string(town.status(key)) +
+           (code == body.npos ? "" : ' ' + body.substr(code + 8, body.find('"', code + 8) - code - 8));
+  };
+  RtcParty& first = town.publish("news", 0, real_pictures());
+  RtcParty& second = town.publish("news", 1, real_pictures());
+  EXPECT_EQ(probe(first), "410 taken_over");
+  EXPECT_EQ(probe(second), "204");
+  RtcParty& sport = town.publish("sport", 0, real_pictures());
+  town.tell_all(BroadcastStopped{"news"});
+  town.tell_all(KeyRevoked{"sport", "dev"});
+  town.run_for(Duration::milliseconds(100));
+  EXPECT_EQ(probe(second), "410 broadcast_stopped");
+  EXPECT_EQ(probe(sport), "410 key_revoked");
+  api::RequestKey again = town.request(0, http::Method::kDelete, sport.location);
+  town.run_for(Duration::milliseconds(5));
+  EXPECT_EQ(town.status(again), 410);
+  // Of another channel it is nothing, and one that left by itself may come back.
+  RtcParty stranger;
+  stranger.channel = "olds";
+  stranger.location = first.location;
+  stranger.location.replace(stranger.location.find("news"), 4, "olds");
+  EXPECT_EQ(probe(stranger), "404 no_session");
+  RtcParty& third = town.publish("news", 0);
+  third.client->close();
+  town.run_for(Duration::milliseconds(100));
+  EXPECT_EQ(probe(third), "404 no_session");
+  town.run_for(Rtc::kDroppedKept);
+  EXPECT_EQ(probe(first), "404 no_session");
+}
+
+TEST(Rtc, a_publisher_whose_pictures_hls_does_not_know_is_given_up_when_it_falls_silent) {
+  RtcTown town(2);
+  TestClientOptions vp8{.has_audio = false, .video = payload::Encoding::kVp8};
+  RtcParty& publisher = town.publish("news", 0, vp8);
+  town.run_for(Duration::seconds(40));
+  publisher.client->is_paused = true;
+  town.run_for(Duration::seconds(20));
+  EXPECT_FALSE(publisher.client->is_closed());
+  publisher.client->is_paused = false;
+  town.run_for(Duration::seconds(20));
+  EXPECT_FALSE(publisher.client->is_closed()) << "it came back in time";
+  publisher.client->is_paused = true;
+  town.run_for(Duration::seconds(30));
+  EXPECT_FALSE(publisher.client->is_closed()) << "the grace begins with the silence";
+  town.run_for(Duration::seconds(5));
+  EXPECT_TRUE(publisher.client->is_closed());
+  EXPECT_EQ(town.reported["news"].state, control::LiveState::kEnded);
+  // Nobody stopped it: it may begin anew.
+  api::RequestKey probe = town.request(town.owner("news"), http::Method::kPatch, publisher.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+  EXPECT_EQ(town.status(probe), 404);
+}
+
+TEST(Rtc, viewers_stay_when_sound_that_hls_knows_follows_pictures_that_it_does_not_know) {
+  RtcTown town(2);
+  RtcParty& publisher = town.publish("news", 0, {.video = payload::Encoding::kVp8});
+  RtcParty& viewer = town.watch("news", town.other("news"));
+  town.run_for(Duration::seconds(10));
+  EXPECT_FALSE(publisher.client->is_closed());
+  EXPECT_FALSE(viewer.client->is_closed());
+  EXPECT_GE(viewer.client->pictures.size(), 200u);
+  EXPECT_TRUE(TestClient::is_gapless(viewer.client->pictures));
+}
+
+TEST(Rtc, a_viewer_without_the_codec_is_let_go_when_another_one_comes) {
+  RtcTown town(2);
+  town.publish("news", 0, {.video = payload::Encoding::kVp8});
+  TestClientOptions h264{.has_one_encoding = true};
+  RtcParty& viewer = town.watch("news", town.other("news"), h264);
+  town.run_for(Duration::seconds(1));
+  EXPECT_FALSE(viewer.client->sounds.empty());
+  EXPECT_TRUE(viewer.client->pictures.empty());
+  town.publish("news", 0, {.video = payload::Encoding::kVp8});
+  town.run_for(Duration::seconds(1));
+  EXPECT_FALSE(viewer.client->is_closed()) << "a new session would get no more";
+  town.publish("news", 0);  // H.264.
+  EXPECT_TRUE(viewer.client->is_closed());
+  RtcParty& again = town.watch("news", town.other("news"), h264);
+  town.run_for(Duration::seconds(1));
+  EXPECT_FALSE(again.client->is_closed());
+  EXPECT_GE(again.client->pictures.size(), 10u);
+}
+
+TEST(Rtc, an_owner_that_stops_says_so_of_sessions_that_others_ask_for) {
+  RtcTown town(2);
+  RtcParty& publisher = town.publish("news", 0, real_pictures());
+  town.end_channels(town.owner("news"));
+  api::RequestKey probe = town.request(town.other("news"), http::Method::kPatch, publisher.location,
+                                       "application/trickle-ice-sdpfrag", "a=end-of-candidates\r\n");
+  town.run_for(Duration::milliseconds(5));
+  EXPECT_EQ(town.status(probe), 503);
+}
+
+TEST(Rtc, a_call_that_is_decided_while_its_shard_stops_is_not_sent_on) {
+  RtcTown town(2);
+  ShardIndex other = town.other("news");
+  RtcParty& publisher = town.call("whip", "news", other);
+  town.end_channels(other);
+  town.holds_mail = true;  // The owner has left its loop.
+  town.run_for(Duration::milliseconds(5));
+  EXPECT_EQ(town.status(publisher.call), 503);
+}
+
 }  // namespace
 }  // namespace stoa::shard

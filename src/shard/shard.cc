@@ -215,7 +215,11 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             auto found = sources_.find(left.source.value);
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
-            owned.channel.handle_track_left_out(now, left.source);
+            if (left.is_there) {
+              owned.channel.handle_track_left_out(now, left.source);
+            } else {
+              owned.channel.handle_left_out_gone(now, wall, left.source, owned.outputs);
+            }
             handle_channel_outputs(now, wall, owned, out);
           },
           [&](SourceEnded& ended) {
@@ -268,12 +272,13 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
 
 void Shard::handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out) {
   if (stopped.via) return rtc_.stop_publishers(now, wall, stopped.channel, "", stopped.via, rtc_outputs_);
+  // First: publishers whom the channel merely drops may begin anew.
+  rtc_.stop_publishers(now, wall, stopped.channel, "", {}, rtc_outputs_);
   if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
     OwnedChannel& owned = *found->second;
     owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
     handle_channel_outputs(now, wall, owned, out);
   }
-  rtc_.stop_publishers(now, wall, stopped.channel, "", {}, rtc_outputs_);
   // A call that was granted here may be on its way to the owner: this comes behind it.
   if (ShardIndex owner = owner_of(stopped.channel, config_.shards); owner != config_.index)
     out.push(SendMail{owner, BroadcastStopped{stopped.channel, config_.index}});

@@ -125,10 +125,12 @@ await check('the studio comes back by itself after a server that stopped has cut
 
 await check('a studio that was taken over says so, and takes the channel back only when it is told to', async ({ rtc, live }) => {
   const page = await live();
-  await rtc.server.evaluate(() => window.cut()); // The server knows the session no more.
-  await says(page, 'Another studio took over, or the broadcast was ended', 10_000);
+  rtc.rules.whip = { patch: 410, code: 'taken_over' };
+  await rtc.server.evaluate(() => window.cut());
+  await says(page, 'Another studio took over', 10_000);
   await page.waitForTimeout(2000);
   if ((await page.evaluate(() => window.stoaStudio.link.sessions)) !== 1) throw new Error('it took the channel back');
+  rtc.rules.whip = {};
   await page.click('button:has-text("Go live again")');
   await until(page, () => window.stoaStudio.link.phase === 'up', 30_000);
 });

@@ -121,7 +121,7 @@ export async function mockRtc(browser, url) {
     }
     if (request.method() === 'PATCH') {
       if (rule.unreachable) return route.fulfill({ status: 204 });
-      if (rule.patch) return refuse(route, { status: rule.patch });
+      if (rule.patch) return refuse(route, { status: rule.patch, code: rule.code });
       const said = await server.evaluate(([a, b]) => window.patch(a, b), [id, request.postData()]);
       if (said === null) return refuse(route, { status: 404, code: 'no_session' });
       if (said === '') return route.fulfill({ status: 204 });

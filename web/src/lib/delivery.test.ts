@@ -87,25 +87,31 @@ describe('automatic delivery', () => {
     expect(after('auto', failed('lost'), { kind: 'broadcast' }).way).toBe('realtime');
   });
 
-  test('remembers a full server and one without real time until the tab is closed, and says so', () => {
-    for (const [reason, words] of [['overloaded', 'no room'], ['switched_off', 'no real time']] as const) {
-      const text = writeFailure(reason, 0);
-      const state = initialDelivery('auto', readFailure(text, 1e12));
+  test('remembers a server without real time until the tab is closed, a full one for a while, and says so', () => {
+    for (const [reason, words, next, later] of [
+      ['overloaded', 'no room', 'realtime', null],
+      ['switched_off', 'no real time', 'hls', 'switched_off'],
+    ] as const) {
+      const text = writeFailure(reason, 0, 5);
+      const state = initialDelivery('auto', readFailure(text, 89_999));
       expect(state).toMatchObject({ way: 'hls', reason });
       expect(wordsOf(state).text).toContain(words);
-      expect(reduceDelivery(state, { kind: 'broadcast' }).way).toBe('hls');
+      expect(reduceDelivery(state, { kind: 'broadcast' }).way).toBe(next);
       expect(reduceDelivery(state, { kind: 'wished', wish: 'realtime' }).way).toBe('realtime');
+      expect(readFailure(text, 90_000)).toBe(later);
     }
+    const long = writeFailure('overloaded', 0, 300);
+    expect([readFailure(long, 299_999), readFailure(long, 300_000)]).toEqual(['overloaded', null]);
     expect(wordsOf(initialDelivery('auto', 'overloaded')).canRetry).toBe(true);
     expect(wordsOf(initialDelivery('auto', 'switched_off')).canRetry).toBe(false);
   });
 
   test('remembers a blocked network for ten minutes, and nothing of a broadcast', () => {
-    const text = writeFailure('no_path', 1000);
+    const text = writeFailure('no_path', 1000, null);
     expect(readFailure(text, 600_999)).toBe('no_path');
     expect(readFailure(text, 601_000)).toBeNull();
-    expect(writeFailure('lost', 0)).toBeNull();
-    for (const bad of [null, '', 'null', '1', '{"reason":"no_browser"}', '{"reason":"no_path"}', '{'])
+    expect(writeFailure('lost', 0, null)).toBeNull();
+    for (const bad of [null, '', 'null', '1', '{"reason":"no_browser"}', '{"reason":"no_path"}', '{"reason":"overloaded"}', '{'])
       expect(readFailure(bad, 0)).toBeNull();
   });
 

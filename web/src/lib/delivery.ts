@@ -103,19 +103,21 @@ const kLasting: ReadonlySet<Reason | null> = new Set<Reason>([
   'no_browser',
   'no_path',
   'no_security',
-  'overloaded',
   'switched_off',
 ]);
 export const isLasting = (reason: Reason | null): boolean => kLasting.has(reason);
 
 // What the next page of this tab's session should know of before it tries, as text for its store: a network
-// that lets nothing through for a while, a server that is full or has no real time until the tab is closed or
-// the viewer asks for it. Null: nothing.
+// that lets nothing through for a while, a server that is full for a little while (or as long as it asks for),
+// one that has no real time until the tab is closed or the viewer asks for it. Null: nothing.
 const kBlockedMs = 10 * 60_000;
+const kFullMs = 90_000;
 
-export function writeFailure(reason: Reason, nowMs: number): string | null {
+export function writeFailure(reason: Reason, nowMs: number, retryAfterS: number | null): string | null {
   if (reason === 'no_path') return JSON.stringify({ reason, untilMs: nowMs + kBlockedMs });
-  return reason === 'overloaded' || reason === 'switched_off' ? JSON.stringify({ reason }) : null;
+  if (reason === 'overloaded')
+    return JSON.stringify({ reason, untilMs: nowMs + Math.max(kFullMs, (retryAfterS ?? 0) * 1000) });
+  return reason === 'switched_off' ? JSON.stringify({ reason }) : null;
 }
 
 export function readFailure(text: string | null, nowMs: number): Reason | null {
@@ -123,8 +125,9 @@ export function readFailure(text: string | null, nowMs: number): Reason | null {
     const value: unknown = JSON.parse(text ?? 'null');
     if (typeof value !== 'object' || value === null) return null;
     const { reason, untilMs } = value as { reason?: unknown; untilMs?: unknown };
-    if (reason === 'overloaded' || reason === 'switched_off') return reason;
-    return reason === 'no_path' && typeof untilMs === 'number' && untilMs > nowMs ? reason : null;
+    if (reason === 'switched_off') return reason;
+    if (reason !== 'no_path' && reason !== 'overloaded') return null;
+    return typeof untilMs === 'number' && untilMs > nowMs ? reason : null;
   } catch {
     return null;
   }

@@ -22,7 +22,7 @@ import type { RealtimeAnswer } from './realtime_player';
 // What failed is remembered in this tab's session, so that the next channel starts at once.
 const kFailedKey = 'stoa.realtime_failed';
 // Live by the API and not by WHEP, for this long: it is not offered.
-const kNotLiveWithinMs = 5000;
+const kNotLiveWithinMs = 10_000; // Two looks at least.
 
 function rememberedFailure(): Reason | null {
   if (!('RTCPeerConnection' in window)) return 'no_browser';
@@ -33,8 +33,8 @@ function rememberedFailure(): Reason | null {
   }
 }
 
-function rememberFailure(reason: Reason | null): void {
-  const text = reason === null ? null : writeFailure(reason, Date.now());
+function rememberFailure(reason: Reason | null, retryAfterS: number | null = null): void {
+  const text = reason === null ? null : writeFailure(reason, Date.now(), retryAfterS);
   try {
     if (text !== null) sessionStorage.setItem(kFailedKey, text);
     else if (reason === null) sessionStorage.removeItem(kFailedKey);
@@ -105,7 +105,7 @@ export function useDelivery(watch: WatchState, poke: () => void): Delivery {
   const handleGiveUp = useCallback(
     (trouble: Trouble, error: SessionError | null, view: LinkView) => {
       const reason = reasonOf(trouble, error?.status ?? 0);
-      rememberFailure(reason);
+      rememberFailure(reason, error?.retryAfterS ?? null);
       const where = reason === 'no_path' || reason === 'no_security' ? endpointsText(view.endpoints) : '';
       const detail = where === '' ? (error?.message ?? '') : `Tried: ${where}`;
       dispatch({ kind: 'failed', reason, detail });

@@ -53,16 +53,31 @@ describe('a publisher', () => {
     const keeper = upAt(0, publisher());
     expect(keeper.handleFailed(1000, { isIceUp: true, isClosed: true })).toBe('probe');
     expect(keeper.phase).toBe('probing');
-    expect(keeper.handleProbed(1200, true)).toBe('give_up');
+    expect(keeper.handleProbed(1200, 410)).toBe('give_up');
     expect([keeper.phase, keeper.trouble]).toEqual(['over', 'ended']);
     expect(runUntilAction(keeper, 1200, 60_000).action).toBe('none');
   });
 
-  test('begins anew where nobody says that its session is gone', () => {
-    const answered = upAt(0, publisher());
-    answered.handleFailed(1000, { isIceUp: true, isClosed: true });
-    expect(answered.handleProbed(1200, false)).toBe('none');
-    expect(runUntilAction(answered, 1200, 10_000)).toEqual({ action: 'renew', atMs: 1700 });
+  test('does not take back what it was not told that it lost', () => {
+    const restarting = upAt(0, publisher());
+    expect(restarting.handleFailed(1000, broken)).toBe('restart');
+    expect(restarting.handleRestartRefused(1100, 410)).toBe('give_up');
+    expect([restarting.phase, restarting.trouble]).toEqual(['over', 'ended']);
+    const connecting = publisher();
+    connecting.handlePosting();
+    connecting.handleAnswered(0);
+    expect(runUntilAction(connecting, 0, 8000).action).toBe('probe');
+    expect(connecting.handleProbed(8100, 410)).toBe('give_up');
+    expect(connecting.trouble).toBe('ended');
+  });
+
+  test('begins anew where nobody says that it was let go', () => {
+    for (const said of [null, 404]) {
+      const answered = upAt(0, publisher());
+      answered.handleFailed(1000, { isIceUp: true, isClosed: true });
+      expect(answered.handleProbed(1200, said)).toBe('none');
+      expect(runUntilAction(answered, 1200, 10_000)).toEqual({ action: 'renew', atMs: 1700 });
+    }
     const silent = upAt(0, publisher());
     silent.handleFailed(1000, { isIceUp: true, isClosed: true });
     expect(runUntilAction(silent, 1000, 20_000)).toEqual({ action: 'renew', atMs: 6500 });
@@ -71,7 +86,7 @@ describe('a publisher', () => {
   test('begins anew when the server restarts nothing', () => {
     const keeper = upAt(0, publisher());
     keeper.handleFailed(1000, broken);
-    keeper.handleRestartRefused(1100);
+    keeper.handleRestartRefused(1100, 404);
     expect(runUntilAction(keeper, 1100, 5000)).toEqual({ action: 'renew', atMs: 1600 });
   });
 
@@ -96,7 +111,8 @@ describe('a publisher', () => {
     const keeper = publisher();
     keeper.handlePosting();
     keeper.handleAnswered(0);
-    expect(runUntilAction(keeper, 0, 8100).action).toBe('none');
+    expect(runUntilAction(keeper, 0, 8100)).toEqual({ action: 'probe', atMs: 8000 });
+    expect(keeper.handleProbed(8100, null)).toBe('none');
     expect([keeper.phase, keeper.trouble]).toEqual(['waiting', 'no_path']);
   });
 
@@ -155,8 +171,36 @@ describe('a viewer who can watch another way', () => {
     const keeper = viewer();
     keeper.handlePosting();
     keeper.handleAnswered(1000);
-    expect(runUntilAction(keeper, 1000, 20_000)).toEqual({ action: 'give_up', atMs: 6000 });
+    expect(runUntilAction(keeper, 1000, 20_000)).toEqual({ action: 'probe', atMs: 6000 });
+    expect(keeper.handleProbed(6100, null)).toBe('give_up');
     expect(keeper.trouble).toBe('no_path');
+  });
+
+  test('blames no network where the server has closed the session before it connected', () => {
+    for (const said of [404, 410]) {
+      const keeper = viewer();
+      keeper.handlePosting();
+      keeper.handleAnswered(0);
+      expect(runUntilAction(keeper, 0, 5000).action).toBe('probe');
+      expect(keeper.handleProbed(5100, said)).toBe('none');
+      expect(keeper.trouble).toBe('lost');
+      expect(runUntilAction(keeper, 5100, 10_000).action).toBe('renew');
+    }
+  });
+
+  test('goes on when the connection comes while it asks, and does not ask for good', () => {
+    const late = viewer();
+    late.handlePosting();
+    late.handleAnswered(0);
+    runUntilAction(late, 0, 5000);
+    late.handleConnected(5050);
+    expect([late.handleProbed(5100, null), late.phase]).toEqual(['none', 'up']);
+    const silent = viewer();
+    silent.handlePosting();
+    silent.handleAnswered(0);
+    runUntilAction(silent, 0, 5000);
+    expect(runUntilAction(silent, 5050, 20_000)).toEqual({ action: 'give_up', atMs: 10_000 });
+    expect(silent.trouble).toBe('no_path');
   });
 
   test('gives up four seconds after the connection without media', () => {
@@ -190,12 +234,28 @@ describe('a viewer who can watch another way', () => {
   });
 
   test('leaves real time at the first word that there is no room', () => {
-    for (const status of [503, 429]) {
-      const keeper = viewer();
-      keeper.handlePosting();
-      expect(keeper.handleRefused(0, refused(status, 'overloaded', 5))).toBe('give_up');
-      expect(keeper.trouble).toBe('overloaded');
-    }
+    const keeper = viewer();
+    keeper.handlePosting();
+    expect(keeper.handleRefused(0, refused(503, 'overloaded', 5))).toBe('give_up');
+    expect(keeper.trouble).toBe('overloaded');
+  });
+
+  test('waits once for the sessions of its address that do not connect', () => {
+    const keeper = viewer();
+    keeper.handlePosting();
+    expect(keeper.handleRefused(0, refused(429, 'too_many_sessions', 5))).toBe('none');
+    expect(runUntilAction(keeper, 0, 20_000)).toEqual({ action: 'renew', atMs: 5000 });
+    expect(keeper.handleRefused(5100, refused(429, 'too_many_sessions', 5))).toBe('give_up');
+    expect(keeper.trouble).toBe('overloaded');
+  });
+
+  test('looks often again once it was told that the broadcast has begun', () => {
+    const keeper = viewer();
+    for (let i = 0; i < 8; i += 1) keeper.handleRefused(0, refused(404, 'not_live', 2));
+    expect(keeper.nextTryMs).toBeGreaterThan(4000);
+    keeper.hurry(0);
+    keeper.handleRefused(0, refused(404, 'not_live', 2));
+    expect(keeper.nextTryMs).toBe(2500);
   });
 
   test('asks again soon for a session that the server closed in order', () => {
@@ -242,7 +302,9 @@ describe('a viewer who wants nothing but real-time', () => {
     const keeper = viewer(true);
     keeper.handlePosting();
     keeper.handleAnswered(0);
-    expect(runUntilAction(keeper, 0, 5600)).toEqual({ action: 'renew', atMs: 5500 });
+    expect(runUntilAction(keeper, 0, 5600).action).toBe('probe');
+    keeper.handleProbed(5000, null);
+    expect(runUntilAction(keeper, 5000, 5600)).toEqual({ action: 'renew', atMs: 5500 });
     expect(keeper.trouble).toBe('no_path');
     upAt(6000, keeper);
     expect(keeper.trouble).toBe('no_path');

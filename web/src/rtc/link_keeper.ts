@@ -5,8 +5,10 @@
 //      │            │           │        └──────────┴──► waiting ──► posting …
 //      └────────────┴───────────┴──► waiting, or over
 //
-// A publisher whose session the server has closed asks first whether it is gone (probing): it is when another
-// studio took over or somebody ended the broadcast, and beginning anew would only take it back.
+// What the server closed it says once, to those that are connected, and the word may be lost. Where it may
+// have (a publisher's session was closed, or none came about) the server is asked first (probing). A publisher
+// that was let go for a reason (410) ends: beginning anew would only take back what another studio took over
+// or somebody stopped. A session that is merely not known any more (404) is begun anew.
 //
 // A patient keeper (a publisher; a viewer who asked for nothing but real-time) goes on for good, later each
 // time. An impatient one (there is another way to watch) gives up as soon as it is clear why.
@@ -20,7 +22,7 @@ export type Trouble =
   | 'lost' // Was up and is gone.
   | 'not_live' // 404: nobody publishes.
   | 'overloaded' // 503, 429.
-  | 'ended' // The server closed the session of a publisher and knows it no more.
+  | 'ended' // The server let a publisher go, and says why.
   | 'unreachable' // HTTP brought no answer, or a broken one.
   | 'refused'; // The server will not, and asking again changes nothing.
 
@@ -73,6 +75,8 @@ export class LinkKeeper {
   private hasBeenUp = false;
   private lostInRow = 0;
   private failedInRow = 0;
+  private hasWaitedForRoom = false;
+  private probedFor: Trouble = 'lost'; // What it is if the session is there.
   private readonly backoff: Backoff;
   private readonly notLive: Backoff;
   private readonly closed: Backoff;
@@ -107,6 +111,7 @@ export class LinkKeeper {
 
   handleAnswered(nowMs: number): void {
     this.failedInRow = 0;
+    this.hasWaitedForRoom = false;
     this.notLive.reset();
     this.go('connecting', nowMs + this.options.connectWithinMs);
   }
@@ -114,8 +119,12 @@ export class LinkKeeper {
   handleRefused(nowMs: number, refused: Refused): LinkAction {
     const trouble = this.troubleOf(refused);
     if (trouble === 'refused') return this.giveUp(trouble);
-    // Who can watch another way leaves the room to those who cannot.
-    if (trouble === 'overloaded' && !this.options.isPatient) return this.giveUp(trouble);
+    // Who can watch another way leaves the room to those who cannot. Too many of one address (429) are often
+    // only the sessions of a moment ago: these are waited for once.
+    if (trouble === 'overloaded' && !this.options.isPatient) {
+      if (refused.status !== 429 || this.hasWaitedForRoom) return this.giveUp(trouble);
+      this.hasWaitedForRoom = true;
+    }
     if (trouble !== 'not_live') this.failedInRow += 1;
     if (!this.options.isPatient && this.failedInRow >= kFailedTriesMax) return this.giveUp(trouble);
     return this.wait(nowMs, trouble, refused.retryAfterS);
@@ -158,10 +167,10 @@ export class LinkKeeper {
   handleFailed(nowMs: number, how: { isIceUp: boolean; isClosed: boolean }): LinkAction {
     switch (this.phaseNow) {
       case 'connecting':
-        return this.fail(nowMs, how.isIceUp ? 'no_security' : 'no_path');
+        return this.probe(nowMs, how.isIceUp ? 'no_security' : 'no_path');
       case 'up':
       case 'shaky':
-        if (how.isClosed && this.isPublisher) return this.probe(nowMs);
+        if (how.isClosed && this.isPublisher) return this.probe(nowMs, 'lost');
         return how.isClosed || how.isIceUp ? this.lose(nowMs, how.isClosed) : this.restart(nowMs);
       case 'restarting':
         return this.lose(nowMs);
@@ -170,18 +179,23 @@ export class LinkKeeper {
     }
   }
 
-  // Whether the server knows the session no more; false where nobody can say.
-  handleProbed(nowMs: number, isGone: boolean): LinkAction {
+  // `goneAs`: 410 or 404 where the server has the session no more; null where it has, or nobody can say.
+  handleProbed(nowMs: number, goneAs: number | null): LinkAction {
     if (this.phaseNow !== 'probing') return 'none';
-    return isGone ? this.giveUp('ended') : this.lose(nowMs);
+    if (goneAs === 410 && this.isPublisher) return this.giveUp('ended');
+    return goneAs !== null || this.probedFor === 'lost' ? this.lose(nowMs) : this.fail(nowMs, this.probedFor);
   }
 
-  handleRestartRefused(nowMs: number): LinkAction {
-    return this.phaseNow === 'restarting' ? this.lose(nowMs) : 'none';
+  // `status` of the refusal; 0: no answer.
+  handleRestartRefused(nowMs: number, status: number): LinkAction {
+    if (this.phaseNow !== 'restarting') return 'none';
+    return status === 410 && this.isPublisher ? this.giveUp('ended') : this.lose(nowMs);
   }
 
-  // The network is back, or somebody pressed "again": no need to wait any longer.
+  // The network is back, the broadcast is said to have begun, or somebody pressed "again": no need to wait any
+  // longer, nor as long as before afterwards.
   hurry(nowMs: number): void {
+    this.notLive.reset();
     if (this.phaseNow === 'waiting') this.deadlineMs = nowMs;
   }
 
@@ -191,12 +205,13 @@ export class LinkKeeper {
     if (this.deadlineMs === null || nowMs < this.deadlineMs) return 'none';
     switch (this.phaseNow) {
       case 'connecting':
-        return this.fail(nowMs, 'no_path');
+        return this.probe(nowMs, 'no_path');
       case 'shaky':
         return this.restart(nowMs);
       case 'restarting':
-      case 'probing':
         return this.lose(nowMs);
+      case 'probing':
+        return this.handleProbed(nowMs, null);
       case 'waiting':
         this.go('posting', null);
         return 'renew';
@@ -228,8 +243,9 @@ export class LinkKeeper {
     return 'restart';
   }
 
-  private probe(nowMs: number): LinkAction {
-    this.troubleNow = 'lost';
+  private probe(nowMs: number, trouble: Trouble): LinkAction {
+    this.troubleNow = trouble;
+    this.probedFor = trouble;
     this.go('probing', nowMs + kProbeWithinMs);
     return 'probe';
   }

@@ -244,20 +244,23 @@ export class RtcLink {
       await connection.setRemoteDescription({ type: 'answer', sdp: answer });
       this.restarts += 1;
       this.hasRestarted = true;
-    } catch {
+    } catch (error) {
       if (client !== this.client) return;
-      this.act(this.keeper.handleRestartRefused(performance.now()));
+      const said = error instanceof SessionError ? error : null;
+      if (said?.status === 410) this.error = said;
+      this.act(this.keeper.handleRestartRefused(performance.now(), said?.status ?? 0));
     }
     this.tell();
   }
 
-  // Whether the server still has the session that it closed.
+  // Whether the server has the session still, and if not, why.
   private async probe(): Promise<void> {
     const { client } = this;
     const fragment = writeFragment(this.offer, [], true);
-    const isGone = client !== null && fragment !== null && (await client.isGone(fragment));
+    const gone = client === null || fragment === null ? null : await client.askWhyGone(fragment);
     if (client !== this.client) return;
-    this.act(this.keeper.handleProbed(performance.now(), isGone));
+    if (gone?.status === 410) this.error = gone;
+    this.act(this.keeper.handleProbed(performance.now(), gone?.status ?? null));
     this.tell();
   }
 

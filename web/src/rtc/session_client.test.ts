@@ -157,20 +157,21 @@ describe('SessionClient', () => {
     }
   });
 
-  test('tells a session that is gone from one that is not, and from silence', async () => {
-    const rows: [Response | Error, boolean][] = [
-      [fault(404, 'no_session', 'x'), true],
-      [new Response(null, { status: 410 }), true],
-      [new Response(null, { status: 204 }), false],
-      [fault(412, 'precondition_failed', 'x'), false],
-      [fault(405, 'x', 'x'), false],
-      [fault(503, 'overloaded', 'x'), false],
-      [new TypeError('failed'), false],
+  test('tells a session that is gone, and why, from one that is not, and from silence', async () => {
+    const rows: [Response | Error, string | null][] = [
+      [fault(404, 'no_session', 'x'), '404 no_session'],
+      [fault(410, 'taken_over', 'x'), '410 taken_over'],
+      [new Response(null, { status: 204 }), null],
+      [fault(412, 'precondition_failed', 'x'), null],
+      [fault(405, 'x', 'x'), null],
+      [fault(503, 'overloaded', 'x'), null],
+      [new TypeError('failed'), null],
     ];
-    for (const [answer, isGone] of rows) {
+    for (const [answer, expected] of rows) {
       const client = clientOf(serverOf(made(), answer));
       await client.post('offer');
-      expect(await client.isGone('f')).toBe(isGone);
+      const gone = await client.askWhyGone('f');
+      expect(gone && `${gone.status} ${gone.code}`).toBe(expected);
     }
   });
 
@@ -181,6 +182,15 @@ describe('SessionClient', () => {
     client.end();
     await posting;
     expect(server.seen.map(({ method }) => method)).toEqual(['POST', 'DELETE']);
+  });
+
+  test('ends a session that was left while the body of its answer stalls', async () => {
+    const stalled = new Response(new ReadableStream(), { status: 201, headers: { location: '/whip/show/s1' } });
+    const server = serverOf(stalled);
+    const client = clientOf(server);
+    void client.post('offer').catch(() => undefined);
+    client.end();
+    await vi.waitFor(() => expect(server.seen.map(({ method }) => method)).toEqual(['POST', 'DELETE']));
   });
 
   test('takes addresses of every form, but gives the key to no other host', async () => {

@@ -95,11 +95,11 @@ export class SessionClient {
       const location = response.status === 201 ? response.headers.get('location') : null;
       this.session = location === null ? null : this.resolve(location, response.url || this.url);
       this.etag = response.headers.get('etag');
+      if (this.isEnded) this.finish(); // Left while the answer was on its way.
     };
     const reply = await this.send('POST', this.url, kSdp, offer, { accept: kSdp }, noteSession);
     const { response, text: answer } = reply;
     if (response.status !== 201) throw errorOf(reply);
-    if (this.isEnded) this.finish(); // Left while the answer was on its way.
     if (!answer.startsWith('v=0')) throw new SessionError(response.status, 'bad_answer', '');
     return { answer, iceServers: iceServersOf(response.headers.get('link')) };
   }
@@ -126,15 +126,15 @@ export class SessionClient {
     return reply.text;
   }
 
-  // Whether the server has forgotten the session, told by what it says to candidates for it. False also where
-  // it does not answer, or has no answer to that.
-  async isGone(fragment: string): Promise<boolean> {
-    if (this.session === null || this.isEnded) return false;
+  // What the server says of a session that it has no more, told by its answer to candidates for it: 410 where
+  // it was let go for a reason, 404 where it is not known. Null where it is there, or where nobody can say.
+  async askWhyGone(fragment: string): Promise<SessionError | null> {
+    if (this.session === null || this.isEnded) return null;
     try {
-      const { response } = await this.send('PATCH', this.session, kFragment, fragment, {});
-      return response.status === 404 || response.status === 410;
+      const reply = await this.send('PATCH', this.session, kFragment, fragment, {});
+      return [404, 410].includes(reply.response.status) ? errorOf(reply) : null;
     } catch {
-      return false;
+      return null;
     }
   }
 

@@ -28,6 +28,14 @@ function refusalText({ error }: LinkView, role: Role): string {
   return said === '' || said === known ? known : `${known} ${said}`;
 }
 
+// By the code of the server's 410.
+const endedTexts: Record<string, string> = {
+  taken_over: 'Another studio took over.',
+  broadcast_stopped: 'The broadcast was ended.',
+  key_revoked: 'The stream key was revoked.',
+  too_many_sources: 'The server has no room for another source of this channel.',
+};
+
 function troubleText(trouble: Trouble, view: LinkView, role: Role, endpoints: string): string {
   switch (trouble) {
     case 'no_path': {
@@ -48,7 +56,7 @@ function troubleText(trouble: Trouble, view: LinkView, role: Role, endpoints: st
     case 'overloaded':
       return `The server has no room now. ${sentence(view.error?.message ?? '')}`.trim();
     case 'ended':
-      return 'Another studio took over, or the broadcast was ended.';
+      return endedTexts[view.error?.code ?? ''] ?? 'The server has ended the session.';
     case 'unreachable':
       return 'The server does not answer.';
     case 'refused':
