@@ -44,8 +44,9 @@ TEST(OpenApi, tells_of_whip_and_whep) {
       documented.insert(std::string(method) + " " + std::string(path));
       for (const auto& [status, response] : operation.at("responses").as_object()) {
         if (status[0] == '2') continue;
-        if (status == "429" || status == "503")
+        if (status == "429" || status == "503") {
           EXPECT_TRUE(response.at("headers").as_object().contains("Retry-After")) << path << ' ' << status;
+        }
         for (const json::value& code :
              response
                  .at_pointer(
