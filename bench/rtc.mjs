@@ -8,7 +8,7 @@ import { fakeCamera, launchChromium } from '../tests/e2e/lib/browser.mjs';
 import { publishSource } from '../tests/e2e/lib/encoder.mjs';
 import { Server } from '../tests/e2e/lib/server.mjs';
 import { openTools, rtc, whipUrl } from '../tests/e2e/lib/webrtc.mjs';
-import { firstFrames, glassToGlass } from './lib/glass.mjs';
+import { firstFrames, framesAfterClick, glassToGlass } from './lib/glass.mjs';
 import { Janus } from './lib/janus.mjs';
 import { delivered, fillCore, probes, sunk, withServer } from './lib/rtc_load.mjs';
 import { bench, load, readFlags, readSections, recordedPicture, save } from './lib/run.mjs';
@@ -127,7 +127,10 @@ const elsewhere = {
     rtmp: await withRtmp((server, browser) => glassToGlass(browser, server.watchUrl('show', 'realtime'), watching)),
   }),
 
-  pages: () => withRtmp(async (server, browser) => ({ first_frame_ms: await firstFrames(browser, server.watchUrl('show', 'realtime'), flags.pages) })),
+  pages: () => withRtmp(async (server, browser) => ({
+    click_ms: await framesAfterClick(browser, server.origin, 'show', flags.pages),
+    open_ms: await firstFrames(browser, server.watchUrl('show', 'realtime'), flags.pages),
+  })),
 };
 
 const names = ['path', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];

@@ -4,19 +4,21 @@ import { clockToUnixMs } from '../../tests/e2e/lib/barcode.mjs';
 import { until } from '../../tests/e2e/lib/until.mjs';
 import { percentiles } from './run.mjs';
 
-// In a context of its own, so that nothing is cached. Comes back when the first frame is shown.
-export async function openPage(browser, url) {
+// In a context of its own, so that nothing is cached.
+async function openPage(browser, url) {
   const context = await browser.newContext();
   const page = await context.newPage();
   await watchFromStart(page);
   await page.goto(url, { waitUntil: 'commit' });
-  await until('the first frame is shown', async () => (await shownFrames(page)).length > 0, { within: 20_000, every: 100 });
   return { page, close: () => context.close() };
 }
+const untilShown = (page) =>
+  until('the first frame is shown', async () => (await shownFrames(page)).length > 0, { within: 20_000, every: 100 });
 
 // From the producer's clock in the picture to the moment it is shown.
 export async function glassToGlass(browser, url, { warmup, seconds }) {
   const { page, close } = await openPage(browser, url);
+  await untilShown(page);
   const opened = Date.now();
   const seen = await until('enough has been shown', async () => {
     const shown = await shownFrames(page);
@@ -35,13 +37,29 @@ export async function glassToGlass(browser, url, { warmup, seconds }) {
   };
 }
 
-// From the beginning of the navigation, as by a click on a link, to the first frame.
-export async function firstFrames(browser, url, count) {
+async function percentilesOf(count, once) {
   const times = [];
-  for (let i = 0; i < count; ++i) {
-    const { page, close } = await openPage(browser, url);
-    times.push(await page.evaluate(() => window.shown[0].now - performance.timeOrigin));
-    await close();
-  }
+  for (let i = 0; i < count; ++i) times.push(await once());
   return percentiles(times);
 }
+
+// From the beginning of the navigation, as by a link on another site, to the first frame. Nothing is cached.
+export const firstFrames = (browser, url, count) => percentilesOf(count, async () => {
+  const { page, close } = await openPage(browser, url);
+  await untilShown(page);
+  const took = await page.evaluate(() => window.shown[0].now - performance.timeOrigin);
+  await close();
+  return took;
+});
+
+// From the click on a channel's card on the page of live channels to its first frame.
+export const framesAfterClick = (browser, origin, channel, count) => percentilesOf(count, async () => {
+  const { page, close } = await openPage(browser, `${origin}/`);
+  await page.evaluate(() => document.addEventListener('click', ({ timeStamp }) => (window.clicked = performance.timeOrigin + timeStamp), { capture: true }));
+  await page.click(`a[href="/watch/${channel}"]`);
+  await untilShown(page);
+  const { took, isRealtime } = await page.evaluate(() => ({ took: window.shown[0].now - window.clicked, isRealtime: Boolean(window.stoa.connection) }));
+  if (!isRealtime) throw new Error('the page chose LL-HLS');
+  await close();
+  return took;
+});
