@@ -114,6 +114,7 @@ async function withRtmp(work) {
 const watching = { seconds: flags['glass-seconds'], warmup: flags['glass-warmup'] };
 const elsewhere = {
   path: () => bench(['path', '--seconds', flags['path-seconds'], '--receivers', flags['path-receivers']]),
+  srtp: () => bench(['srtp', '--seconds', flags['path-seconds'], '--receivers', flags['path-receivers']]),
 
   glass: async () => ({
     whip: await withBrowser(async (server, browser) => {
@@ -133,7 +134,7 @@ const elsewhere = {
   })),
 };
 
-const names = ['path', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];
+const names = ['path', 'srtp', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];
 const asked = readSections(defaults, names, ['janus']);
 const { name: _name, command: _command, made: _made, machine: _machine, flags: _flags, ...data } = load('rtc', {});
 const rig = asked.some((name) => onSink[name]) ? await SinkRig.start() : null;

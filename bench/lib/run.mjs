@@ -34,7 +34,10 @@ export function readSections(defaults, usual, others = []) {
 export function startBench(args) {
   const program = new Program(`bench-${args[0]}`, findProgram('stoa-bench'), args.map(String));
   const command = `stoa-bench ${args.join(' ')}`.replaceAll(`${root}/`, '');
-  const result = async (within = 300_000) => ({ command, ...JSON.parse((await program.success(within)).trim().split('\n').pop()) });
+  const result = async (within = 300_000) => {
+    const text = await program.success(within); // A table or progress, then the JSON, each on lines of its own.
+    return { command, ...JSON.parse(text.slice(text.search(/^\{/m))) };
+  };
   return { program, result };
 }
 export const bench = (args, within) => startBench(args).result(within);
