@@ -5,8 +5,9 @@ import { until } from '../../tests/e2e/lib/until.mjs';
 import { percentiles } from './run.mjs';
 
 // In a context of its own, so that nothing is cached.
-async function openPage(browser, url) {
+async function openPage(browser, url, preferences = {}) {
   const context = await browser.newContext();
+  await context.addInitScript((text) => localStorage.setItem('stoa.preferences', text), JSON.stringify(preferences));
   const page = await context.newPage();
   await watchFromStart(page);
   await page.goto(url, { waitUntil: 'commit' });
@@ -52,9 +53,9 @@ export const firstFrames = (browser, url, count) => percentilesOf(count, async (
   return took;
 });
 
-// From the click on a channel's card on the page of live channels to its first frame.
+// From the click on a channel's card on the page of live channels to its first frame in real time.
 export const framesAfterClick = (browser, origin, channel, count) => percentilesOf(count, async () => {
-  const { page, close } = await openPage(browser, `${origin}/`);
+  const { page, close } = await openPage(browser, `${origin}/`, { delivery: 'realtime' });
   await page.evaluate(() => document.addEventListener('click', ({ timeStamp }) => (window.clicked = performance.timeOrigin + timeStamp), { capture: true }));
   await page.click(`a[href="/watch/${channel}"]`);
   await untilShown(page);

@@ -1,4 +1,5 @@
 import { useEffect, useState, type ComponentType } from 'react';
+import { lateScript } from './lib/late_script';
 import { routeOf, type Route } from './lib/route';
 import { HomePage } from './pages/home';
 import { NotFoundPage } from './pages/not_found';
@@ -6,30 +7,21 @@ import { Footer, Header } from './ui/frame';
 
 // Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
 // of the time in which a viewer should see the first picture.
-const kReloaded = 'stoa.reloaded_for_script';
 type Page = ComponentType<{ name: string }>;
 type PageName = 'watch' | 'studio';
 const pages: Partial<Record<PageName, Page>> = {};
 const loadPage = async (name: PageName): Promise<Page> =>
   (pages[name] ??= (await (name === 'watch' ? import('./pages/watch') : import('./pages/studio'))).default);
 
-// Null until the page's script is there. One that did not arrive may have another name since the server was
-// renewed: the address is then loaded anew, once.
+// Null until the page's script is there.
 function usePage(wanted: PageName | null): Page | null {
   const [, setLoaded] = useState<PageName | null>(null);
   const page = wanted === null ? null : (pages[wanted] ?? null);
   useEffect(() => {
     if (wanted === null || page !== null) return;
-    loadPage(wanted).then(
-      () => {
-        sessionStorage.removeItem(kReloaded);
-        setLoaded(wanted);
-      },
-      () => {
-        if (sessionStorage.getItem(kReloaded) !== null) return;
-        sessionStorage.setItem(kReloaded, '1');
-        location.reload();
-      },
+    lateScript(wanted, () => loadPage(wanted)).then(
+      () => setLoaded(wanted),
+      () => undefined,
     );
   }, [wanted, page]);
   return page;
@@ -77,6 +69,16 @@ function useRoute(): Route {
   return route;
 }
 
+// Who looks at the list will open a channel: the player is fetched as soon as the list is there.
+const kPrefetchAfterMs = 500;
+function usePrefetch(isHome: boolean): void {
+  useEffect(() => {
+    if (!isHome) return;
+    const timer = window.setTimeout(() => void loadPage('watch').catch(() => undefined), kPrefetchAfterMs);
+    return () => window.clearTimeout(timer);
+  }, [isHome]);
+}
+
 const pageOf = ({ page }: Route): PageName | null => (page === 'watch' || page === 'studio' ? page : null);
 
 // What an address needs before it can be drawn.
@@ -88,6 +90,7 @@ export async function prepare(): Promise<void> {
 export function App() {
   const route = useRoute();
   const Loaded = usePage(pageOf(route));
+  usePrefetch(route.page === 'home');
   return (
     <>
       <a className="skip" href="#main">

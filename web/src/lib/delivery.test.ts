@@ -34,6 +34,11 @@ describe('automatic delivery', () => {
     expect(after('auto', heard(video(), opus), answered(true, true)).way).toBe('realtime');
   });
 
+  test('begins with the way that suits what is known of the broadcast', () => {
+    expect(initialDelivery('auto', null, channelOf(video(), aac).tracks)).toMatchObject({ way: 'hls', reason: 'incomplete' });
+    expect(initialDelivery('auto', null, channelOf(video(), opus).tracks).way).toBe('realtime');
+  });
+
   test('prefers LL-HLS to real time without the sound, and says so', () => {
     const state = after('auto', heard(video(), aac));
     expect(state).toMatchObject({ way: 'hls', reason: 'incomplete' });

@@ -94,8 +94,13 @@ function decide(state: DeliveryState): DeliveryState {
   return { ...state, way: isLess ? 'hls' : 'realtime', reason: isLess ? 'incomplete' : null };
 }
 
-export function initialDelivery(wish: Wish, failed: Reason | null): DeliveryState {
-  return decide({ wish, way: 'realtime', reason: null, detail: '', failed, answered: null, tracks: null });
+// `tracks`: of the broadcast, where they are known already.
+export function initialDelivery(
+  wish: Wish,
+  failed: Reason | null,
+  tracks: readonly Track[] | null = null,
+): DeliveryState {
+  return decide({ wish, way: 'realtime', reason: null, detail: '', failed, answered: null, tracks });
 }
 
 // These are the network's, the browser's or the server's, and will be so in the next broadcast.

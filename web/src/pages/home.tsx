@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { fetchLiveChannels, type LiveChannel } from '../lib/api';
 import { Backoff } from '../lib/backoff';
 import { formatResolution, formatUptime, formatViewers } from '../lib/format';
+import { rememberChannels } from '../lib/known_channels';
 import { Poller } from '../lib/poller';
 import { watchPath } from '../lib/route';
 import { Icon } from '../ui/icons';
@@ -24,6 +25,7 @@ function useLiveChannels(): Listing {
     const poller = new Poller(async (signal) => {
       try {
         const channels = await fetchLiveChannels(signal);
+        rememberChannels(channels);
         setListing({ channels, isReachable: true });
         afterFailure.reset();
         return refresh.next();

@@ -3,6 +3,7 @@ import { fetchChannel, hlsUrlOf, whepUrlOf, type LiveChannel } from '../lib/api'
 import { Backoff } from '../lib/backoff';
 import { ServerClock } from '../lib/clock';
 import { formatBitrate, formatChannels, formatResolution, formatUptime, formatViewers } from '../lib/format';
+import { knownChannel } from '../lib/known_channels';
 import { Poller } from '../lib/poller';
 import { studioPath } from '../lib/route';
 import {
@@ -26,7 +27,7 @@ const kEndingMs = 5000; // How long a player may go on with what it has after th
 const kRealtimeEndingMs = 500; // Real time has nothing in store.
 
 function useChannel(name: string) {
-  const [state, dispatch] = useReducer(reduceWatch, initialWatchState);
+  const [state, dispatch] = useReducer(reduceWatch, null, () => initialWatchState(knownChannel(name)));
   const [clock] = useState(() => new ServerClock());
   const latest = useRef<WatchState>(state);
   latest.current = state;

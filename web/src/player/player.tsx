@@ -12,6 +12,7 @@ import './player.css';
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type RefObject } from 'react';
 import type { LiveChannel } from '../lib/api';
 import { formatDelay } from '../lib/format';
+import { lateScript } from '../lib/late_script';
 import type { Way, Wish } from '../lib/delivery';
 import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
 import type { Trouble } from '../rtc/link_keeper';
@@ -22,7 +23,6 @@ import { PosterArt } from '../ui/poster_art';
 import { HelpDialog } from './help';
 import { commandOf, type Command, type KeyPress } from './keys';
 import type { PlayerEngine, PlayerView } from './engine';
-import { LivePlayer } from './live_player';
 import { SettingsMenu } from './menu';
 import { RealtimePlayer, type RealtimeAnswer } from './realtime_player';
 import { StatsPanel } from './stats_panel';
@@ -47,6 +47,10 @@ interface Props {
   onGiveUp: (trouble: Trouble, error: SessionError | null, link: LinkView) => void;
 }
 
+// hls.js is more than half of all scripts. Who watches in real time does not wait for it: it is fetched once
+// there is a picture, should real time fail later.
+const loadLivePlayer = async () => (await import('./live_player')).LivePlayer;
+
 // The element stays when the way changes, and with it full screen and picture in picture.
 function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): PlayerEngine | null {
   const [player, setPlayer] = useState<PlayerEngine | null>(null);
@@ -61,25 +65,35 @@ function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): Pla
       isInterrupted: () => latest.current.isInterrupted,
       onTrouble: () => latest.current.onTrouble(),
     };
-    const made: PlayerEngine =
-      way === 'hls'
-        ? new LivePlayer(video.current, {
-            ...common,
-            url: address,
-            onEnded: () => latest.current.onEnded(),
-          })
-        : new RealtimePlayer(video.current, {
-            ...common,
-            url: new URL(address, location.href).href,
-            isPatient: latest.current.wish === 'realtime',
-            onAnswer: (answer) => latest.current.onAnswer(answer),
-            onLink: (link) => latest.current.onLink(link),
-            onGiveUp: (trouble, error, link) => latest.current.onGiveUp(trouble, error, link),
-          });
-    setPlayer(made);
+    let made: PlayerEngine | null = null;
+    let isOver = false;
+    const show = (engine: PlayerEngine) => setPlayer((made = engine));
+    if (way === 'realtime') {
+      const engine = new RealtimePlayer(video.current, {
+        ...common,
+        url: new URL(address, location.href).href,
+        isPatient: latest.current.wish === 'realtime',
+        onAnswer: (answer) => latest.current.onAnswer(answer),
+        onLink: (link) => latest.current.onLink(link),
+        onGiveUp: (trouble, error, link) => latest.current.onGiveUp(trouble, error, link),
+      });
+      show(engine);
+      const prefetch = () => void loadLivePlayer().catch(() => undefined);
+      video.current.addEventListener('playing', prefetch, { once: true });
+    } else {
+      void lateScript('hls', loadLivePlayer).then(
+        (LivePlayer) => {
+          if (isOver || video.current === null) return;
+          const onEnded = () => latest.current.onEnded();
+          show(new LivePlayer(video.current, { ...common, url: address, onEnded }));
+        },
+        () => undefined,
+      );
+    }
     return () => {
+      isOver = true;
       setPlayer(null);
-      made.destroy();
+      made?.destroy();
     };
   }, [video, way, address]);
   useEffect(() => {

@@ -61,7 +61,9 @@ export interface Delivery {
 }
 
 export function useDelivery(watch: WatchState, poke: () => void): Delivery {
-  const [state, dispatch] = useReducer(reduceDelivery, null, () => initialDelivery(firstWish(), rememberedFailure()));
+  const [state, dispatch] = useReducer(reduceDelivery, null, () =>
+    initialDelivery(firstWish(), rememberedFailure(), watch.channel?.tracks),
+  );
   const [link, setLink] = useState<LinkView | null>(null);
   const { channel, generation } = watch;
 
