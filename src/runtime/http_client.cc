@@ -13,6 +13,9 @@ namespace stoa::runtime {
 namespace {
 
 constexpr std::size_t kHeaderBytesMax = 256u << 10;
+// libcurl 7.88 reads an answer of one HTTP/2 stream together with another's and may then tell nobody: it lies
+// there until something else comes over the connection or the transfers are looked at once more.
+constexpr Duration kSleepMax = Duration::milliseconds(5);
 
 struct Transfer {
   ClientRequest request;
@@ -200,7 +203,8 @@ std::vector<ClientResponse> HttpClient::wait(Duration at_most) {
     impl_->collect(done);
     Duration left = end - Loop::now();
     if (!done.empty() || left <= Duration()) return done;
-    int wait_ms = static_cast<int>(std::min<std::int64_t>(left.ms() + 1, 60'000));
+    Duration sleep = impl_->transfers.empty() ? left : std::min(left, kSleepMax);
+    int wait_ms = static_cast<int>(std::min<std::int64_t>(sleep.ms() + 1, 60'000));
     curl_multi_poll(impl_->multi, nullptr, 0, wait_ms, nullptr);
   }
 }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <map>
+#include <thread>
 
 #include "runtime/http_test_server.h"
 
@@ -63,6 +64,41 @@ TEST(HttpClient, runs_many_transfers_at_once_and_notes_how_long_one_was_held) {
   EXPECT_EQ(as_text(late[0].body), "late");
   EXPECT_LT(late[0].sent, released);
   EXPECT_GE(late[0].first_byte, released);
+}
+
+// Four are held on one connection; the last two are answered about when the client, in answer to the first
+// two, asks anew.
+TEST(HttpClient, leaves_no_answer_lying_that_came_with_another) {
+  TestServer server({}, *TlsContext::make(make_identity("localhost")));
+  HttpClient client({.verifies_certificates = false});
+  constexpr int kRounds = 500;
+  std::thread releaser([&] {
+    for (int round = 0; round < kRounds; ++round) {
+      if (!server.handler.waits.wait_for(4 * round + 4)) return;
+      server.release_oldest(std::string(600, 'l'));
+      server.release_oldest(std::string(250, 'p'));
+      std::this_thread::sleep_for(std::chrono::microseconds(2 * round));  // Wherever the race falls.
+      server.release_oldest(std::string(500, 'l'));
+      server.release_oldest(std::string(12'000, 'p'));
+    }
+  });
+  auto ask = [&](std::uint64_t id) {
+    EXPECT_TRUE(client.start(
+        {.id = id, .url = server.secure_url("/wait"), .wants_gzip = true, .timeout = Duration::seconds(60)}));
+  };
+  for (std::uint64_t id = 0; id < 4; ++id) ask(id);
+  Duration longest;
+  std::uint64_t next = 4;
+  while (client.in_flight()) {
+    Timestamp began = Loop::now();
+    for (const auto& answer : client.wait(Duration::seconds(5))) {
+      EXPECT_EQ(answer.http_version, 20) << answer.failure;
+      if (next < 4 * kRounds) ask(next++);
+    }
+    longest = std::max(longest, Loop::now() - began);
+  }
+  releaser.join();
+  EXPECT_LT(longest.ms(), 1000);
 }
 
 TEST(HttpClient, offers_gzip_only_when_asked_and_hands_the_body_over_decoded) {
