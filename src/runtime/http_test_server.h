@@ -4,9 +4,6 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -185,37 +182,6 @@ class RawClient {
   int fd_;
   std::string buffer_;
 };
-
-// A self-signed P-256 certificate whose common name tells it apart.
-inline TlsIdentity make_identity(const std::string& name) {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-  X509_sign(certificate, key, EVP_sha256());
-  auto text_of = [](auto write) {
-    BIO* bio = BIO_new(BIO_s_mem());
-    write(bio);
-    char* data;
-    long length = BIO_get_mem_data(bio, &data);
-    std::string text(data, static_cast<std::size_t>(length));
-    BIO_free(bio);
-    return text;
-  };
-  TlsIdentity identity;
-  identity.certificate_pem = text_of([&](BIO* bio) { PEM_write_bio_X509(bio, certificate); });
-  identity.key_pem =
-      text_of([&](BIO* bio) { PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr); });
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return identity;
-}
 
 class TestServer {
  public:
