@@ -40,8 +40,9 @@ async function openToolPage(at = server) {
   await openTools(page, at.origin);
   return page;
 }
-async function goLive(channel, at = server) {
+async function goLive(channel, at = server, prepare = async () => {}) {
   const page = await openPage(`${at.origin}/studio/${channel}`);
+  await prepare(page);
   await page.fill('input[type=password]', channel);
   await page.waitForSelector('button[type=submit]:not([disabled])');
   await page.click('button[type=submit]');
@@ -149,6 +150,20 @@ test('a simulcast sends all its layers, and viewers follow to the highest', { ti
   const { rtc: numbers, restarts } = await stats(viewer);
   assert.equal(numbers.sessions, 1);
   assert.equal(restarts, 0);
+});
+
+test('the studio sends the codec that was chosen', { timeout: 45_000 }, async () => {
+  const studio = await goLive('chosen', server, async (page) => {
+    await page.getByLabel('Size', { exact: true }).selectOption('360');
+    await page.getByLabel('Simulcast').uncheck();
+    await page.getByLabel('Codec', { exact: true }).selectOption('vp9');
+  });
+  await until('VP9 is sent', () => studio.evaluate(() => window.stoaStudio?.stats?.videoCodec === 'VP9'), { within: 15_000, every: 200 });
+  const codecs = await until('the server names its tracks', async () => {
+    const { tracks } = await server.live('chosen');
+    return tracks.length === 2 && tracks.map((track) => track.codec_name);
+  });
+  assert.deepEqual(codecs.sort(), ['Opus', 'VP9']);
 });
 
 test('data channels echo text and bytes in order', { timeout: 30_000 }, async () => {

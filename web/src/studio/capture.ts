@@ -12,6 +12,12 @@ export const canCapture = (): boolean => window.isSecureContext && navigator.med
 export const canShareScreen = (): boolean =>
   canCapture() && typeof navigator.mediaDevices.getDisplayMedia === 'function';
 
+// The video codecs that a page may choose from; none in browsers that give no choice.
+export function browserCodecs(): RTCRtpCodec[] {
+  if (!('RTCRtpTransceiver' in window) || !('setCodecPreferences' in RTCRtpTransceiver.prototype)) return [];
+  return RTCRtpSender.getCapabilities?.('video')?.codecs ?? [];
+}
+
 export async function listDevices(): Promise<Devices> {
   if (!canCapture()) return { cameras: [], microphones: [] };
   const all = await navigator.mediaDevices.enumerateDevices();

@@ -1,6 +1,6 @@
 import { useId, type ReactNode } from 'react';
 import { formatBitrate } from '../lib/format';
-import { canShareScreen, type Devices } from './capture';
+import { browserCodecs, canShareScreen, type Devices } from './capture';
 import {
   bitrateOf,
   bitrates,
@@ -81,9 +81,7 @@ function DeviceFields({ settings, devices, onChange }: Props) {
 
 export function SettingsPanel(props: Props) {
   const { settings, isLive, onChange } = props;
-  const codecs = sendableCodecs(
-    ('RTCRtpSender' in window ? RTCRtpSender.getCapabilities?.('video')?.codecs : undefined) ?? [],
-  );
+  const codecs = sendableCodecs(browserCodecs());
   return (
     <section className="panel studio_settings" aria-label="What is sent">
       <div className="segments" role="radiogroup" aria-label="Source">
@@ -171,7 +169,7 @@ export function SettingsPanel(props: Props) {
         {(id) => (
           <select
             id={id}
-            value={codecs.includes(settings.codec) ? settings.codec : 'auto'}
+            value={settings.codec}
             disabled={isLive}
             onChange={(event) => onChange({ codec: event.target.value as CodecWish })}
           >

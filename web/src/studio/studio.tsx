@@ -6,12 +6,12 @@ import { browserStore } from '../lib/preferences';
 import { linkWords, phaseWords } from '../rtc/words';
 import { endpointsText } from '../rtc/sdp';
 import { Icon } from '../ui/icons';
-import { canCapture } from './capture';
+import { browserCodecs, canCapture } from './capture';
 import { EncoderPanel } from './encoder_panel';
 import { HealthPanel } from './health_panel';
 import { LevelMeter } from './level_meter';
 import { OnAir } from './on_air';
-import { parseSettings, type StudioSettings } from './settings';
+import { parseSettings, sendableCodecs, type StudioSettings } from './settings';
 import { SettingsPanel } from './settings_panel';
 import { readStreamKey, writeStreamKey } from './stream_key';
 import { useBroadcast, type Broadcast } from './use_broadcast';
@@ -21,8 +21,9 @@ const kSettingsKey = 'stoa.studio';
 
 function useSettings() {
   const [settings, setSettings] = useState(() => {
+    const sendable = sendableCodecs(browserCodecs());
     try {
-      return parseSettings(browserStore()?.getItem(kSettingsKey) ?? null);
+      return parseSettings(browserStore()?.getItem(kSettingsKey) ?? null, sendable);
     } catch {
       return parseSettings(null);
     }
