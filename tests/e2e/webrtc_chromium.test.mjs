@@ -166,6 +166,42 @@ test('the studio sends the codec that was chosen', { timeout: 45_000 }, async ()
   assert.deepEqual(codecs.sort(), ['Opus', 'VP9']);
 });
 
+test('the studio outlives its devices', { timeout: 45_000 }, async () => {
+  const kept = (page) => page.evaluate(() => JSON.parse(localStorage.getItem('stoa.studio') ?? '{}'));
+  const studio = await goLive('devices', server, async (page) => {
+    await page.getByLabel('Size', { exact: true }).selectOption('360');
+    await page.evaluate(() => {
+      const settings = JSON.parse(localStorage.getItem('stoa.studio'));
+      localStorage.setItem('stoa.studio', JSON.stringify({ ...settings, cameraId: 'gone', microphoneId: 'gone' }));
+    });
+    await page.reload();
+    await untilSays(page, /The camera and microphone chosen before are not there any more/);
+    const { cameraId, microphoneId } = await kept(page);
+    assert.deepEqual({ cameraId, microphoneId }, { cameraId: '', microphoneId: '' });
+  });
+  const sound = () => studio.evaluate(() => {
+    const sender = window.stoaStudio.connection.getSenders().find(({ track }) => track?.kind === 'audio');
+    window.before ??= sender.track;
+    return { id: sender.track.id, isLive: sender.track.readyState === 'live' };
+  });
+  const first = await sound();
+  // As browsers do when a cable is pulled.
+  await studio.evaluate(() => {
+    window.before.stop();
+    window.before.dispatchEvent(new Event('ended'));
+  });
+  await untilSays(studio, /The sound is gone, and the broadcast goes on without it/);
+  const choices = await studio.getByLabel('Microphone', { exact: true }).locator('option').evaluateAll((all) => all.map(({ value }) => value));
+  await studio.getByLabel('Microphone', { exact: true }).selectOption(choices.filter((id) => id !== '' && id !== 'none').at(-1));
+  await until('another microphone is sent', async () => {
+    const { id, isLive } = await sound();
+    return isLive && id !== first.id;
+  });
+  await until('its sound is sent', () => studio.evaluate(() => window.stoaStudio.stats?.audioBitrate > 1000), { every: 200 });
+  const { phase, sessions } = await studio.evaluate(() => window.stoaStudio.link);
+  assert.deepEqual({ phase, sessions }, { phase: 'up', sessions: 1 });
+});
+
 test('data channels echo text and bytes in order', { timeout: 30_000 }, async () => {
   const publisher = await openToolPage(), viewer = await openToolPage();
   await rtc(publisher, 'publish', 'out', whipUrl(server, 'data'), { key: 'data', mimeType: 'video/VP8' });
