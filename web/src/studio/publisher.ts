@@ -6,7 +6,8 @@ import type { Report } from '../rtc/report';
 import { RtcLink, type LinkView } from '../rtc/rtc_link';
 import { withOpus } from '../rtc/sdp';
 import { readSender, type SenderStats } from '../rtc/sender_stats';
-import { encodingsFor, orderCodecs, type StudioSettings } from './settings';
+import { browserCodecs } from './capture';
+import { codecsToOffer, encodingsFor, type StudioSettings } from './settings';
 
 export interface PublisherOptions {
   url: string; // Absolute, of the WHIP endpoint.
@@ -91,10 +92,8 @@ export class Publisher {
         sendEncodings: encodingsFor({ width, height }, settings),
       });
       this.video = transceiver.sender;
-      const codecs = RTCRtpSender.getCapabilities?.('video')?.codecs ?? [];
-      if (codecs.length > 0 && 'setCodecPreferences' in transceiver) {
-        transceiver.setCodecPreferences(orderCodecs(codecs, settings.codec));
-      }
+      const codecs = browserCodecs();
+      if (codecs.length > 0) transceiver.setCodecPreferences(codecsToOffer(codecs, settings.codec));
       void this.preferDegradation(transceiver.sender);
     }
     if (sound !== undefined) {

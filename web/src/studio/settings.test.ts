@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { bitrateOf, defaultSettings, encodingsFor, orderCodecs, parseSettings, sendableCodecs } from './settings';
+import { bitrateOf, codecsToOffer, defaultSettings, encodingsFor, parseSettings, sendableCodecs } from './settings';
+import type { CodecWish } from './settings';
 
 const of = (change: Partial<typeof defaultSettings>) => ({ ...defaultSettings, ...change });
 
@@ -34,7 +35,7 @@ test('bitrate follows size, frame rate and codec until one is chosen', () => {
   expect(bitrateOf(of({ bitrate: 6_000_000 }))).toBe(6_000_000);
 });
 
-describe('orderCodecs', () => {
+describe('codecsToOffer', () => {
   const codec = (mimeType: string, sdpFmtpLine?: string) => ({
     mimeType,
     clockRate: 90_000,
@@ -52,21 +53,29 @@ describe('orderCodecs', () => {
     codec('video/ulpfec'),
     codec('video/H265', 'profile-id=1'),
   ];
-  const names = (wish: 'auto' | 'vp9') => orderCodecs(all, wish).map((one) => one.mimeType.slice(6));
+  const names = (wish: CodecWish) => codecsToOffer(all, wish).map((one) => one.mimeType.slice(6));
 
-  test('puts H.264 first and keeps everything', () => {
+  test('puts H.264 first and keeps everything without a choice', () => {
     expect(names('auto')).toEqual(['H264', 'H264', 'H264', 'VP9', 'VP9', 'AV1', 'VP8', 'H265', 'rtx', 'ulpfec']);
   });
   test('puts constrained baseline with fragmentation before the other profiles', () => {
-    expect(orderCodecs(all, 'auto').slice(0, 3).map((one) => one.sdpFmtpLine?.slice(26))).toEqual([
+    expect(codecsToOffer(all, 'auto').slice(0, 3).map((one) => one.sdpFmtpLine?.slice(26))).toEqual([
       'packetization-mode=1;profile-level-id=42e01f',
       'packetization-mode=1;profile-level-id=640032',
       'packetization-mode=0;profile-level-id=42e01f',
     ]);
   });
-  test('follows a wish', () => {
-    expect(names('vp9').slice(0, 3)).toEqual(['VP9', 'VP9', 'H264']);
-    expect(orderCodecs(all, 'vp9')[0]?.sdpFmtpLine).toBe('profile-id=0');
+  test('offers nothing beside the codec that was chosen but its repair', () => {
+    expect(names('vp9')).toEqual(['VP9', 'VP9', 'rtx', 'ulpfec']);
+    expect(codecsToOffer(all, 'vp9')[0]?.sdpFmtpLine).toBe('profile-id=0');
+    expect(names('h264')).toEqual(['H264', 'H264', 'H264', 'rtx', 'ulpfec']);
+    expect(codecsToOffer(all, 'h264')[0]?.sdpFmtpLine).toContain('packetization-mode=1;profile-level-id=42e01f');
+    expect(names('av1')).toEqual(['AV1', 'rtx', 'ulpfec']);
+    expect(names('vp8')).toEqual(['VP8', 'rtx', 'ulpfec']);
+  });
+  test('takes a choice that the browser does not have for none', () => {
+    const few = all.filter((one) => one.mimeType !== 'video/AV1');
+    expect(codecsToOffer(few, 'av1')).toEqual(codecsToOffer(few, 'auto'));
   });
   test('offers what can be sent', () => {
     expect(sendableCodecs(all)).toEqual(['auto', 'h264', 'vp9', 'av1', 'vp8']);
@@ -80,4 +89,5 @@ test('settings come back checked field by field', () => {
   for (const text of [null, '', '7', '[]', '{"size":"9000","bitrate":-1,"codec":"x","source":4,"sound":null}']) {
     expect(parseSettings(text)).toEqual(defaultSettings);
   }
+  expect(parseSettings('{"codec":"av1"}', ['auto', 'vp8']).codec).toBe('auto');
 });

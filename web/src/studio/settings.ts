@@ -47,8 +47,8 @@ export const defaultSettings: StudioSettings = {
 
 const kCodecs: readonly CodecWish[] = ['auto', 'h264', 'vp9', 'av1', 'vp8'];
 
-// What was kept from another visit, field by field.
-export function parseSettings(text: string | null): StudioSettings {
+// What was kept from another visit, field by field. `sendable`: the codecs that can be had still.
+export function parseSettings(text: string | null, sendable: readonly CodecWish[] = kCodecs): StudioSettings {
   let value: unknown = null;
   try {
     value = JSON.parse(text ?? 'null');
@@ -69,7 +69,7 @@ export function parseSettings(text: string | null): StudioSettings {
     ),
     frameRate: pick<number>('frameRate', frameRates, defaultSettings.frameRate),
     bitrate: pick<number | null>('bitrate', [null, ...bitrates], null),
-    codec: pick('codec', kCodecs, defaultSettings.codec),
+    codec: pick('codec', sendable, defaultSettings.codec),
     hasSimulcast: fields.hasSimulcast !== false,
     sound: pick('sound', ['voice', 'music'], defaultSettings.sound),
     cameraId: textOf('cameraId'),
@@ -148,25 +148,23 @@ function h264Rank(codec: Codec): number {
 }
 
 const kHelpers = /^video\/(rtx|red|ulpfec|flexfec(-\d+)?)$/i;
-const kOrders: Record<CodecWish, string[]> = {
-  auto: ['h264', 'vp9', 'av1', 'vp8'],
-  h264: ['h264', 'vp9', 'av1', 'vp8'],
-  vp9: ['vp9', 'h264', 'av1', 'vp8'],
-  av1: ['av1', 'h264', 'vp9', 'vp8'],
-  vp8: ['vp8', 'h264', 'vp9', 'av1'],
-};
+const kAutomatic = ['h264', 'vp9', 'av1', 'vp8'];
 const nameOf = (codec: Codec): string => codec.mimeType.slice(codec.mimeType.indexOf('/') + 1).toLowerCase();
 
-// Every codec of the browser, in the order wished; retransmission and its like stay at the end.
-export function orderCodecs<T extends Codec>(codecs: readonly T[], wish: CodecWish): T[] {
-  const order = kOrders[wish];
+// What is offered to the server, best first: by default every codec of the browser, after a choice that one
+// alone, because the answer may prefer another (H.264, for LL-HLS) of those it is offered. Retransmission and
+// its like stay at the end. A choice that the browser does not have is none.
+export function codecsToOffer<T extends Codec>(codecs: readonly T[], wish: CodecWish): T[] {
+  const isWished = codecs.some((codec) => nameOf(codec) === wish);
+  const isOffered = (codec: T): boolean => !isWished || nameOf(codec) === wish || kHelpers.test(codec.mimeType);
   const rank = (codec: T): number => {
     if (kHelpers.test(codec.mimeType)) return 10_000;
-    const place = order.indexOf(nameOf(codec));
+    const place = kAutomatic.indexOf(nameOf(codec));
     if (place < 0) return 9000;
     return place * 100 + (nameOf(codec) === 'h264' ? h264Rank(codec) : Number(formatOf(codec, 'profile-id') || 0));
   };
   return codecs
+    .filter(isOffered)
     .map((codec, i) => ({ codec, i }))
     .sort((a, b) => rank(a.codec) - rank(b.codec) || a.i - b.i)
     .map(({ codec }) => codec);

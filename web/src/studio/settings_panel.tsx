@@ -1,6 +1,6 @@
 import { useId, type ReactNode } from 'react';
 import { formatBitrate } from '../lib/format';
-import { canShareScreen, type Devices } from './capture';
+import { browserCodecs, canShareScreen, type Devices } from './capture';
 import {
   bitrateOf,
   bitrates,
@@ -32,8 +32,26 @@ function Field({ label, children }: { label: string; children: (id: string) => R
 
 const nameOf = (device: MediaDeviceInfo, i: number, kind: string): string => device.label || `${kind} ${i + 1}`;
 
+// The devices of one kind, and the one that was chosen though it is not among them: gone, or not named before
+// the browser has given permission.
+function DeviceOptions({ kind, chosen, devices }: { kind: string; chosen: string; devices: MediaDeviceInfo[] }) {
+  const isKnown = ['', 'none'].includes(chosen) || devices.some(({ deviceId }) => deviceId === chosen);
+  return (
+    <>
+      <option value="">The browser’s choice</option>
+      {!isKnown && (
+        <option value={chosen}>{devices.length === 0 ? 'As chosen before' : 'As chosen before (not there now)'}</option>
+      )}
+      {devices.map((device, i) => (
+        <option key={device.deviceId} value={device.deviceId}>
+          {nameOf(device, i, kind)}
+        </option>
+      ))}
+    </>
+  );
+}
+
 function DeviceFields({ settings, devices, onChange }: Props) {
-  const isKnown = (id: string, list: MediaDeviceInfo[]) => list.some(({ deviceId }) => deviceId === id);
   return (
     <>
       {settings.source === 'camera' && (
@@ -41,15 +59,10 @@ function DeviceFields({ settings, devices, onChange }: Props) {
           {(id) => (
             <select
               id={id}
-              value={isKnown(settings.cameraId, devices.cameras) ? settings.cameraId : ''}
+              value={settings.cameraId}
               onChange={(event) => onChange({ cameraId: event.target.value })}
             >
-              <option value="">The browser’s choice</option>
-              {devices.cameras.map((device, i) => (
-                <option key={device.deviceId} value={device.deviceId}>
-                  {nameOf(device, i, 'Camera')}
-                </option>
-              ))}
+              <DeviceOptions kind="Camera" chosen={settings.cameraId} devices={devices.cameras} />
             </select>
           )}
         </Field>
@@ -58,19 +71,10 @@ function DeviceFields({ settings, devices, onChange }: Props) {
         {(id) => (
           <select
             id={id}
-            value={
-              settings.microphoneId === 'none' || isKnown(settings.microphoneId, devices.microphones)
-                ? settings.microphoneId
-                : ''
-            }
+            value={settings.microphoneId}
             onChange={(event) => onChange({ microphoneId: event.target.value })}
           >
-            <option value="">The browser’s choice</option>
-            {devices.microphones.map((device, i) => (
-              <option key={device.deviceId} value={device.deviceId}>
-                {nameOf(device, i, 'Microphone')}
-              </option>
-            ))}
+            <DeviceOptions kind="Microphone" chosen={settings.microphoneId} devices={devices.microphones} />
             <option value="none">No microphone</option>
           </select>
         )}
@@ -81,9 +85,7 @@ function DeviceFields({ settings, devices, onChange }: Props) {
 
 export function SettingsPanel(props: Props) {
   const { settings, isLive, onChange } = props;
-  const codecs = sendableCodecs(
-    ('RTCRtpSender' in window ? RTCRtpSender.getCapabilities?.('video')?.codecs : undefined) ?? [],
-  );
+  const codecs = sendableCodecs(browserCodecs());
   return (
     <section className="panel studio_settings" aria-label="What is sent">
       <div className="segments" role="radiogroup" aria-label="Source">
@@ -171,7 +173,7 @@ export function SettingsPanel(props: Props) {
         {(id) => (
           <select
             id={id}
-            value={codecs.includes(settings.codec) ? settings.codec : 'auto'}
+            value={settings.codec}
             disabled={isLive}
             onChange={(event) => onChange({ codec: event.target.value as CodecWish })}
           >

@@ -6,12 +6,12 @@ import { browserStore } from '../lib/preferences';
 import { linkWords, phaseWords } from '../rtc/words';
 import { endpointsText } from '../rtc/sdp';
 import { Icon } from '../ui/icons';
-import { canCapture } from './capture';
+import { browserCodecs, canCapture, forgottenWords, type TrackKind } from './capture';
 import { EncoderPanel } from './encoder_panel';
 import { HealthPanel } from './health_panel';
 import { LevelMeter } from './level_meter';
 import { OnAir } from './on_air';
-import { parseSettings, type StudioSettings } from './settings';
+import { parseSettings, sendableCodecs, type StudioSettings } from './settings';
 import { SettingsPanel } from './settings_panel';
 import { readStreamKey, writeStreamKey } from './stream_key';
 import { useBroadcast, type Broadcast } from './use_broadcast';
@@ -21,8 +21,9 @@ const kSettingsKey = 'stoa.studio';
 
 function useSettings() {
   const [settings, setSettings] = useState(() => {
+    const sendable = sendableCodecs(browserCodecs());
     try {
-      return parseSettings(browserStore()?.getItem(kSettingsKey) ?? null);
+      return parseSettings(browserStore()?.getItem(kSettingsKey) ?? null, sendable);
     } catch {
       return parseSettings(null);
     }
@@ -177,14 +178,25 @@ export function Studio({ name }: { name: string }) {
   const [isMuted, setMuted] = useState(false);
   const [isHidden, setHidden] = useState(false);
   const keyField = useRef<HTMLInputElement>(null);
-  const endedRef = useRef(() => {});
-  const capture = useCapture(() => endedRef.current());
+  const endedRef = useRef((_: TrackKind) => {});
+  const capture = useCapture({
+    onEnded: (kind) => endedRef.current(kind),
+    onForgotten: (forgotten) => {
+      keepSettings({ ...settings, ...forgotten });
+      setNotice(forgottenWords(forgotten));
+    },
+  });
   const { stream } = capture;
   const broadcast = useBroadcast(name, stream);
   const { isRunning, link, stats } = broadcast;
   useStayGuard(isRunning);
 
-  endedRef.current = () => {
+  endedRef.current = (kind) => {
+    if (kind === 'audio') {
+      const goesOn = isRunning ? ', and the broadcast goes on without it' : '';
+      setNotice(`The sound is gone${goesOn}. Plug the microphone in again, or choose another.`);
+      return;
+    }
     if (settings.source === 'screen') {
       setNotice(isRunning ? 'Sharing the screen has ended, and the broadcast with it.' : '');
       broadcast.stop();
@@ -227,8 +239,12 @@ export function Studio({ name }: { name: string }) {
     const isCapture = ['source', 'size', 'frameRate', 'sound', 'cameraId', 'microphoneId'].some(
       (field) => field in changed,
     );
-    if (!isCapture || stream === null) return;
-    void capture.start(next);
+    // Off air nothing is opened before it is asked for; on air a source that is gone is replaced.
+    if (!isCapture || (stream === null && !isRunning)) return;
+    const isSoundAlone = Object.keys(changed).join() === 'microphoneId';
+    // A shared screen that brings its own sound has no other.
+    const mayChangeSound = stream !== null && (next.source === 'camera' || capture.isSoundLost);
+    void (isSoundAlone && mayChangeSound ? capture.startSound(next) : capture.start(next));
   };
 
   const submit = (event: FormEvent) => {
@@ -291,7 +307,13 @@ export function Studio({ name }: { name: string }) {
             >
               <Icon name={isHidden ? 'camera_off' : 'camera'} />
             </button>
-            <LevelMeter stream={stream} isMuted={isMuted} />
+            {capture.isSoundLost && settings.microphoneId !== 'none' ? (
+              <button type="button" className="link_button" onClick={() => change({ microphoneId: settings.microphoneId })}>
+                Start the microphone again
+              </button>
+            ) : (
+              <LevelMeter stream={stream} isMuted={isMuted} />
+            )}
           </div>
           <form className="go_live_form" onSubmit={submit} autoComplete="off">
             <label className="field">
