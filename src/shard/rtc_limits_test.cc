@@ -52,7 +52,10 @@ TEST(RtcLimits, an_offer_that_went_to_the_owner_counts_until_it_has_answered) {
   RtcTown town(2, config);
   for (int i = 0; i < 3; ++i) {
     RtcParty& publisher = town.call("whip", "news", town.other("news"));
+    town.holds_mail = true;
+    town.run_for(Duration::milliseconds(5));  // It is decided.
     EXPECT_EQ(town.status(town.call("whip", "news", town.other("news")).call), 503);
+    town.release();
     town.run_for(Duration::milliseconds(5));
     EXPECT_EQ(publisher.status, 201);
   }
