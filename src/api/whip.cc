@@ -34,7 +34,7 @@ constexpr std::array<RtcRefusalFacts, kRtcRefusals> kRefusals = {{
     {RtcRefusal::kNotAcceptable, 406, "no_common_codec", "No codec in common."},
     {RtcRefusal::kUnprocessable, 422, "unprocessable", "The offer was understood, but not to be had."},
     {RtcRefusal::kPreconditionRequired, 428, "precondition_required", "An ICE restart needs If-Match."},
-    {RtcRefusal::kTooManySessions, 429, "too_many_sessions", "Too many of this address do not connect."},
+    {RtcRefusal::kTooManySessions, 429, "too_many_sessions", "Too many sessions of this address."},
     {RtcRefusal::kOverloaded, 503, "overloaded", "The server takes no more sessions now."},
     {RtcRefusal::kNotOffered, 501, "not_offered", "This server offers no WebRTC (rtc is off)."},
 }};

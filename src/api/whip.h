@@ -104,7 +104,7 @@ enum class RtcRefusal : std::uint8_t {
   kNotAcceptable,         // 406 no_common_codec
   kUnprocessable,         // 422: understood, but not to be had (not bundled, wrong direction)
   kPreconditionRequired,  // 428: an ICE restart without If-Match
-  kTooManySessions,       // 429: of one client that did not connect yet, Retry-After
+  kTooManySessions,       // 429: of one client that did not connect yet, or watch; Retry-After
   kOverloaded,            // 503 overloaded, Retry-After
   kNotOffered,            // 501: this server has no WebRTC
 };

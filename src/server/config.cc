@@ -155,7 +155,7 @@ const std::vector<ConfigKey>& config_keys() {
        "Open the node for trying out: any channel name is its own stream key, the API key `devkey` has the "
        "secret "
        "`secret-for-development-only-0123456789`, a self-signed certificate is made, and addresses without a "
-       "host mean loopback."},
+       "host mean loopback, but for that of `rtc`."},
       {"demo", Type::kBool, "false", 0, 0, nullptr,
        "Add the generated live channel `demo` (needs ffmpeg on the PATH and `dev`)."},
       {"data", Type::kText, "./stoa-data", 0, 0, nullptr,
@@ -207,7 +207,10 @@ const std::vector<ConfigKey>& config_keys() {
        "RTMP connections of one shard."},
       {"limits.rtmp_connections_per_address", Type::kNumber, "500", 1, 100000, nullptr,
        "RTMP connections of one shard from one IPv4 address or IPv6 /64."},
-      {"limits.rtc_sessions", Type::kNumber, "20000", 1, 1000000, nullptr, "WebRTC sessions of one shard."},
+      {"limits.rtc_sessions", Type::kNumber, "20000", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard. Viewers leave one in 16 of them, and one at least, to publishers."},
+      {"limits.rtc_viewers_per_address", Type::kNumber, "5000", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard from one IPv4 address or IPv6 /64 that watch."},
       {"limits.rtc_unconnected_per_address", Type::kNumber, "256", 1, 1000000, nullptr,
        "WebRTC sessions of one shard from one IPv4 address or IPv6 /64 that did not connect yet."},
       {"shutdown_grace", Type::kSeconds, "10", 0, 600, nullptr,
@@ -340,6 +343,7 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.rtmp_connections_max = number("limits.rtmp_connections");
   config.rtmp_connections_per_address_max = number("limits.rtmp_connections_per_address");
   config.rtc_sessions_max = number("limits.rtc_sessions");
+  config.rtc_viewers_per_address_max = number("limits.rtc_viewers_per_address");
   config.rtc_unconnected_per_address_max = number("limits.rtc_unconnected_per_address");
   config.shutdown_grace = seconds("shutdown_grace");
 

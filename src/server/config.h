@@ -33,6 +33,7 @@ struct Config {
   std::vector<std::string> rtc_addresses;  // IP addresses that peers are told; empty: those of the machine.
   std::vector<std::string> ice_servers;    // "stun:host:port", for clients.
   std::uint32_t rtc_sessions_max = 0;
+  std::uint32_t rtc_viewers_per_address_max = 0;
   std::uint32_t rtc_unconnected_per_address_max = 0;
   std::string tls_certificate, tls_key;
   std::vector<std::string> tls_names;

@@ -23,6 +23,7 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.channel.grace = config.grace;
   made.channel.packager.window = config.window;
   made.rtc.port.sessions_max = config.rtc_sessions_max;
+  made.rtc.port.viewers_per_address_max = config.rtc_viewers_per_address_max;
   made.rtc.port.unconnected.per_address_max = config.rtc_unconnected_per_address_max;
   made.rtc.port.fan_out.senders_max = config.rtc_sessions_max;
   // Segments begin at keyframes, which browsers make when they are asked.

@@ -5,7 +5,7 @@
 // Mailboxes are bounded. When one is full: media is dropped until the source's next keyframe and counted,
 // relayed packets are dropped and counted,
 // a snapshot is replaced by the next one, everything else waits at the sender (it is bounded by the
-// number of sessions).
+// number of sessions and of WebRTC calls under way).
 #pragma once
 
 #include <cstdint>

@@ -88,7 +88,9 @@ void Rtc::handle_connected(const webrtc::SessionConnected& connected, RtcOutputs
   } else if (auto viewer = viewers_.find(id); viewer != viewers_.end()) {
     viewer->second.is_connected = true;
     log(LogLevel::kDebug,
-        "a viewer of channel " + viewer->second.channel + " connected over " + connected.path, out);
+        viewer->second.peer.to_text() + ": a viewer of channel " + viewer->second.channel +
+            " connected over " + connected.path,
+        out);
   }
 }
 
@@ -108,8 +110,12 @@ void Rtc::handle_closed(Timestamp now, const webrtc::SessionClosed& closed, RtcO
   }
   auto viewer = viewers_.find(id);
   if (viewer == viewers_.end()) return;
-  log(closed.was_connected ? LogLevel::kDebug : LogLevel::kInfo,
-      "a viewer of channel " + viewer->second.channel + " left: " + closed.why, out);
+  // Anybody may ask for a session and leave it at that: those who never connected are no louder than the
+  // rest.
+  log(LogLevel::kDebug,
+      viewer->second.peer.to_text() + ": a viewer of channel " + viewer->second.channel +
+          (closed.was_connected ? " left: " : " never connected: ") + closed.why,
+      out);
   std::string channel = viewer->second.channel;
   by_token_.erase(viewer->second.token);
   viewers_.erase(viewer);
@@ -522,7 +528,6 @@ void Rtc::handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out) {
           refuse_call(config_.index, found->second.request, api::RtcRefusal::kOverloaded,
                       "The key could not be checked in time.", out);
           undecided_.erase(found);
-          --waiting_calls_;
         }
         break;
     }
@@ -550,7 +555,6 @@ void Rtc::close_all(Timestamp now, WallTime wall, RtcOutputs& out) {
   for (auto& [source, waiting] : std::exchange(undecided_, {}))
     refuse_call(config_.index, waiting.request, api::RtcRefusal::kOverloaded, "The server is stopping.", out);
   for (auto& [channel, audience] : audiences_) answer_waiting(now, audience, out);
-  waiting_calls_ = 0;
   port_.close_all(now, port_outputs_);
   handle_port_outputs(now, wall, out);
 }

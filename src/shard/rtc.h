@@ -52,7 +52,11 @@ struct RtcConfig {
   std::vector<api::IceServer> ice_servers;
   live::PacketAssembler::Config assembler;
   std::size_t publications_max = 10'000;  // Watched here.
-  std::size_t calls_max = 10'000;         // Waiting for an answer.
+  // Waiting for an answer, of a channel's owner, of control or of the shard that has the session. What was
+  // mailed counts until its answer comes, whether its caller still waits or not: nobody can pile up mail at
+  // one who stalls.
+  std::size_t calls_max = 10'000;
+  std::size_t questions_max = 1'024;  // Of them, those about keys: control may wait for a disk.
   Duration call_timeout = Duration::seconds(3);
   Duration unsubscribe_after = Duration::seconds(10);  // The last viewer left.
 };
@@ -65,6 +69,10 @@ class Rtc {
   static constexpr std::size_t kDroppedMax = 1024;
   // Tracks that only WebRTC viewers get, without a packet for so long, keep no broadcast going.
   static constexpr Duration kLeftOutSilence = Duration::seconds(2);
+  // Anybody may call with a key that is none: so many of these get a line in the log within so long, however
+  // many call. The next line says how many had none.
+  static constexpr std::uint32_t kRefusalLinesMax = 10;
+  static constexpr Duration kRefusalLinesInterval = Duration::seconds(10);
 
   Rtc(const RtcConfig& config, WallTime wall, Rng rng);
   ~Rtc();
@@ -89,7 +97,7 @@ class Rtc {
   }
   void handle_replied(RtcReplied& replied, RtcOutputs& out);
   // False when nobody here asked.
-  bool handle_decision(const PublishDecided& decided, RtcOutputs& out);
+  bool handle_decision(Timestamp now, const PublishDecided& decided, RtcOutputs& out);
   // False when it is no source of this.
   bool handle_source_dropped(Timestamp now, WallTime wall, const SourceDropped& dropped, RtcOutputs& out);
   void handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, RtcOutputs& out);
@@ -158,6 +166,7 @@ class Rtc {
     // none of that, and anything else.
     std::vector<media::Kind> unseated;
     std::vector<payload::Encoding> refused;
+    IpAddress peer;  // Who called.
     bool is_connected = false;
   };
   struct WaitingOffer {
@@ -208,9 +217,11 @@ class Rtc {
   void refuse_unknown(Timestamp now, const RtcAsked& asked, api::RtcRole role, std::string_view channel,
                       std::string_view token, RtcOutputs& out);
   std::string make_token();
-  // The shard that a session's name says; the number of shards when it says none.
+  // The shard that a session's name says; the number of shards when make_token() never makes such a name.
   ShardIndex shard_of_token(std::string_view token) const;
   webrtc::SessionId find_session(std::string_view token, api::RtcRole role, std::string_view channel) const;
+  bool has_room_for_call() const { return waiting_calls_ + questions_ + forwarded_ < config_.calls_max; }
+  void log_refused_key(Timestamp now, const Undecided& call, control::PublishRefusal why, RtcOutputs& out);
   void refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::OpenFault& fault, RtcOutputs& out);
 
   // Sessions and media (rtc.cc).
@@ -265,7 +276,12 @@ class Rtc {
   live::PacketAssembler::Outputs assembled_;
   TimerQueue<TimerKey> timers_;
   std::uint64_t next_source_ = 1;
-  std::size_t waiting_calls_ = 0;
+  // Calls under way: viewers' offers until the channel is known, keys until control has decided, what other
+  // shards were sent until they have answered.
+  std::size_t waiting_calls_ = 0, questions_ = 0, forwarded_ = 0;
+  std::uint32_t refusal_lines_ = 0;  // In the interval that ends …
+  Timestamp refusal_lines_until_;
+  std::uint64_t refusals_untold_ = 0;
   std::array<std::uint64_t, 2> calls_{};  // By role.
   std::uint64_t calls_refused_ = 0;
 };

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kTokenLetters = 22;  // 131 bits: who knows a session's address may end it.
 
+bool is_base62(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
+
 std::string bearer_or_channel(const api::RtcOffered& call) {
   // Where a channel's name is its own key, encoders need not be told one.
   return call.bearer.empty() ? call.channel : call.bearer;
@@ -63,6 +65,7 @@ void Rtc::refuse_call(ShardIndex to, api::RequestKey request, api::RtcRefusal re
 }
 
 void Rtc::handle_replied(RtcReplied& replied, RtcOutputs& out) {
+  --forwarded_;
   out.push(api::Answer{replied.request, std::move(replied.response)});
 }
 
@@ -73,8 +76,11 @@ std::string Rtc::make_token() {
 ShardIndex Rtc::shard_of_token(std::string_view token) const {
   ShardIndex shard = config_.shards;
   auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), shard);
-  bool is_whole = error == std::errc() && end != token.data() + token.size() && *end == '-';
-  return is_whole && shard < config_.shards ? shard : config_.shards;
+  if (error != std::errc() || shard >= config_.shards) return config_.shards;
+  const std::string prefix = std::to_string(shard) + '-';
+  const bool is_ours = token.starts_with(prefix) && token.size() == prefix.size() + kTokenLetters &&
+                       std::ranges::all_of(token.substr(prefix.size()), is_base62);
+  return is_ours ? shard : config_.shards;
 }
 
 webrtc::SessionId Rtc::find_session(std::string_view token, api::RtcRole role,
@@ -104,15 +110,16 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
   std::string peer = request.peer_address;
   if (auto* offered = std::get_if<api::RtcOffered>(&*call)) {
     ++calls_[offered->role == api::RtcRole::kPublisher ? 0 : 1];
-    if (waiting_calls_ >= config_.calls_max)
+    bool is_viewer = offered->role == api::RtcRole::kViewer;
+    if (!has_room_for_call() || (!is_viewer && questions_ >= config_.questions_max))
       return refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "Too many calls at once.", out);
-    if (offered->role == api::RtcRole::kViewer)
+    if (is_viewer)
       return ask_for_viewer(now, wall, config_.index, key, std::move(*offered), std::move(peer), out);
     live::SourceId question = next_source_id();
     std::string stream_key = bearer_or_channel(*offered);
     Timestamp until = now + config_.call_timeout;
     undecided_[question.value] = {key, std::move(*offered), std::move(peer), until};
-    ++waiting_calls_;
+    ++questions_;
     timers_.set({TimerKind::kUndecided, "", question.value}, until);
     out.push(SendControlMail{PublishAsked{config_.index, question, "live", std::move(stream_key)}});
     return;
@@ -126,17 +133,21 @@ void Rtc::handle_request(Timestamp now, WallTime wall, api::RequestKey key, cons
     refuse_call(config_.index, key, api::RtcRefusal::kNoSession, "There is no such session.", out);
   } else if (to == config_.index) {
     handle_asked(now, wall, asked, out);
+  } else if (!has_room_for_call()) {
+    refuse_call(config_.index, key, api::RtcRefusal::kOverloaded, "Too many calls at once.", out);
   } else {
+    ++forwarded_;
     out.push(SendMail{to, std::move(asked)});
   }
 }
 
-bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
+bool Rtc::handle_decision(Timestamp now, const PublishDecided& decided, RtcOutputs& out) {
+  if (!is_own_source(decided.source)) return false;
+  --questions_;
   auto found = undecided_.find(decided.source.value);
-  if (found == undecided_.end()) return is_own_source(decided.source);
+  if (found == undecided_.end()) return true;  // It waited for too long.
   Undecided waiting = std::move(found->second);
   undecided_.erase(found);
-  --waiting_calls_;
   timers_.set({TimerKind::kUndecided, "", decided.source.value}, Timestamp::never());
   // The owner may have left its loop: nobody there would answer.
   if (state_ != State::kOpen) {
@@ -145,10 +156,7 @@ bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
   }
   if (!decided.decision) {
     Refused refused = explain(decided.decision.error());
-    log(LogLevel::kWarning,
-        waiting.peer + ": publishing to " + waiting.call.channel +
-            " refused: " + control::name_of(decided.decision.error()),
-        out);
+    log_refused_key(now, waiting, decided.decision.error(), out);
     refuse_call(config_.index, waiting.request, refused.refusal, refused.why, out);
     return true;
   }
@@ -158,9 +166,28 @@ bool Rtc::handle_decision(const PublishDecided& decided, RtcOutputs& out) {
     return true;
   }
   ShardIndex owner = owner_of(waiting.call.channel, config_.shards);
+  if (owner != config_.index) ++forwarded_;
   out.push(SendMail{owner, RtcAsked{config_.index, waiting.request, std::move(waiting.call),
                                     std::move(waiting.peer), *decided.decision}});
   return true;
+}
+
+void Rtc::log_refused_key(Timestamp now, const Undecided& call, control::PublishRefusal why,
+                          RtcOutputs& out) {
+  if (now >= refusal_lines_until_) {
+    refusal_lines_until_ = now + kRefusalLinesInterval;
+    refusal_lines_ = 0;
+  }
+  if (refusal_lines_ >= kRefusalLinesMax) {
+    ++refusals_untold_;
+    return;
+  }
+  ++refusal_lines_;
+  std::string text =
+      call.peer + ": publishing to " + call.call.channel + " refused: " + control::name_of(why);
+  if (std::uint64_t untold = std::exchange(refusals_untold_, 0))
+    text += ", as were " + std::to_string(untold) + " more calls before";
+  log(LogLevel::kWarning, std::move(text), out);
 }
 
 void Rtc::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked, RtcOutputs& out) {
@@ -181,6 +208,9 @@ void Rtc::refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::Ope
   if (fault.refusal == webrtc::OpenRefusal::kTooManyOfAddress)
     return refuse_call(to, request, api::RtcRefusal::kTooManySessions,
                        "Too many sessions of this address wait for a connection.", out);
+  if (fault.refusal == webrtc::OpenRefusal::kTooManyViewersOfAddress)
+    return refuse_call(to, request, api::RtcRefusal::kTooManySessions,
+                       "Too many sessions of this address watch already.", out);
   if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
     return refuse_call(to, request, api::RtcRefusal::kOverloaded,
                        "This server has no room for more sessions.", out);
@@ -269,6 +299,7 @@ void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& off
   auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks, address_of(offer.peer));
   if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
   Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
+  viewer.peer = address_of(offer.peer);
   viewer.unseated = std::move(opened->unseated);
   for (const payload::RtpTrack& track : audience.tracks) viewer.refused.push_back(track.encoding);
   by_token_[viewer.token] = opened->session;

@@ -257,7 +257,7 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
                 now, wall, out);
           },
           [&](PublishDecided& decided) {
-            if (!rtc_.handle_decision(decided, rtc_outputs_)) handle_decision(now, wall, decided, out);
+            if (!rtc_.handle_decision(now, decided, rtc_outputs_)) handle_decision(now, wall, decided, out);
           },
           [&](RtcAsked& asked) { handle_asked(now, wall, asked); },
           [&](RtcReplied& replied) { rtc_.handle_replied(replied, rtc_outputs_); },

@@ -149,6 +149,12 @@ class RtcTown {
     shards_[shard]->drain(time.now(), time.wall(), out_);
     carry(shard);
   }
+  // What was held goes its way.
+  void release() {
+    holds_mail = holds_decisions = false;
+    for (Posted& posted : std::exchange(held_mail_, {})) post(posted.to, std::move(posted.mail));
+    for (ControlMail& mail : std::exchange(held_questions_, {})) handle_control(mail);
+  }
   // Over all shards.
   double metric(std::string_view name) const {
     double sum = 0;
@@ -159,6 +165,13 @@ class RtcTown {
   }
   bool has_logged(std::string_view text) const {
     return std::ranges::any_of(log, [&](const std::string& line) { return line.find(text) != line.npos; });
+  }
+  // Lines with this text that are no less serious.
+  std::size_t count_logged(LogLevel least, std::string_view text) const {
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < log.size(); ++i)
+      count += log_levels[i] >= least && log[i].find(text) != std::string::npos;
+    return count;
   }
 
   // Packets that were mailed from shard to shard.
@@ -173,11 +186,12 @@ class RtcTown {
   std::map<std::string, control::ChannelStatus> reported;
   std::map<std::pair<ShardIndex, std::string>, std::size_t> receivers;  // As reported.
   std::vector<std::string> log;
+  std::vector<LogLevel> log_levels;
   std::vector<ConnectionKey> closed_encoders;
   Relayed relayed;
   std::size_t subscriptions = 0, unsubscriptions = 0;
-  bool holds_mail = false;         // Between shards.
-  bool holds_decisions = false;    // Of control.
+  bool holds_mail = false;         // Between shards, until release().
+  bool holds_decisions = false;    // Of control, likewise.
   std::size_t groups_to_lose = 0;  // On their way to another shard, whose mailbox is full.
 
  private:
@@ -278,10 +292,14 @@ class RtcTown {
                      EXPECT_NE(send.to, from);
                      note_relay(send);
                      if (is_lost(send)) return;
-                     if (!holds_mail) post(send.to, std::move(send.mail));
+                     if (!holds_mail) return post(send.to, std::move(send.mail));
+                     held_mail_.push_back({{}, send.to, std::move(send.mail)});
                    },
                    [&](SendControlMail& send) { handle_control(send.mail); },
-                   [&](LogLine& line) { log.push_back(line.text); },
+                   [&](LogLine& line) {
+                     log.push_back(line.text);
+                     log_levels.push_back(line.level);
+                   },
                    [&](webrtc::SendDatagram& send) { deliver(send.remote, send.bytes); },
                    [&](auto&) {},
                },
@@ -313,9 +331,9 @@ class RtcTown {
   }
   void handle_control(ControlMail& mail) {
     if (auto* asked = std::get_if<PublishAsked>(&mail)) {
-      if (!holds_decisions)
-        post(asked->shard, PublishDecided{asked->source, publishing_.authorize_publish(
-                                                             time.wall(), asked->app, asked->stream_name)});
+      if (holds_decisions) return held_questions_.push_back(std::move(mail));
+      post(asked->shard, PublishDecided{asked->source, publishing_.authorize_publish(time.wall(), asked->app,
+                                                                                     asked->stream_name)});
     } else if (auto* report = std::get_if<ChannelReported>(&mail)) {
       reported[report->status.channel] = report->status;
     } else if (auto* audience = std::get_if<AudienceReported>(&mail)) {
@@ -332,6 +350,8 @@ class RtcTown {
   std::vector<std::unique_ptr<RtcParty>> parties_;
   std::map<ConnectionKey, std::uint32_t> started_ms_;
   std::deque<Posted> mail_;
+  std::vector<Posted> held_mail_;
+  std::vector<ControlMail> held_questions_;
   Outputs out_;
   DatagramBatch batch_;
   ConnectionKey next_connection_ = 1;

@@ -137,6 +137,13 @@ struct NackItem {
   bool operator==(const NackItem&) const = default;
   static constexpr std::size_t kBytes = 4;
   static NackItem load(const std::uint8_t* at) { return {load_u16(at), load_u16(at + 2)}; }
+  // Calls `visit(std::uint16_t sequence)` for each packet asked for: at most 17.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    visit(first);
+    for (int i = 0; i < 16; ++i)
+      if (following >> i & 1) visit(static_cast<std::uint16_t>(first + i + 1));
+  }
 };
 struct Nack {
   std::uint32_t sender_ssrc = 0, media_ssrc = 0;
@@ -145,11 +152,7 @@ struct Nack {
   // Calls `visit(std::uint16_t sequence)` for each packet asked for. At most 17 for each four bytes.
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (NackItem item : items) {
-      visit(item.first);
-      for (int i = 0; i < 16; ++i)
-        if (item.following >> i & 1) visit(static_cast<std::uint16_t>(item.first + i + 1));
-    }
+    for (NackItem item : items) item.for_each(visit);
   }
 };
 

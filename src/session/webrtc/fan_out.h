@@ -86,7 +86,8 @@ using FanOutOutputs = Outbox<FanOutOutput>;
 // What a receiver says of one outlet, and what was done for it.
 struct OutletStats {
   std::uint64_t packets = 0, bytes = 0;  // Payload bytes; retransmissions apart.
-  std::uint64_t retransmitted = 0, nacked = 0, nacked_unknown = 0, plis = 0;
+  // Of what was asked for again: looked at, of that not held any more; and what there was no room for.
+  std::uint64_t retransmitted = 0, nacked = 0, nacked_unknown = 0, nacks_ignored = 0, plis = 0;
   std::uint64_t skipped = 0;  // Fell behind the history.
   double loss = 0;            // Of the last report, 0 to 1.
   Duration jitter, round_trip;
@@ -140,6 +141,7 @@ class FanOut {
   OutletStats stats(SenderId sender, std::size_t outlet) const;
   struct Totals {
     std::uint64_t packets = 0, bytes = 0, trains = 0, retransmitted = 0, plis = 0, reports = 0, skipped = 0;
+    std::uint64_t nacks_ignored = 0;                 // Packets asked for again that there is no room to send.
     std::uint64_t padding_bytes = 0, held_back = 0;  // By a pacer, times.
     std::uint64_t refused = 0;  // By SRTP: sent as zeros. A mistake of ours, or a used up key.
   };

@@ -55,6 +55,10 @@ inline constexpr std::int64_t kGapMax = 1000, kLateMax = 1000;
 inline constexpr std::size_t kEqualizeBytesMax = 32;
 // Packets that are encrypted together, over receivers.
 inline constexpr std::size_t kProtectPackets = 256;
+// Numbers that a receiver says it misses and that are looked at: so many in so long, however many it names.
+// No more would find a place in the queue; one that is passed over and still missed is named again.
+inline constexpr std::uint32_t kNacksMax = Retransmissions::kQueueMax;
+inline constexpr Duration kNacksInterval = Duration::milliseconds(10);
 // What may be sent again whatever was sent before.
 inline constexpr std::uint64_t kRetransmissionFloorBytes = 20'000;
 
@@ -83,6 +87,8 @@ struct Sender {
   std::uint16_t outlet_count = 0;
   std::unique_ptr<Outlet[]> outlets;
   ByteWindow sent, sent_again;
+  std::uint32_t nacks_left = kNacksMax;  // Until …
+  Timestamp nacks_until;
 
   std::string cname;
   rtcp::RoundTrip round_trip;
@@ -157,7 +163,7 @@ struct FanOut::Impl {
 
   // Reports.
   void handle_nack(Timestamp at, Sender& sender, std::uint16_t index, const rtcp::Nack& nack);
-  void ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::uint16_t sequence);
+  bool ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::uint16_t sequence);
   void handle_keyframe_request(Timestamp at, Sender& sender, std::uint16_t index);
   void handle_report_block(Timestamp at, Sender& sender, const rtcp::ReportBlock& block);
   void handle_packet(Timestamp at, Sender& sender, const rtcp::Packet& packet);

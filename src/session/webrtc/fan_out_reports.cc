@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "session/webrtc/fan_out_impl.h"
 
 namespace stoa::webrtc {
@@ -80,11 +82,32 @@ void FanOut::Impl::handle_extended(Timestamp at, Sender& sender, const rtcp::Ext
 
 void FanOut::Impl::handle_nack(Timestamp at, Sender& sender, std::uint16_t index, const rtcp::Nack& nack) {
   Outlet& outlet = sender.outlets[index];
-  nack.for_each([&](std::uint16_t sequence) { ask_again(at, sender, outlet, sequence); });
+  if (at >= sender.nacks_until) {
+    sender.nacks_left = kNacksMax;
+    sender.nacks_until = at + kNacksInterval;
+  }
+  // After the first that there is no room for, none is looked at any more.
+  bool has_room = true;
+  std::uint64_t ignored = 0;
+  for (const rtcp::NackItem item : nack.items) {
+    has_room = has_room && sender.nacks_left > 0;
+    if (!has_room) {
+      ignored += 1u + static_cast<unsigned>(std::popcount(item.following));
+      continue;
+    }
+    item.for_each([&](std::uint16_t sequence) {
+      has_room = has_room && sender.nacks_left > 0 && ask_again(at, sender, outlet, sequence);
+      ignored += !has_room;
+    });
+  }
+  outlet.stats.nacks_ignored += ignored;
+  totals.nacks_ignored += ignored;
   if (outlet.again && !outlet.again->is_empty()) enqueue(sender, index);
 }
 
-void FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::uint16_t sequence) {
+// False when there is no room for it, and so for none that follows.
+bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::uint16_t sequence) {
+  --sender.nacks_left;
   ++outlet.stats.nacked;
   // The number nearest before the next one.
   const std::int64_t out =
@@ -96,18 +119,20 @@ void FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
   if (layer && layer->history.epoch() == run->epoch)
     position = layer->history.find_position(run->source_of(out));
   // What has come but was not sent yet will be.
-  if (position && layer == outlet.feed && *position >= outlet.cursor) return;
+  if (position && layer == outlet.feed && *position >= outlet.cursor) return true;
   if (!position || !(outlet.has_rtx || outlet.can_repeat)) {
     ++outlet.stats.nacked_unknown;
-    return;
+    return true;
   }
   const std::size_t bytes = layer->history.slot(*position).packet->payload_bytes;
   const auto allowed = static_cast<std::uint64_t>(static_cast<double>(sender.sent.bytes(at)) *
                                                   config.retransmission_share_max);
-  if (sender.sent_again.bytes(at) + bytes > std::max(allowed, kRetransmissionFloorBytes)) return;
+  if (sender.sent_again.bytes(at) + bytes > std::max(allowed, kRetransmissionFloorBytes)) return false;
   if (!outlet.again) outlet.again = std::make_unique<Retransmissions>();
+  if (outlet.again->is_full()) return false;
   if (outlet.again->ask(at, out, sender.round_trip.smoothed_or(kRoundTripUnknown)))
     sender.sent_again.add(at, bytes);
+  return true;
 }
 
 // From the history when its keyframe is new, or when the source cannot be asked; else from the source.

@@ -153,6 +153,78 @@ TEST(FanOutReports, tells_no_playout_delay_where_packets_are_repeated) {
   EXPECT_FALSE(FanOutWorld::element_of(peer.of(kVideoSsrc)[0], kPlayoutId));
 }
 
+void nack_items(FanOutWorld& world, Peer& peer, std::size_t items) {
+  Buffer packet = {0x81, 205, 0, 0, 0, 0, 0, 1, 0, 0, 0x11, 0x11};
+  rtcp::store_u16(packet.data() + 2, static_cast<std::uint16_t>(2 + items));
+  const auto first = static_cast<std::uint16_t>(peer.of(kVideoSsrc).back().sequence - 16);
+  for (std::size_t i = 0; i < items; ++i) {
+    packet.resize(packet.size() + 4, 0xff);
+    rtcp::store_u16(packet.data() + packet.size() - 4, first);
+  }
+  world.fan_out.handle_rtcp(world.now, world.wall(), peer.id, packet, world.out);
+}
+
+TEST(FanOutReports, looks_at_so_many_nacks_in_so_long_however_many_come) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 1'000'000'000});
+  world.set_source(peer, stream);
+  play(world, stream, 60, true);
+  const auto stats = [&] { return world.fan_out.stats(peer.id, 0); };
+  // 370 items of 17 packets each fill a datagram.
+  nack_items(world, peer, 370);
+  EXPECT_EQ(stats().nacked, 128u);
+  EXPECT_EQ(stats().nacks_ignored, 370u * 17 - 128);
+  for (int i = 0; i < 20; ++i) nack_items(world, peer, 370);
+  EXPECT_EQ(stats().nacked, 128u) << "in any number of datagrams";
+  world.pass(Duration::milliseconds(10));
+  nack_items(world, peer, 370);
+  EXPECT_EQ(stats().nacked, 256u);
+  EXPECT_EQ(world.fan_out.totals().nacks_ignored, 22u * 370 * 17 - 256);
+  world.drain();
+  EXPECT_EQ(peer.of(kRtxSsrc).size(), 17u) << "each once in a round trip";
+}
+
+TEST(FanOutReports, looks_at_no_nack_after_the_first_that_there_is_no_room_for) {
+  FanOutWorld world({.retransmission_share_max = 0});
+  const StreamId stream = world.add_stream();
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  play(world, stream, 10, true);
+  nack_items(world, peer, 2);
+  // 20'000 bytes at 1100 each: 18 would fit, of which 17 were asked for twice.
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacks_ignored, 0u);
+  world.drain();
+  world.pass(Duration::milliseconds(200));
+  nack_items(world, peer, 3);
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacked, 34u + 2);
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacks_ignored, 3u * 17 - 1);
+}
+
+TEST(FanOutReports, looks_at_no_nack_while_the_queue_is_full) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream();
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  for (int i = 0; i < 40; ++i) {
+    world.frame(stream, {.is_keyframe = i == 0, .bytes = 100});
+    world.drain();
+    world.pass(kFrame);
+  }
+  const auto nack_all = [&] {
+    std::vector<std::uint16_t> missing;
+    for (int back = 190; back > 0; --back)
+      missing.push_back(static_cast<std::uint16_t>(peer.of(kVideoSsrc).back().sequence - back));
+    world.nack(peer, missing);
+  };
+  nack_all();
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacked, 128u);
+  world.now = world.now + Duration::milliseconds(10);  // Nothing is sent meanwhile.
+  nack_all();
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacked, 128u + 1);
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacks_ignored, 190u - 128 + 190);
+}
+
 // What was asked for in time and waited for its turn is over when SRTP would not take its number any more.
 TEST(FanOutReports, repeats_no_packet_that_came_to_be_too_old_while_it_waited) {
   FanOutWorld world({.history = {.packets = 1024, .bytes = 8u << 20, .age = Duration::seconds(4)}},

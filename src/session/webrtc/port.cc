@@ -59,6 +59,11 @@ OpenFault Port::count(OpenFault fault) {
 
 std::optional<OpenFault> Port::find_obstacle(bool is_publisher, const IpAddress& client) {
   if (sessions_.size() >= sessions_.limit()) return count({OpenRefusal::kFull, {}});
+  if (!is_publisher) {
+    if (viewers_.total() >= viewers_max(sessions_.limit())) return count({OpenRefusal::kFull, {}});
+    if (viewers_.of(client) >= config_.viewers_per_address_max)
+      return count({OpenRefusal::kTooManyViewersOfAddress, {}});
+  }
   auto room = unconnected_.check(is_publisher, client);
   if (room) return std::nullopt;
   bool is_of_address = room.error() == UnconnectedRefusal::kTooManyOfAddress;
@@ -83,6 +88,7 @@ Port::Session* Port::add_session(Timestamp now, const Opening& opening, SessionI
   session->ufrags.push_back(opening.local.ufrag);
   by_ufrag_[opening.local.ufrag] = id;
   unconnected_.add(opening.client);
+  if (!opening.is_publisher) viewers_.add(opening.client);
   ++counters_.opened;
   return session.get();
 }
@@ -348,6 +354,7 @@ void Port::send_rtcp(Session& session, Bytes packet, PortOutputs& out) {
 
 void Port::remove(Timestamp now, Session& session) {
   if (!session.is_connected) unconnected_.remove(session.client);
+  if (!session.receiver) viewers_.remove(session.client);
   if (session.sender.is_set()) {
     fan_out_.remove_sender(session.sender);
     by_sender_.erase(session.sender);
@@ -371,6 +378,7 @@ const char* name_of(OpenRefusal refusal) {
     case OpenRefusal::kBadOffer: return "bad_offer";
     case OpenRefusal::kTooManyUnconnected: return "too_many_unconnected";
     case OpenRefusal::kTooManyOfAddress: return "too_many_of_address";
+    case OpenRefusal::kTooManyViewersOfAddress: return "too_many_viewers_of_address";
   }
   return "unknown";
 }

@@ -10,6 +10,7 @@
 // (ice/lite_agent.h).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,7 @@
 #include "base/time.h"
 #include "base/timer_queue.h"
 #include "proto/srtp/transform.h"
+#include "session/webrtc/client_counts.h"
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/negotiation.h"
 #include "session/webrtc/receiver.h"
@@ -48,9 +50,19 @@ inline constexpr sctp::Limits kPortDataLimits{.message_bytes_max = kDataMessageB
                                               .send_buffer_bytes_max = 512u << 10,
                                               .streams_max = 64};
 
+// Viewers leave one session in so many to publishers, and one at least: who is cut off can come back to a
+// port that is full of those who watch.
+inline constexpr std::size_t kPublishersShare = 16;
+inline constexpr std::size_t viewers_max(std::size_t sessions_max) {
+  return sessions_max - std::min(sessions_max, std::max<std::size_t>(sessions_max / kPublishersShare, 1));
+}
+
 struct PortConfig {
   std::vector<ice::Candidate> candidates;  // Where the port can be reached: UDP and TCP.
-  std::size_t sessions_max = 20'000;
+  std::size_t sessions_max = 20'000;       // Of them viewers_max() for viewers.
+  // Of one client (client_counts.h), connected or not: one alone does not fill the port. Publishers have a
+  // key and no such limit.
+  std::size_t viewers_per_address_max = 5'000;
   UnconnectedLimits unconnected;
   // What `ice` says is for publishers.
   Duration viewer_first_path_timeout = Duration::seconds(10);
@@ -107,8 +119,9 @@ enum class OpenRefusal : std::uint8_t {
   kBadOffer,
   kTooManyUnconnected,  // See unconnected.h.
   kTooManyOfAddress,    // Likewise, of the client's address.
+  kTooManyViewersOfAddress,
 };
-inline constexpr int kOpenRefusals = 4;
+inline constexpr int kOpenRefusals = 5;
 const char* name_of(OpenRefusal refusal);
 struct OpenFault {
   OpenRefusal refusal;
@@ -227,6 +240,7 @@ class Port {
   std::unordered_map<SenderId, SessionId> by_sender_;
   TimerQueue<std::uint64_t> timers_;  // SessionId::value().
   Unconnected unconnected_;
+  ClientCounts viewers_;
   Recent<ice::Path> late_paths_;
   Recent<std::string> late_ufrags_;
   // Scratch, kept for its memory.

@@ -79,6 +79,8 @@ void Port::append_metrics(MetricSamples& samples) const {
   counter("stoa_webrtc_sent_held_back_total", "Times a pacer held a receiver's packets back.",
           sent.held_back);
   counter("stoa_webrtc_sent_skipped_total", "Times a receiver fell behind what is kept.", sent.skipped);
+  counter("stoa_webrtc_receiver_nacks_ignored_total",
+          "Packets that receivers asked for again, more than there is room to send.", sent.nacks_ignored);
   counter("stoa_webrtc_receiver_plis_total", "Keyframes that receivers asked for.", sent.plis);
 }
 

@@ -161,6 +161,42 @@ TEST(PortLimits, refuse_sessions_that_only_wait) {
   EXPECT_EQ(world.port.sessions(), 1u);
 }
 
+TEST(PortLimits, give_one_address_so_many_viewers_and_no_more) {
+  PortWorld world({.viewers_per_address_max = 3});
+  world.publish();
+  const std::string offer(world.add_client({}).dialer->offer());
+  const std::string publishing(world.add_client({.publishes = true}).dialer->offer());
+  auto open = [&](const char* client) {
+    return world.port.open_viewer(world.time.now(), offer, world.tracks, *IpAddress::parse(client));
+  };
+  // An IPv4 address in both its forms, and a network of IPv6.
+  for (const char* client : {"192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"}) ASSERT_TRUE(open(client));
+  for (const char* client : {"2001:db8::1", "2001:db8::2", "2001:db8::3"}) ASSERT_TRUE(open(client));
+  EXPECT_EQ(open("192.0.2.1").error().refusal, OpenRefusal::kTooManyViewersOfAddress);
+  EXPECT_EQ(open("2001:db8::4").error().refusal, OpenRefusal::kTooManyViewersOfAddress);
+  EXPECT_EQ(world.metric("stoa_webrtc_offers_refused_total", "too_many_viewers_of_address"), 2);
+  EXPECT_TRUE(open("2001:db8:0:1::1"));
+  EXPECT_TRUE(world.port.open_publisher(world.time.now(), publishing, *IpAddress::parse("192.0.2.1")));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(open("127.0.0.1"));
+  // The places of those who went are free again.
+  world.run_for(Duration::milliseconds(10'100));
+  EXPECT_TRUE(open("192.0.2.1"));
+}
+
+TEST(PortLimits, count_viewers_of_an_address_who_are_connected) {
+  PortWorld world({.viewers_per_address_max = 1});
+  world.publish();
+  const IpAddress address = IpAddress::v4(192, 0, 2, 1);
+  world.caller = address;
+  TestClient& viewer = world.watch();
+  EXPECT_EQ(world.port.unconnected(), 0u);
+  const std::string offer(world.add_client({}).dialer->offer());
+  auto open = [&] { return world.port.open_viewer(world.time.now(), offer, world.tracks, address); };
+  EXPECT_EQ(open().error().refusal, OpenRefusal::kTooManyViewersOfAddress);
+  world.close(viewer);
+  EXPECT_TRUE(open());
+}
+
 TEST(PortMetrics, count_what_is_published_while_it_is) {
   PortWorld world;
   TestClient& publisher = world.publish();

@@ -246,6 +246,29 @@ TEST(Port, refuses_more_sessions_than_it_may_have) {
   EXPECT_TRUE(world.port.open_viewer(world.time.now(), late.dialer->offer(), world.tracks));
 }
 
+TEST(Port, keeps_a_place_for_publishers_when_viewers_fill_it) {
+  EXPECT_EQ(viewers_max(20'000), 18'750u);
+  EXPECT_EQ(viewers_max(1), 0u);
+  PortWorld world({.sessions_max = 32});
+  TestClient& publisher = world.publish();
+  const std::string offer(world.add_client({}).dialer->offer());
+  const std::string publishing(world.add_client({.publishes = true}).dialer->offer());
+  auto watch = [&] { return world.port.open_viewer(world.time.now(), offer, world.tracks); };
+  auto publish = [&] { return world.port.open_publisher(world.time.now(), publishing); };
+  std::vector<SessionId> viewers;
+  for (int i = 0; i < 30; ++i) viewers.push_back(watch()->session);
+  EXPECT_EQ(watch().error().refusal, OpenRefusal::kFull);
+  world.close(publisher);
+  EXPECT_EQ(watch().error().refusal, OpenRefusal::kFull) << "the publisher's place is not theirs";
+  EXPECT_TRUE(publish());
+  EXPECT_TRUE(publish());
+  EXPECT_EQ(publish().error().refusal, OpenRefusal::kFull);
+  EXPECT_EQ(world.metric("stoa_webrtc_offers_refused_total", "full"), 3);
+  PortOutputs out;
+  world.port.close(world.time.now(), viewers[0], out);
+  EXPECT_TRUE(watch());
+}
+
 TEST(Port, restarts_ice_when_it_is_meant) {
   PortWorld world;
   TestClient& publisher = world.publish();

@@ -46,12 +46,13 @@ class Retransmissions {
   bool ask(Timestamp now, std::int64_t sequence, Duration interval) {
     Sent& sent = sent_[static_cast<std::size_t>(sequence) % kRemembered];
     if (sent.sequence == sequence && now - sent.at < interval) return false;
-    if (count_ == kQueueMax) return false;
+    if (is_full()) return false;
     sent = {sequence, now};
     queue_[(first_ + count_++) % kQueueMax] = sequence;
     return true;
   }
   bool is_empty() const { return count_ == 0; }
+  bool is_full() const { return count_ == kQueueMax; }
   std::size_t size() const { return count_; }
   std::int64_t at(std::size_t index) const { return queue_[(first_ + index) % kQueueMax]; }
   void drop_first() {

@@ -33,7 +33,7 @@ class PortWorld {
   TestClient& publish(TestClientOptions options = {}, bool waits = true) {
     options.publishes = true;
     TestClient& client = add_client(options);
-    auto opened = port.open_publisher(time.now(), client.dialer->offer());
+    auto opened = port.open_publisher(time.now(), client.dialer->offer(), caller);
     EXPECT_TRUE(opened);
     if (!opened) return client;
     begin(client, opened->session, opened->answer, waits);
@@ -41,7 +41,7 @@ class PortWorld {
   }
   TestClient& watch(TestClientOptions options = {}, bool waits = true) {
     TestClient& client = add_client(options);
-    auto opened = port.open_viewer(time.now(), client.dialer->offer(), tracks);
+    auto opened = port.open_viewer(time.now(), client.dialer->offer(), tracks, caller);
     EXPECT_TRUE(opened);
     if (!opened) return client;
     for (std::size_t i = 0; i < opened->outlets.size(); ++i)
@@ -119,6 +119,7 @@ class PortWorld {
   std::map<LocalPath, std::uint64_t> sent_by;
   std::map<std::uint64_t, int> tracks_opened;  // By session.
   bool echoes = true;
+  IpAddress caller;  // Whose calls publish() and watch() are.
 
  private:
   static PortConfig with_candidates(PortConfig config) {

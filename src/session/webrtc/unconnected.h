@@ -6,21 +6,19 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 
 #include "base/address.h"
 #include "base/result.h"
+#include "session/webrtc/client_counts.h"
 
 namespace stoa::webrtc {
 
 struct UnconnectedLimits {
   std::size_t total_max = 8192;
   std::size_t publishers_share = 1024;  // Of them, those that viewers may not take.
-  // Of one IPv4 address or one /64 of IPv6, for all who sit behind it. A browser connects within a second, so
-  // this many can join in each. Loopback is not limited: there sit proxies, and load tests.
+  // Of one client (client_counts.h). A browser connects within a second, so this many can join in each.
   std::size_t per_address_max = 256;
 };
 
@@ -30,42 +28,22 @@ class Unconnected {
  public:
   explicit Unconnected(const UnconnectedLimits& limits) : limits_(limits) {}
 
-  // Whether there is room for one more. An address that is not set is nobody's.
+  // Whether there is room for one more.
   Result<void, UnconnectedRefusal> check(bool is_publisher, const IpAddress& client) const {
     std::size_t share = is_publisher ? 0 : std::min(limits_.publishers_share, limits_.total_max);
-    if (total_ >= limits_.total_max - share) return refuse(UnconnectedRefusal::kTooMany);
-    auto found = by_address_.find(site_of(client));
-    if (found != by_address_.end() && found->second >= limits_.per_address_max)
-      return refuse(UnconnectedRefusal::kTooManyOfAddress);
+    if (counts_.total() >= limits_.total_max - share) return refuse(UnconnectedRefusal::kTooMany);
+    if (counts_.of(client) >= limits_.per_address_max) return refuse(UnconnectedRefusal::kTooManyOfAddress);
     return {};
   }
-  void add(const IpAddress& client) {
-    ++total_;
-    if (IpAddress site = site_of(client); site.is_set()) ++by_address_[site];
-  }
+  void add(const IpAddress& client) { counts_.add(client); }
   // One that was added: it connected, or ended.
-  void remove(const IpAddress& client) {
-    --total_;
-    auto found = by_address_.find(site_of(client));
-    if (found != by_address_.end() && --found->second == 0) by_address_.erase(found);
-  }
-  std::size_t total() const { return total_; }
-  std::size_t addresses() const { return by_address_.size(); }
+  void remove(const IpAddress& client) { counts_.remove(client); }
+  std::size_t total() const { return counts_.total(); }
+  std::size_t addresses() const { return counts_.clients(); }
 
  private:
-  // Who counts as one client. Not set: who is not limited.
-  static IpAddress site_of(const IpAddress& client) {
-    IpAddress address = client.unmapped();
-    if (address.is_loopback()) return {};
-    if (!address.is_v6()) return address;
-    std::array<std::uint8_t, 16> bytes{};
-    std::copy_n(address.bytes().begin(), 8, bytes.begin());
-    return *IpAddress::from_bytes(bytes);
-  }
-
   UnconnectedLimits limits_;
-  std::size_t total_ = 0;
-  std::map<IpAddress, std::size_t> by_address_;
+  ClientCounts counts_;
 };
 
 }  // namespace stoa::webrtc
