@@ -15,6 +15,7 @@ using namespace stoa;
 using namespace stoa::sctp;
 
 constexpr std::size_t kReassemblyBytes = 64u << 10;
+constexpr std::size_t kMemoryBytesMax = 2u << 20;  // All limits of small_config() together.
 
 Config small_config(std::uint8_t bits) {
   Config config;
@@ -25,6 +26,7 @@ Config small_config(std::uint8_t bits) {
                    .send_message_bytes_max = 16u << 10,
                    .reassembly_bytes_max = kReassemblyBytes,
                    .send_buffer_bytes_max = 128u << 10,
+                   .outstanding_chunks_max = 512,
                    .streams_max = 64};
   return config;
 }
@@ -207,7 +209,10 @@ class Alone {
     STOA_ASSERT(association.is_closed() == is_closed_);
     STOA_ASSERT(!is_closed_ || channels_.next_deadline() == Timestamp::never());
     STOA_ASSERT(association.held_bytes() <= kReassemblyBytes + kReassemblySlackBytes + 2048);
-    STOA_ASSERT(association.buffered_bytes() <= config_.limits.send_buffer_bytes_max);
+    STOA_ASSERT(association.buffered_bytes() <= association.queued_bytes());
+    STOA_ASSERT(association.queued_bytes() <= config_.limits.send_buffer_bytes_max);
+    STOA_ASSERT(channels_.memory_bytes() <= kMemoryBytesMax);
+    STOA_ASSERT(!is_closed_ || association.queued_bytes() == 0);
     STOA_ASSERT(channels_.channels() <= kChannelsMax);
   }
 

@@ -12,7 +12,9 @@ namespace {
 // In a SourceId: the shard, then this bit for those that a Rtc made, then a number.
 constexpr int kSourceShardShift = 48;
 constexpr std::uint64_t kRtcSource = 1ull << 47;
-constexpr std::size_t kEchoBufferedBytesMax = 256u << 10;
+constexpr std::size_t kEchoQueuedBytesMax = 512u << 10;
+static_assert(kEchoQueuedBytesMax + webrtc::kDataMessageBytesMax + sctp::kMessageOverheadBytes <=
+              webrtc::kPortDataLimits.send_buffer_bytes_max);
 
 }  // namespace
 
@@ -73,7 +75,7 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
 void Rtc::echo(Timestamp now, webrtc::DataReceived& data) {
   auto* message = std::get_if<sctp::ChannelMessage>(&data.event);
   // Who does not take what he sent is not sent more of it.
-  if (message && port_.buffered_bytes(data.session) <= kEchoBufferedBytesMax)
+  if (message && port_.queued_data_bytes(data.session) <= kEchoQueuedBytesMax)
     (void)port_.send_data(now, data.session, message->channel, message->kind,
                           SharedBytes(std::move(message->payload)), port_outputs_);
 }

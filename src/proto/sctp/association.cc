@@ -72,7 +72,7 @@ Result<void, Refusal> Association::handle_packet(Timestamp now, Bytes packet, Ou
       reader->header().destination_port != config_.local_port)
     return refuse_counted(Refusal::kBadPort);
   replies_left_ = kRepliesPerPacketMax;
-  has_data_in_packet_ = is_sack_urgent_ = false;
+  has_data_in_packet_ = has_sack_in_packet_ = is_sack_urgent_ = false;
   Outcome outcome = handle_chunks(now, *reader, out);
   if (has_data_in_packet_ && can_transfer()) schedule_sack(now, is_sack_urgent_);
   return finish(now, outcome, out);
@@ -262,13 +262,16 @@ bool Association::count_failure(Refusal refusal, Outputs& out) {
 
 void Association::close(std::optional<Refusal> refusal, Outputs& out) {
   if (state_ == State::kClosed) return;
+  stats_.messages_given_up += queue_.given_up();
   if (transfer_) stats_.messages_given_up += transfer_->outstanding.messages_given_up();
   state_ = State::kClosed;
   transfer_.reset();
+  early_.reset();
+  queue_ = SendQueue(config_.limits);
   timers_.fill(Timestamp::never());
   deadline_ = Timestamp::never();
   replies_.clear();
-  cookie_echo_.clear();
+  cookie_echo_ = {};
   out.push(Closed{refusal});
 }
 
@@ -309,6 +312,16 @@ void Association::abort(Timestamp now, Outputs& out) {
 std::optional<Duration> Association::round_trip() const {
   if (!transfer_ || !transfer_->rto.has_measured()) return std::nullopt;
   return transfer_->rto.smoothed();
+}
+
+std::size_t Association::memory_bytes() const {
+  std::size_t bytes = queue_.memory_bytes() + cookie_echo_.capacity();
+  if (early_) bytes += early_->memory_bytes();
+  if (!transfer_) return bytes;
+  const Reconfig& reconfig = transfer_->reconfig;
+  if (reconfig.deferred) bytes += reconfig.deferred->streams.capacity() * sizeof(StreamId);
+  return bytes + transfer_->tracker.memory_bytes() + transfer_->reassembly.memory_bytes() +
+         transfer_->outstanding.memory_bytes();
 }
 
 Stats Association::stats() const {

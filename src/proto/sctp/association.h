@@ -120,6 +120,11 @@ class Association {
   // Of what the peer sent and we could not deliver yet.
   std::size_t held_bytes() const { return transfer_ ? transfer_->reassembly.held_bytes() : 0; }
   std::size_t in_flight_bytes() const { return transfer_ ? transfer_->outstanding.in_flight_bytes() : 0; }
+  // Of messages not wholly handed to the wire, as Limits::send_buffer_bytes_max counts them.
+  std::size_t queued_bytes() const { return queue_.held_bytes(); }
+  // All that the peer makes us keep beyond what every association has: received, to be sent, sent and not
+  // acknowledged, with what each stream, message and chunk costs beside its bytes.
+  std::size_t memory_bytes() const;
   std::size_t congestion_window_bytes() const { return transfer_ ? transfer_->congestion.bytes() : 0; }
   // Absent before the first measurement.
   std::optional<Duration> round_trip() const;
@@ -282,7 +287,7 @@ class Association {
   std::vector<Buffer> replies_;
   std::size_t replies_left_ = 0;
   std::size_t burst_left_ = 0;  // Packets of data that this input may still send.
-  bool has_data_in_packet_ = false, is_sack_urgent_ = false;
+  bool has_data_in_packet_ = false, has_sack_in_packet_ = false, is_sack_urgent_ = false;
   Stats stats_;
 };
 

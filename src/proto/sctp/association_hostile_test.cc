@@ -79,6 +79,20 @@ struct Hostile {
     write_plain(type, flags, value, chunk);
     return packet(tag, chunk.view());
   }
+  Result<void, Refusal> sack(std::uint32_t cumulative, std::vector<GapBlock> gaps,
+                             std::uint32_t window = 1u << 20) {
+    ByteWriter out;
+    write_sack({.cumulative_tsn = cumulative, .window = window, .gaps = std::move(gaps)}, out);
+    return packet(tag, out.view());
+  }
+  void make_send(std::size_t size) {
+    EXPECT_TRUE(
+        victim.association.send(now, {.stream = 1, .payload = SharedBytes(Buffer(size, 1))}, victim.out));
+    collect();
+  }
+  std::uint64_t refused(Refusal refusal) const {
+    return victim.association.stats().refusals[static_cast<int>(refusal)];
+  }
   void wait(Duration duration) {
     Timestamp end = now + duration;
     while (victim.association.next_deadline() <= end) {
@@ -229,11 +243,12 @@ TEST(HostilePeer, fills_the_window_and_no_more) {
   }
   EXPECT_EQ(last.error(), Refusal::kWindowFull);
   EXPECT_LE(peer.victim.association.held_bytes(), 100'000u);
+  EXPECT_GT(peer.victim.association.memory_bytes(), peer.victim.association.held_bytes());
   EXPECT_TRUE(peer.victim.association.is_connected());
   // What is missing is taken all the same, and frees everything.
   EXPECT_TRUE(peer.data(kOurTsn, kWhole, 1000));
   EXPECT_EQ(peer.victim.association.held_bytes(), 0u);
-  EXPECT_GT(peer.victim.count<ReceivedMessage>(), 80u);
+  EXPECT_GT(peer.victim.count<ReceivedMessage>(), 75u);
 }
 
 TEST(HostilePeer, cannot_fill_memory_in_sequence_either) {
@@ -331,6 +346,63 @@ TEST(HostilePeer, that_reneges_gets_the_chunk_again) {
   EXPECT_GT(peer.victim.association.in_flight_bytes(), 3000u);
   peer.wait(Duration::seconds(2));
   EXPECT_GE(peer.victim.association.stats().chunks_retransmitted, 1u);
+}
+
+TEST(HostilePeer, is_heard_once_a_packet_however_many_sacks_it_bundles) {
+  Hostile peer;
+  peer.connect();
+  for (std::uint32_t i = 0; i < 3; ++i) peer.make_send(1000);
+  ByteWriter out;
+  for (std::uint16_t last = 3; last < 53; ++last)
+    write_sack({.cumulative_tsn = peer.victim_tsn - 1, .window = 1u << 20, .gaps = {{2, last}}}, out);
+  EXPECT_EQ(peer.packet(peer.tag, out.view()).error(), Refusal::kExtraSack);
+  EXPECT_LT(peer.victim.association.in_flight_bytes(), 1100u);  // The first counts.
+  EXPECT_EQ(peer.refused(Refusal::kExtraSack), 49u);
+  EXPECT_TRUE(peer.victim.association.is_connected());
+  EXPECT_TRUE(peer.sack(peer.victim_tsn, {}));  // The next packet's is heard again.
+  EXPECT_EQ(peer.refused(Refusal::kExtraSack), 49u);
+}
+
+TEST(HostilePeer, that_reneges_by_turns_is_given_up) {
+  Hostile peer;
+  peer.connect();
+  for (std::uint32_t i = 0; i < 3; ++i) peer.make_send(1000);
+  for (int i = 0; i < 200 && !peer.victim.association.is_closed(); ++i) {
+    (void)peer.sack(peer.victim_tsn - 1, {{2, 3}});
+    (void)peer.sack(peer.victim_tsn - 1, {});
+    peer.wait(Duration::seconds(5));
+  }
+  EXPECT_EQ(peer.closed_for(), Refusal::kPeerUnreachable);
+}
+
+TEST(HostilePeer, that_never_fills_its_first_gap_is_kept_few_chunks) {
+  Config config;
+  config.limits.outstanding_chunks_max = 100;
+  config.limits.send_buffer_bytes_max = 512u << 10;
+  Hostile peer(config);
+  peer.connect();
+  for (int i = 0; i < 1000; ++i) peer.make_send(1);
+  for (int i = 0; i < 1000; ++i) {
+    auto sent = static_cast<std::uint16_t>(peer.victim.association.stats().chunks_sent);
+    ASSERT_TRUE(peer.sack(peer.victim_tsn - 1, {{2, sent}}));
+  }
+  EXPECT_EQ(peer.victim.association.stats().chunks_sent, 100u);
+  const Association& association = peer.victim.association;
+  EXPECT_EQ(association.queued_bytes(), 900 * (kMessageOverheadBytes + 1));
+  EXPECT_GE(association.memory_bytes(), association.queued_bytes() + 100 * (kChunkOverheadBytes + 1));
+  EXPECT_LE(association.memory_bytes(), 300u << 10);
+  ASSERT_TRUE(peer.sack(peer.victim_tsn + 99, {}));
+  EXPECT_GT(association.stats().chunks_sent, 100u);
+}
+
+TEST(HostilePeer, cannot_make_us_keep_what_waits_once_it_has_ended_the_association) {
+  Hostile peer;
+  peer.connect();
+  ASSERT_TRUE(peer.sack(peer.victim_tsn - 1, {}, 0));  // Its window is closed.
+  for (int i = 0; i < 100; ++i) peer.make_send(1000);
+  EXPECT_GT(peer.victim.association.memory_bytes(), 100'000u);
+  (void)peer.plain(ChunkType::kAbort);
+  EXPECT_EQ(peer.victim.association.memory_bytes(), 0u);
 }
 
 TEST(HostilePeer, is_told_of_unknown_chunks_that_ask_for_it) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "proto/sctp/association.h"
@@ -82,6 +83,8 @@ void Association::schedule_sack(Timestamp now, bool is_urgent) {
 
 Association::Outcome Association::handle_sack(Timestamp now, const RawChunk& chunk) {
   Transfer& t = *transfer_;
+  // Each walks through what is outstanding; a packet of nothing else would buy hundreds of walks.
+  if (std::exchange(has_sack_in_packet_, true)) return refuse(Refusal::kExtraSack);
   STOA_TRY(auto sack, parse_sack(chunk.value));
   std::size_t in_flight_before = t.outstanding.in_flight_bytes();
   STOA_TRY(auto acked, t.outstanding.handle_sack(now, sack, t.congestion.is_recovering()));

@@ -30,7 +30,8 @@ Association::Transfer::Transfer(const Config& config, const Cookie& known, std::
       agreed(agree(config.offered, known)),
       tracker(kSerialOrigin + known.remote_tsn - 1),
       reassembly(config.limits, agreed.has_interleaving),
-      outstanding(kSerialOrigin + known.local_tsn, agreed.has_interleaving, agreed.has_partial_reliability),
+      outstanding(kSerialOrigin + known.local_tsn, agreed.has_interleaving, agreed.has_partial_reliability,
+                  config.limits),
       congestion(packet_bytes),
       rto(config.timing),
       reconfig{.next_request = known.local_tsn, .next_remote_request = known.remote_tsn} {}
@@ -238,7 +239,7 @@ Association::Outcome Association::handle_cookie_ack(Timestamp now, Outputs& out)
 
 void Association::establish(Timestamp now, Outputs& out) {
   stop_timer(kSetupTimer);
-  cookie_echo_.clear();
+  cookie_echo_ = {};
   is_cookie_echo_due_ = false;
   state_ = State::kEstablished;
   if (config_.timing.heartbeat_interval > Duration())
@@ -323,7 +324,7 @@ Association::Outcome Association::handle_error(Timestamp now, const RawChunk& ch
   if (++setup_failures_ > config_.timing.setup_retransmissions_max) return refuse(Refusal::kSetupTimeout);
   early_ = std::move(transfer_->outstanding);
   transfer_.reset();
-  cookie_echo_.clear();
+  cookie_echo_ = {};
   is_cookie_echo_due_ = false;
   state_ = State::kCookieWait;
   send_init(out);

@@ -454,7 +454,7 @@ TEST(Association, refuses_to_reset_what_the_peer_cannot) {
 TEST(Association, refuses_commands_over_its_limits) {
   Config config;
   config.limits.send_message_bytes_max = 1000;
-  config.limits.send_buffer_bytes_max = 1500;
+  config.limits.send_buffer_bytes_max = 1500 + 2 * kMessageOverheadBytes;
   config.limits.streams_max = 2;
   Peers peers({}, config);
   EXPECT_EQ(peers.send(peers.a, {.stream = 1, .payload = numbered(1, 1001)}).error(),

@@ -37,7 +37,9 @@ void DataChannels::handle_deadline(Timestamp now, ChannelOutputs& out) {
 
 Result<void, Refusal> DataChannels::add(StreamId id, ChannelSettings&& settings, State state) {
   if (channels_.size() >= kChannelsMax) return refuse(Refusal::kTooManyChannels);
+  static_assert(sizeof(Channel) + 56 <= kStreamOverheadBytes);
   association_.set_weight(id, settings.priority);
+  settings.label = settings.protocol = {};
   channels_[id] = Channel{.settings = std::move(settings), .state = state};
   return {};
 }

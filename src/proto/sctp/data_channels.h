@@ -77,6 +77,10 @@ class DataChannels {
 
   const Association& association() const { return association_; }
   std::size_t channels() const { return channels_.size(); }
+  // Association::memory_bytes() and the channels'.
+  std::size_t memory_bytes() const {
+    return association_.memory_bytes() + channels_.size() * kStreamOverheadBytes;
+  }
   std::size_t buffered_bytes(StreamId channel) const { return association_.buffered_bytes(channel); }
   Stats stats() const;
 
@@ -88,7 +92,7 @@ class DataChannels {
       kClosing,
       kStuck,  // Closed, but the peer refused the reset: the number is not used again.
     };
-    ChannelSettings settings;
+    ChannelSettings settings;  // Without the names: whoever opens it is told those.
     State state = State::kOpen;
     bool is_reset_asked = false, is_local_reset = false, is_remote_reset = false;
     // The number was used before, and the peer's answer to that reset is still on its way.

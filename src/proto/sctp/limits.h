@@ -20,12 +20,20 @@ struct Limits {
   std::size_t send_message_bytes_max = 256u << 10;  // One outgoing message: what the peer's SDP says.
   // Fragments and messages out of order, with kChunkOverheadBytes each; also the advertised window.
   std::size_t reassembly_bytes_max = 2u << 20;
-  std::size_t send_buffer_bytes_max = 8u << 20;  // Not yet handed to the wire, all streams.
-  std::size_t streams_max = 2048;                // Streams of either direction that keep state.
+  // Messages not wholly handed to the wire, all streams, with kMessageOverheadBytes each.
+  std::size_t send_buffer_bytes_max = 8u << 20;
+  // Chunks sent that the peer may not have, each of a packet at most: what a peer that never fills its first
+  // gap makes us keep, and walk through for each SACK.
+  std::size_t outstanding_chunks_max = 8192;
+  std::size_t streams_max = 2048;  // Streams of either direction that keep state.
 };
 
-// A chunk that waits costs at least this much beside its payload.
-inline constexpr std::size_t kChunkOverheadBytes = 64;
+// What is held beside payload, with what the allocator adds; the sources assert that it is not more. A chunk,
+// received or sent, and a message that waits to be sent: one byte of payload costs as much.
+inline constexpr std::size_t kChunkOverheadBytes = 256;
+inline constexpr std::size_t kMessageOverheadBytes = 256;
+// A stream, of each direction, and a channel without its names.
+inline constexpr std::size_t kStreamOverheadBytes = 320;
 // The next chunk in sequence is taken above reassembly_bytes_max up to this much more, since only it can
 // make room; past that the association ends.
 inline constexpr std::size_t kReassemblySlackBytes = 256u << 10;
@@ -34,8 +42,6 @@ inline constexpr std::size_t kReassemblySlackBytes = 256u << 10;
 inline constexpr std::size_t kGapRangesMax = 1024;
 inline constexpr std::uint64_t kTsnWindow = 65'535;  // What a gap block can reach.
 inline constexpr std::size_t kDuplicatesReportedMax = 16;
-// Chunks sent that the peer may not have: bounds what a peer that never fills its first gap makes us keep.
-inline constexpr std::size_t kOutstandingChunksMax = 8192;
 inline constexpr std::size_t kCongestionWindowBytesMax = 8u << 20;
 // Chunks of ours that one packet of the peer can call forth (heartbeats and errors echoed).
 inline constexpr std::size_t kRepliesPerPacketMax = 8;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -13,6 +14,9 @@ constexpr std::uint8_t kMissesForLoss = 3;  // RFC 9260 §7.2.4
 }  // namespace
 
 DataChunk Outstanding::add(Timestamp now, OutgoingChunk&& chunk) {
+  // With its payload's two blocks and a place in lost_.
+  static_assert(sizeof(Entry) + 64 + 48 <= kChunkOverheadBytes);
+  payload_bytes_ += chunk.payload.size();
   in_flight_bytes_ += wire_bytes(chunk);
   ++in_flight_chunks_;
   entries_.push_back({.chunk = std::move(chunk), .sent_at = now});
@@ -20,6 +24,7 @@ DataChunk Outstanding::add(Timestamp now, OutgoingChunk&& chunk) {
 }
 
 void Outstanding::add_given_up(OutgoingChunk&& chunk) {
+  payload_bytes_ += chunk.payload.size();
   entries_.push_back({.chunk = std::move(chunk), .sent_at = Timestamp(), .state = State::kGivenUp});
   move_forward_point();
 }
@@ -58,8 +63,11 @@ void Outstanding::move(Tsn tsn, State to) {
 void Outstanding::acknowledge(Timestamp now, Tsn tsn, Acked& acked) {
   Entry& at = entry(tsn);
   if (at.state != State::kInFlight && at.state != State::kLost) return;
-  acked.bytes += wire_bytes(at.chunk);
-  if (at.transmissions == 1) acked.round_trip = now - at.sent_at;
+  // A peer that drops it and has it again has done nothing new.
+  if (!std::exchange(at.was_acked, true)) {
+    acked.bytes += wire_bytes(at.chunk);
+    if (at.transmissions == 1) acked.round_trip = now - at.sent_at;
+  }
   move(tsn, State::kAcked);
 }
 
@@ -67,6 +75,7 @@ void Outstanding::advance_to(Timestamp now, Tsn cumulative, Acked& acked) {
   while (first_ <= cumulative) {
     acknowledge(now, first_, acked);
     if (entries_.front().state == State::kAcked) --gap_acked_;
+    payload_bytes_ -= entries_.front().chunk.payload.size();
     entries_.pop_front();
     ++first_;
     acked.advanced = true;
@@ -185,7 +194,7 @@ void Outstanding::give_up_around(Tsn tsn) {
   SendQueue::MessageKey key{entry(tsn).chunk.stream, entry(tsn).chunk.message_id};
   auto drop = [&](Tsn at) {
     move(at, State::kGivenUp);
-    entry(at).chunk.payload = {};
+    payload_bytes_ -= std::exchange(entry(at).chunk.payload, {}).size();
   };
   // A message's fragments may have others between them, but its first and last bound them.
   bool is_last = entry(tsn).chunk.is_end;

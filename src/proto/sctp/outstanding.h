@@ -23,15 +23,16 @@ class Outstanding {
   struct Acked {
     bool is_old = false;                 // An older SACK that says nothing new.
     bool advanced = false;               // The cumulative TSN moved.
-    std::size_t bytes = 0;               // Newly acknowledged, by gap blocks too.
+    std::size_t bytes = 0;               // Acknowledged for the first time, by gap blocks too.
     std::optional<Duration> round_trip;  // Of a chunk that was sent once (Karn).
     bool has_new_loss = false;           // Something is to be sent again for three reports of its absence.
     bool has_reneged = false;            // The peer dropped what it had reported by a gap block.
   };
 
-  Outstanding(Tsn first_tsn, bool is_interleaved, bool may_give_up)
+  Outstanding(Tsn first_tsn, bool is_interleaved, bool may_give_up, const Limits& limits = {})
       : is_interleaved_(is_interleaved),
         may_give_up_(may_give_up),
+        chunks_max_(limits.outstanding_chunks_max),
         first_(first_tsn),
         forwarded_(first_tsn) {}
 
@@ -76,7 +77,8 @@ class Outstanding {
   std::size_t in_flight_chunks() const { return in_flight_chunks_; }
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
-  bool is_full() const { return entries_.size() >= kOutstandingChunksMax; }
+  bool is_full() const { return entries_.size() >= chunks_max_; }
+  std::size_t memory_bytes() const { return payload_bytes_ + entries_.size() * kChunkOverheadBytes; }
   Tsn cumulative() const { return first_ - 1; }
   Tsn next_tsn() const { return first_ + entries_.size(); }
   std::uint64_t messages_given_up() const { return messages_given_up_; }
@@ -89,6 +91,7 @@ class Outstanding {
     State state = State::kInFlight;
     std::uint8_t misses = 0;
     bool was_fast_retransmitted = false;
+    bool was_acked = false;     // Once; the peer may have dropped it since.
     bool ends_numbers = false;  // See mark_reset().
     std::uint32_t transmissions = 1;
   };
@@ -105,8 +108,10 @@ class Outstanding {
   void move_forward_point();
 
   bool is_interleaved_, may_give_up_;
+  std::size_t chunks_max_;
   std::deque<Entry> entries_;
-  Tsn first_;      // Of entries_.front().
+  std::size_t payload_bytes_ = 0;  // Of all entries.
+  Tsn first_;                      // Of entries_.front().
   Tsn forwarded_;  // One past the last TSN that needs no answer any more: "Advanced.Peer.Ack.Point" + 1.
   std::set<Tsn> lost_;
   std::size_t in_flight_bytes_ = 0, in_flight_chunks_ = 0;

@@ -199,7 +199,7 @@ TEST(SendQueue, leaves_a_small_rest_of_a_packet_empty) {
 
 TEST(SendQueue, makes_room_for_the_important) {
   Limits limits;
-  limits.send_buffer_bytes_max = 1000;
+  limits.send_buffer_bytes_max = 1000 + 3 * kMessageOverheadBytes;
   SendQueue queue(limits);
   for (std::uint32_t priority : {1u, 3u, 2u})
     ASSERT_TRUE(queue.add({}, {.payload = numbered(priority, 300), .reliability = {.priority = priority}}));
@@ -211,6 +211,33 @@ TEST(SendQueue, makes_room_for_the_important) {
   EXPECT_EQ(left, (std::vector<std::uint32_t>{1, 2, 9}));
   EXPECT_EQ(queue.given_up(), 1u);
   EXPECT_EQ(queue.buffered_bytes(), 0u);
+}
+
+TEST(SendQueue, counts_what_small_messages_cost) {
+  Limits limits;
+  limits.send_buffer_bytes_max = 64u << 10;
+  SendQueue queue(limits);
+  std::size_t taken = 0;
+  while (taken < 100'000 && queue.add({}, {.payload = SharedBytes(Buffer(1, 1))})) ++taken;
+  EXPECT_EQ(taken, (64u << 10) / (kMessageOverheadBytes + 1));
+  EXPECT_EQ(queue.buffered_bytes(), taken);  // What an application sees is payload.
+  EXPECT_EQ(queue.held_bytes(), taken * (kMessageOverheadBytes + 1));
+  while (queue.take({}, 1000, 1000)) --taken;
+  EXPECT_EQ(taken, 0u);
+  EXPECT_EQ(queue.held_bytes(), 0u);
+}
+
+TEST(SendQueue, counts_a_message_whole_until_its_last_part_is_taken) {
+  SendQueue queue{Limits()};
+  SharedBytes payload = numbered(1, 2500);
+  ASSERT_TRUE(queue.add({}, {.payload = payload}));
+  auto first = queue.take({}, 1000, 1000);
+  EXPECT_EQ(queue.buffered_bytes(), 1500u);
+  EXPECT_EQ(queue.held_bytes(), 2500 + kMessageOverheadBytes);
+  EXPECT_NE(first->payload.data(), payload.data());  // A part does not keep the whole.
+  (void)queue.take({}, 1000, 1000);
+  (void)queue.take({}, 1000, 1000);
+  EXPECT_EQ(queue.held_bytes(), 0u);
 }
 
 OutgoingChunk whole_chunk(std::uint64_t id, std::optional<std::uint16_t> retransmissions = std::nullopt) {

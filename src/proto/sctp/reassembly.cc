@@ -37,6 +37,10 @@ Result<void, Refusal> Reassembly::add(Tsn tsn, const DataChunk& chunk, std::vect
 Result<Reassembly::Stream*, Refusal> Reassembly::stream(StreamId id) {
   auto found = streams_.find(id);
   if (found != streams_.end()) return &found->second;
+  static_assert(sizeof(Stream) + 48 <= kStreamOverheadBytes);
+  // A message of one fragment that waits for its turn: a node of the stream and one of the message.
+  static_assert(sizeof(Messages::value_type) + sizeof(std::pair<std::uint64_t, Fragment>) + 96 <=
+                kChunkOverheadBytes);
   if (streams_.size() >= limits_.streams_max) return refuse(Refusal::kTooManyStreams);
   return &streams_[id];
 }

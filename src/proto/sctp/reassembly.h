@@ -40,6 +40,7 @@ class Reassembly {
 
   // Payload with kChunkOverheadBytes a chunk.
   std::size_t held_bytes() const { return held_bytes_; }
+  std::size_t memory_bytes() const { return held_bytes_ + streams_.size() * kStreamOverheadBytes; }
   std::size_t streams() const { return streams_.size(); }
 
  private:

@@ -14,6 +14,7 @@ const char* name_of(Refusal refusal) {
     case Refusal::kBadCookie: return "bad_cookie";
     case Refusal::kStaleCookie: return "stale_cookie";
     case Refusal::kBadSack: return "bad_sack";
+    case Refusal::kExtraSack: return "extra_sack";
     case Refusal::kBadForwardTsn: return "bad_forward_tsn";
     case Refusal::kBadReconfig: return "bad_reconfig";
     case Refusal::kBadControlChunk: return "bad_control_chunk";

@@ -18,6 +18,7 @@ enum class Refusal : std::uint8_t {
   kBadCookie,           // Not made by us, or not for this association.
   kStaleCookie,         // Timing::cookie_lifetime.
   kBadSack,             // Acknowledges what was never sent, or gap blocks out of order.
+  kExtraSack,           // Not the first of its packet: one says all that there is to say.
   kBadForwardTsn,       // Of the wrong kind, or broken.
   kBadReconfig,         // A broken RE-CONFIG.
   kBadControlChunk,     // HEARTBEAT, SHUTDOWN or such of the wrong length.

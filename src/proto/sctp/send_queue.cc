@@ -17,7 +17,11 @@ Result<void, Refusal> SendQueue::add(Timestamp now, OutgoingMessage&& message) {
     found = streams_.try_emplace(id).first;
   }
   Stream& stream = found->second;
-  if (buffered_bytes_ + bytes > limits_.send_buffer_bytes_max && !make_room(bytes, message.reliability, now))
+  // With a list's node and the payload's two blocks.
+  static_assert(sizeof(Waiting) + 32 + 64 <= kMessageOverheadBytes);
+  static_assert(sizeof(Stream) + 96 <= kStreamOverheadBytes);
+  std::size_t cost = bytes + kMessageOverheadBytes;
+  if (held_bytes_ + cost > limits_.send_buffer_bytes_max && !make_room(cost, message.reliability, now))
     return refuse(Refusal::kSendBufferFull);
   Timestamp expires = message.reliability.lifetime ? now + *message.reliability.lifetime : Timestamp::never();
   bool was_idle = stream.messages.empty() && !stream.is_resetting;
@@ -25,6 +29,7 @@ Result<void, Refusal> SendQueue::add(Timestamp now, OutgoingMessage&& message) {
   messages.push_back({.id = next_id_++, .message = std::move(message), .expires = expires});
   stream.buffered_bytes += bytes;
   buffered_bytes_ += bytes;
+  held_bytes_ += cost;
   if (stream.buffered_bytes > stream.low_mark) stream.is_above_low_mark = true;
   if (was_idle) {
     stream.finish = std::max(stream.finish, virtual_time_);
@@ -83,14 +88,19 @@ OutgoingChunk SendQueue::cut(Stream& stream, Waiting& waiting, std::size_t room)
     }
   }
   std::size_t size = std::min(room, message.payload.size() - waiting.sent_bytes);
+  bool is_end = waiting.sent_bytes + size == message.payload.size();
+  // A part is copied: a view of it would keep the whole message for as long as it waits to be acknowledged.
+  SharedBytes payload = is_begin && is_end
+                            ? message.payload
+                            : SharedBytes::copy_of(message.payload.bytes().subspan(waiting.sent_bytes, size));
   OutgoingChunk chunk{.stream = message.stream,
                       .message_number = waiting.number,
                       .fragment = waiting.fragment++,
                       .protocol = message.protocol,
                       .is_unordered = message.is_unordered,
                       .is_begin = is_begin,
-                      .is_end = waiting.sent_bytes + size == message.payload.size(),
-                      .payload = message.payload.slice(waiting.sent_bytes, size),
+                      .is_end = is_end,
+                      .payload = std::move(payload),
                       .message_id = waiting.id,
                       .expires = waiting.expires,
                       .retransmissions_max = message.reliability.retransmissions_max};
@@ -129,22 +139,25 @@ void SendQueue::release(StreamId id, Stream& stream, std::size_t bytes) {
 void SendQueue::pop_front(StreamId id, Stream& stream) {
   Waiting& waiting = stream.messages.front();
   std::size_t unsent = waiting.message.payload.size() - waiting.sent_bytes;
+  held_bytes_ -= waiting.held_bytes();
   stream.messages.pop_front();
   if (stream.messages.empty()) schedule_.erase({stream.finish, id});
   release(id, stream, unsent);
 }
 
-bool SendQueue::make_room(std::size_t bytes, const Reliability& reliability, Timestamp now) {
-  if (!may_give_up_ || bytes > limits_.send_buffer_bytes_max) return false;
-  auto fits = [&] { return buffered_bytes_ + bytes <= limits_.send_buffer_bytes_max; };
+bool SendQueue::make_room(std::size_t cost, const Reliability& reliability, Timestamp now) {
+  if (!may_give_up_ || cost > limits_.send_buffer_bytes_max) return false;
+  auto fits = [&] { return held_bytes_ + cost <= limits_.send_buffer_bytes_max; };
   auto drop_if = [&](auto&& is_to_go) {
     for (auto& [id, stream] : streams_) {
       auto& messages = stream.messages;
       bool had_messages = !messages.empty();
-      for (std::size_t i = messages.size(); i-- > 0 && !fits();) {
-        if (messages[i].sent_bytes > 0 || !is_to_go(messages[i])) continue;
-        std::size_t size = messages[i].message.payload.size();
-        messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(i));
+      for (auto at = messages.end(); at != messages.begin() && !fits();) {
+        --at;
+        if (at->sent_bytes > 0 || !is_to_go(*at)) continue;
+        std::size_t size = at->message.payload.size();
+        held_bytes_ -= at->held_bytes();
+        at = messages.erase(at);
         ++given_up_;
         release(id, stream, size);
       }
@@ -201,8 +214,7 @@ void SendQueue::finish_reset(StreamId stream, bool restarts_numbers) {
 void SendQueue::unhold(StreamId id, Stream& stream) {
   if (stream.held.empty()) return;
   bool was_idle = stream.messages.empty();
-  for (Waiting& waiting : stream.held) stream.messages.push_back(std::move(waiting));
-  stream.held.clear();
+  stream.messages.splice(stream.messages.end(), stream.held);
   if (!was_idle) return;
   stream.finish = std::max(stream.finish, virtual_time_);
   schedule_.emplace(stream.finish, id);

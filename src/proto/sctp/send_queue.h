@@ -3,11 +3,12 @@
 // Streams share the line by weight: each chunk moves its stream's finishing time on by size over weight,
 // and the stream with the earliest goes next (RFC 8260 §3.6, weighted fair queueing). With DATA a message
 // that was begun is finished first, since its fragments need consecutive TSNs; with I-DATA streams take
-// turns in mid-message. Bounded by Limits::send_buffer_bytes_max and Limits::streams_max.
+// turns in mid-message. Bounded by Limits::send_buffer_bytes_max and Limits::streams_max. A message counts
+// whole until its last fragment is taken, since it is kept whole.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -83,8 +84,12 @@ class SendQueue {
 
   // Nothing may be sent now; what waits for a reset does not count.
   bool empty() const { return schedule_.empty(); }
+  // Payload that was not taken yet.
   std::size_t buffered_bytes() const { return buffered_bytes_; }
   std::size_t buffered_bytes(StreamId stream) const;
+  // Payload of all messages here with kMessageOverheadBytes each: at most Limits::send_buffer_bytes_max.
+  std::size_t held_bytes() const { return held_bytes_; }
+  std::size_t memory_bytes() const { return held_bytes_ + streams_.size() * kStreamOverheadBytes; }
   std::vector<StreamId> streams() const;
   std::uint64_t given_up() const { return given_up_; }  // Messages dropped before any of them was sent.
 
@@ -96,10 +101,11 @@ class SendQueue {
     std::size_t sent_bytes = 0;
     std::uint32_t fragment = 0;
     std::uint32_t number = 0;
+    std::size_t held_bytes() const { return message.payload.size() + kMessageOverheadBytes; }
   };
   struct Stream {
-    std::deque<Waiting> messages;
-    std::deque<Waiting> held;  // For after the reset.
+    std::list<Waiting> messages;  // Lists: an empty one costs nothing more.
+    std::list<Waiting> held;      // For after the reset.
     std::uint32_t next_ordered = 0, next_unordered = 0;
     std::size_t buffered_bytes = 0;
     std::size_t low_mark = 0;
@@ -112,7 +118,7 @@ class SendQueue {
   void release(StreamId id, Stream& stream, std::size_t bytes);
   void pop_front(StreamId id, Stream& stream);
   void unhold(StreamId id, Stream& stream);
-  bool make_room(std::size_t bytes, const Reliability& reliability, Timestamp now);
+  bool make_room(std::size_t cost, const Reliability& reliability, Timestamp now);
   OutgoingChunk cut(Stream& stream, Waiting& waiting, std::size_t room);
 
   Limits limits_;
@@ -123,7 +129,7 @@ class SendQueue {
   std::optional<StreamId> begun_;                          // DATA: the stream in mid-message.
   std::uint64_t virtual_time_ = 0;
   std::uint64_t next_id_ = 1;
-  std::size_t buffered_bytes_ = 0;
+  std::size_t buffered_bytes_ = 0, held_bytes_ = 0;
   std::vector<MessageKey> expired_;
   std::vector<StreamId> low_;
   std::uint64_t given_up_ = 0;

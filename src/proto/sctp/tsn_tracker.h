@@ -32,6 +32,9 @@ class TsnTracker {
   Tsn cumulative() const { return cumulative_; }
   bool has_gaps() const { return !runs_.empty(); }
   std::size_t runs() const { return runs_.size(); }
+  std::size_t memory_bytes() const {
+    return runs_.capacity() * sizeof(Run) + duplicates_.capacity() * sizeof(std::uint32_t);
+  }
   // Fills in all but the window, with as many gap blocks and duplicates as `room_bytes` hold. Forgets the
   // duplicates.
   Sack take_sack(std::size_t room_bytes);

@@ -220,10 +220,10 @@ Result<void, sctp::Refusal> Port::send_data(Timestamp now, SessionId id, sctp::S
   return sent;
 }
 
-std::size_t Port::buffered_bytes(SessionId id) {
+std::size_t Port::queued_data_bytes(SessionId id) {
   std::unique_ptr<Session>* found = sessions_.find(id);
   const sctp::DataChannels* data = found ? (*found)->transport.data() : nullptr;
-  return data ? data->association().buffered_bytes() : 0;
+  return data ? data->association().queued_bytes() : 0;
 }
 
 void Port::set_identity(std::shared_ptr<const dtls::Identity> identity) {
@@ -302,6 +302,25 @@ void Port::handle_transport_outputs(Timestamp now, Session& session, PortOutputs
   }
   handle_fan_out_outputs(out);
   file(session);
+  account_data(session, session.transport.data_bytes());
+  bound_data(now, out);
+}
+
+void Port::account_data(Session& session, std::size_t bytes) {
+  if (bytes == session.data_bytes) return;
+  if (session.data_bytes > 0) by_data_bytes_.erase({session.data_bytes, session.id.value()});
+  if (bytes > 0) by_data_bytes_.emplace(bytes, session.id.value());
+  data_bytes_ += bytes - session.data_bytes;
+  session.data_bytes = bytes;
+}
+
+// Whoever's input it was that filled the shard, the session that holds most pays for it.
+void Port::bound_data(Timestamp now, PortOutputs& out) {
+  if (data_bytes_ <= config_.data_bytes_max) return;
+  Session& heaviest = **sessions_.find(SessionId::from_value(by_data_bytes_.rbegin()->second));
+  ++counters_.data_ended;
+  heaviest.transport.end_data(now, transport_outputs_);
+  handle_transport_outputs(now, heaviest, out);  // Comes here again.
 }
 
 void Port::begin_media(Timestamp now, Session& session) {
@@ -353,6 +372,7 @@ void Port::send_rtcp(Session& session, Bytes packet, PortOutputs& out) {
 }
 
 void Port::remove(Timestamp now, Session& session) {
+  account_data(session, 0);
   if (!session.is_connected) unconnected_.remove(session.client);
   if (!session.receiver) viewers_.remove(session.client);
   if (session.sender.is_set()) {

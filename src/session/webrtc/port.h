@@ -15,9 +15,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -43,11 +45,12 @@ namespace stoa::webrtc {
 
 using SessionId = SlotId<struct SessionTag>;
 
-// Data channels of viewers: anybody may open them, and nothing of ours needs them to be large.
+// Data channels: anybody who watches may open them, and nothing of ours needs them to be large.
 inline constexpr sctp::Limits kPortDataLimits{.message_bytes_max = kDataMessageBytesMax,
                                               .send_message_bytes_max = kDataMessageBytesMax,
                                               .reassembly_bytes_max = 512u << 10,
-                                              .send_buffer_bytes_max = 512u << 10,
+                                              .send_buffer_bytes_max = 1u << 20,
+                                              .outstanding_chunks_max = 256,
                                               .streams_max = 64};
 
 // Viewers leave one session in so many to publishers, and one at least: who is cut off can come back to a
@@ -56,6 +59,11 @@ inline constexpr std::size_t kPublishersShare = 16;
 inline constexpr std::size_t viewers_max(std::size_t sessions_max) {
   return sessions_max - std::min(sessions_max, std::max<std::size_t>(sessions_max / kPublishersShare, 1));
 }
+
+// What the data channels of all sessions of a port hold together: half-received messages, what waits to be
+// sent or to be acknowledged (sctp::DataChannels::memory_bytes()). Past it the session that holds most loses
+// its data channels; its media goes on. A session with one channel at rest holds 1 KiB.
+inline constexpr std::size_t kDataBytesMaxPerShard = 64u << 20;
 
 struct PortConfig {
   std::vector<ice::Candidate> candidates;  // Where the port can be reached: UDP and TCP.
@@ -71,6 +79,7 @@ struct PortConfig {
   ice::LiteConfig ice;
   PublisherOptions publisher;
   sctp::Limits data = kPortDataLimits;
+  std::size_t data_bytes_max = kDataBytesMaxPerShard;
   std::uint64_t viewer_bits_per_second =
       50'000'000;  // The pacer's rate until a congestion controller knows better.
 };
@@ -175,8 +184,8 @@ class Port {
   void set_source(Timestamp now, SessionId viewer, std::size_t outlet, StreamId stream, PortOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, SessionId session, sctp::StreamId channel,
                                         sctp::MessageKind kind, SharedBytes payload, PortOutputs& out);
-  // What was given to send_data() and waits to be sent, of all channels of a session.
-  std::size_t buffered_bytes(SessionId session);
+  // Of messages that wait to be sent, of all channels of a session (sctp::Association::queued_bytes()).
+  std::size_t queued_data_bytes(SessionId session);
   // Where the port can be reached, for sessions to come.
   void set_candidates(std::vector<ice::Candidate> candidates) { config_.candidates = std::move(candidates); }
   // For sessions to come.
@@ -223,6 +232,8 @@ class Port {
   void begin_media(Timestamp now, Session& session);
   void send_rtcp(Session& session, Bytes packet, PortOutputs& out);
   void file(Session& session);
+  void account_data(Session& session, std::size_t bytes);
+  void bound_data(Timestamp now, PortOutputs& out);
   void remove(Timestamp now, Session& session);
   Session* find_by_path(const ice::Path& path);
   Session* find_by_stun(const ReceivedDatagram& datagram);
@@ -239,6 +250,9 @@ class Port {
   std::unordered_map<std::string, SessionId> by_ufrag_;
   std::unordered_map<SenderId, SessionId> by_sender_;
   TimerQueue<std::uint64_t> timers_;  // SessionId::value().
+  // What sessions' data channels hold, in all and, of those that hold anything, the most last.
+  std::size_t data_bytes_ = 0;
+  std::set<std::pair<std::size_t, std::uint64_t>> by_data_bytes_;  // And SessionId::value().
   Unconnected unconnected_;
   ClientCounts viewers_;
   Recent<ice::Path> late_paths_;
@@ -257,6 +271,7 @@ class Port {
     std::array<std::uint64_t, kTransportEnds> closed{};
     std::uint64_t datagrams = 0, unknown_kind = 0, unknown_ufrag = 0, unknown_path = 0, not_authentic = 0;
     std::uint64_t path_held = 0, late = 0;
+    std::uint64_t data_ended = 0;
     std::array<std::uint64_t, kOpenRefusals> refused{};
     std::uint64_t stun = 0, dtls = 0, media = 0;
     ReceiverStats ended_receivers;

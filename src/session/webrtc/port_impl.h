@@ -26,6 +26,7 @@ struct Port::Session {
   std::vector<std::string> ufrags;  // Under which it is filed.
   std::vector<ice::Path> paths;     // Likewise.
   std::optional<ice::Path> path;    // Where media goes.
+  std::size_t data_bytes = 0;       // As accounted for.
   bool is_connected = false, is_confirmed = false, is_touched = false;
 
   Session(const TransportShared& shared, TransportConfig config, RemoteTransport remote, Rng rng,

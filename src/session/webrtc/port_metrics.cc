@@ -53,6 +53,9 @@ void Port::append_metrics(MetricSamples& samples) const {
   refused("path_held", counters_.path_held);
   refused("not_authentic", counters_.not_authentic);
 
+  add(MetricKind::kGauge, "stoa_webrtc_data_bytes", "Held by data channels of all sessions.", data_bytes_);
+  counter("stoa_webrtc_data_ended_total", "Sessions that lost their data channels for holding the most.",
+          counters_.data_ended);
   counter("stoa_webrtc_datagrams_late_total", "Datagrams of sessions that had just ended.", counters_.late);
 
   ReceiverStats all = counters_.ended_receivers;

@@ -334,6 +334,50 @@ TEST(Port, carries_data_alone) {
   EXPECT_EQ(world.port.sessions(), 1u);
 }
 
+TEST(Port, ends_the_data_of_who_holds_most_when_all_hold_too_much) {
+  PortConfig config;
+  config.data_bytes_max = 600'000;
+  PortWorld world(config);
+  TestClient& publisher = world.publish();
+  TestClient& heavy = world.watch({.has_data = true});
+  TestClient& light = world.watch({.has_data = true});
+  for (TestClient* client : {&heavy, &light}) {
+    client->say("hello");
+    ASSERT_TRUE(world.run_until([&] { return client->texts.size() == 1; }));
+  }
+  world.run_for(Duration::seconds(1));
+  EXPECT_GT(world.metric("stoa_webrtc_data_bytes"), 0);
+  EXPECT_LE(world.metric("stoa_webrtc_data_bytes"), 2 * 1200);  // Channels at rest.
+
+  // Neither takes what it is sent.
+  auto send = [&](const TestClient& client, int messages) {
+    PortOutputs lost;
+    Result<void, sctp::Refusal> sent;
+    for (int i = 0; i < messages; ++i)
+      sent = world.port.send_data(world.time.now(), world.session_of(client), 0, sctp::MessageKind::kBytes,
+                                  SharedBytes(Buffer(60'000, 1)), lost);
+    return sent;
+  };
+  ASSERT_TRUE(send(heavy, 7));
+  ASSERT_TRUE(send(light, 2));
+  EXPECT_GT(world.metric("stoa_webrtc_data_bytes"), 9 * 60'000);
+  EXPECT_EQ(world.metric("stoa_webrtc_data_ended_total"), 0);
+  ASSERT_TRUE(send(light, 2));
+  EXPECT_EQ(world.metric("stoa_webrtc_data_ended_total"), 1);
+  EXPECT_LT(world.metric("stoa_webrtc_data_bytes"), 5 * 60'000);
+  EXPECT_EQ(send(heavy, 1).error(), sctp::Refusal::kNotConnected);
+
+  std::size_t pictures = heavy.pictures.size();
+  ASSERT_TRUE(world.run_until([&] { return light.texts.size() == 5; }));
+  world.run_for(Duration::seconds(2));
+  EXPECT_GE(heavy.pictures.size(), pictures + 20);  // Its media goes on.
+  EXPECT_EQ(heavy.texts.size(), 1u);
+  EXPECT_TRUE(world.closed.empty());
+  for (TestClient* client : {&heavy, &light, &publisher}) world.close(*client);
+  expect_empty(world);
+  EXPECT_EQ(world.metric("stoa_webrtc_data_bytes"), 0);
+}
+
 TEST(Port, gives_up_a_peer_that_is_silent_for_thirty_seconds) {
   PortWorld world;
   TestClient& publisher = world.publish();

@@ -522,17 +522,24 @@ Result<void, sctp::Refusal> Transport::send_data(Timestamp now, sctp::StreamId c
   return sent;
 }
 
+void Transport::end_data(Timestamp now, TransportOutputs& out) {
+  if (!impl_->data) return;
+  sctp::ChannelOutputs box;
+  impl_->data->abort(now, box);
+  impl_->carry_out(now, box, out);
+  impl_->data.reset();
+  impl_->file_deadline();
+}
+
+std::size_t Transport::data_bytes() const { return impl_->data ? impl_->data->memory_bytes() : 0; }
+
 const TransportStats& Transport::stats() const { return impl_->stats; }
 
 std::size_t Transport::held_bytes() const {
   std::size_t bytes = sizeof(Impl) + impl_->paths.capacity() * sizeof(ice::Path);
   if (impl_->dtls && !impl_->is_closed) bytes += impl_->dtls->is_settled() ? kSettledBytes : kHandshakeBytes;
   if (impl_->send) bytes += (impl_->send->streams() + impl_->receive->streams()) * kStreamBytes;
-  if (impl_->data) {
-    const sctp::Association& association = impl_->data->association();
-    bytes += sizeof(sctp::DataChannels) + association.buffered_bytes() + association.in_flight_bytes() +
-             association.held_bytes();
-  }
+  if (impl_->data) bytes += sizeof(sctp::DataChannels) + impl_->data->memory_bytes();
   return bytes;
 }
 

@@ -164,15 +164,20 @@ class Transport {
   srtp::ReceiveContext* receive_context();
   std::optional<dtls::SrtpProfile> srtp_profile() const;
 
-  // Data channels; null when none were agreed upon. For questions and for what sends nothing (marks, channels
-  // agreed on elsewhere); the commands that send are these. Channels may be opened, and sent to, before the
-  // transport is connected. TransportClosed is the end of all of them, without a ChannelClosed for each.
+  // Data channels; null when none were agreed upon, or after end_data(). For questions and for what sends
+  // nothing (marks, channels agreed on elsewhere); the commands that send are these. Channels may be opened,
+  // and sent to, before the transport is connected. TransportClosed is the end of all of them, without a
+  // ChannelClosed for each.
   sctp::DataChannels* data();
   Result<sctp::StreamId, sctp::Refusal> open_channel(Timestamp now, sctp::ChannelSettings settings,
                                                      TransportOutputs& out);
   void close_channel(Timestamp now, sctp::StreamId channel, TransportOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, sctp::StreamId channel, sctp::MessageKind kind,
                                         SharedBytes payload, TransportOutputs& out);
+  // Ends the data channels for good and frees what they held; the rest goes on. data() is null from here on.
+  void end_data(Timestamp now, TransportOutputs& out);
+  // What the peer makes data channels hold (sctp::DataChannels::memory_bytes()).
+  std::size_t data_bytes() const;
   const TransportStats& stats() const;
   // Bytes of memory held for this peer, about.
   std::size_t held_bytes() const;
