@@ -25,15 +25,12 @@ class BitReader {
       ok_ = false;
       return 0;
     }
-    std::uint64_t value = 0;
-    for (unsigned left = count; left > 0;) {
-      unsigned in_byte = 8 - static_cast<unsigned>(position_ & 7);
-      unsigned step = left < in_byte ? left : in_byte;
-      std::uint8_t byte = bytes_[position_ >> 3];
-      value = value << step | (static_cast<unsigned>(byte >> (in_byte - step)) & ((1u << step) - 1));
-      position_ += step;
-      left -= step;
-    }
+    if (count == 0) return 0;
+    std::size_t last = position_ + count - 1;  // Bit.
+    std::uint64_t value = 0;                   // The bytes that the field lies in: five at most.
+    for (std::size_t at = position_ >> 3; at <= last >> 3; ++at) value = value << 8 | bytes_[at];
+    value = value >> (7 - (last & 7)) & ((std::uint64_t{1} << count) - 1);
+    position_ += count;
     return static_cast<std::uint32_t>(value);
   }
   bool flag() { return u(1) != 0; }
