@@ -72,7 +72,7 @@ struct Client {
 class Driver {
  public:
   Driver(World& world, std::uint8_t flags)
-      : world_(world), port_(port_config(), world.identity, crypto::make_openssl_srtp_kernel(), Rng(3)) {
+      : port_(port_config(), world.identity, crypto::make_openssl_srtp_kernel(), Rng(3)) {
     for (std::uint8_t i = 0; i < 2; ++i) {
       bool publishes = i == 0;
       DialerConfig config{.local_ice = {std::string(4, static_cast<char>('a' + i)), std::string(24, 'p')}};
@@ -345,7 +345,6 @@ class Driver {
     now_ = end;
   }
 
-  World& world_;
   Timestamp now_ = Timestamp() + Duration::seconds(1);
   Port port_;
   PortOutputs out_;

@@ -1,8 +1,7 @@
 #include "session/webrtc/transport.h"
 
-#include <malloc.h>
-
 #include "session/webrtc/test_transports.h"
+#include "sim/heap.h"
 
 namespace stoa::webrtc {
 namespace {
@@ -526,15 +525,11 @@ TEST(Transport, counts_garbage_and_goes_on) {
 }
 
 TEST(Transport, is_small_once_settled) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "the sanitizer's allocator does not tell";
-#endif
   constexpr int kPairs = 50;
   std::vector<std::unique_ptr<TestTransports>> nets;
   auto make = [&] { return std::make_unique<TestTransports>(Options{.has_data = false}); };
   nets.push_back(make());
   ASSERT_TRUE(nets.back()->connect());  // What libraries keep from their first use on.
-  auto in_use = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
   std::size_t held = 0;
   std::vector<std::size_t> freed;
   for (int i = 0; i < kPairs; ++i) {
@@ -543,9 +538,9 @@ TEST(Transport, is_small_once_settled) {
     ASSERT_TRUE(nets.back()->passes_media(nets.back()->client, nets.back()->server, 1));
     nets.back()->run_for(Duration::seconds(60));
     held = nets.back()->server.transport->held_bytes();
-    std::size_t before = in_use();
+    std::size_t before = sim::heap_bytes_in_use();
     nets.back()->server.transport.reset();
-    freed.push_back(before - in_use());
+    freed.push_back(before - sim::heap_bytes_in_use());
     nets.pop_back();
   }
   std::size_t most = *std::max_element(freed.begin(), freed.end());
