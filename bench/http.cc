@@ -66,6 +66,18 @@ bool ResponseReader::parse_head() {
   return true;
 }
 
+std::string_view ResponseReader::find_header(std::string_view name) const {
+  std::string_view head = head_;
+  for (auto end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
+    head.remove_prefix(end + 2);
+    std::string_view line = head.substr(0, head.find("\r\n"));
+    auto colon = line.find(':');
+    if (colon != std::string_view::npos && equals_ignoring_case(line.substr(0, colon), name))
+      return trim(line.substr(colon + 1));
+  }
+  return {};
+}
+
 bool ResponseReader::feed_line(Bytes& bytes) {
   while (!bytes.empty()) {
     char c = static_cast<char>(bytes[0]);

@@ -30,6 +30,8 @@ class ResponseReader {
   Step discard(std::uint64_t count);
 
   int status() const { return status_; }
+  // Of the head, without white space around it; empty when there is none. `name` in any case of letters.
+  std::string_view find_header(std::string_view name) const;
   bool is_gzip() const { return is_gzip_; }
   bool closes() const { return closes_; }
   std::uint64_t body_size() const { return body_size_; }

@@ -20,6 +20,18 @@ TEST(ResponseReader, reads_a_body_of_given_length_byte_by_byte) {
   EXPECT_TRUE(reader.is_gzip());
 }
 
+TEST(ResponseReader, finds_headers_by_their_name) {
+  ResponseReader reader;
+  reader.start(true);
+  EXPECT_EQ(reader.feed(as_bytes("HTTP/1.1 201 Created\r\nlocation:  /whip/a/1 \r\nETag: \"x\"\r\n"
+                                 "Content-Length: 0\r\n\r\n")),
+            Step::kDone);
+  EXPECT_EQ(reader.status(), 201);
+  EXPECT_EQ(reader.find_header("Location"), "/whip/a/1");
+  EXPECT_EQ(reader.find_header("etag"), "\"x\"");
+  EXPECT_EQ(reader.find_header("link"), "");
+}
+
 TEST(ResponseReader, reads_chunks) {
   ResponseReader reader;
   reader.start(true);

@@ -1,14 +1,19 @@
 // `stoa-bench`: a source one can measure with, and load for a live server. Each measuring command prints one
 // JSON object to stdout.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <functional>
+#include <filesystem>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "hls.h"
 #include "ingest.h"
 #include "latency.h"
 #include "picture.h"
+#include "rtc.h"
 #include "source.h"
 
 namespace {
@@ -22,6 +27,7 @@ struct Everything {
   StaticOptions files;
   IngestOptions ingest;
   LatencyOptions latency;
+  RtcOptions rtc;
   int cpu = -1;
 };
 
@@ -132,6 +138,72 @@ void add_latency(CLI::App& app, Everything& all) {
   command->add_option("--cpu", all.cpu);
 }
 
+void add_rtc(CLI::App& app, RtcOptions& rtc, int& cpu) {
+  app.add_option("--bearer", rtc.bearer, "stream key or token; {n} becomes the channel's number");
+  app.add_option("--seconds", rtc.seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--warmup", rtc.warmup_seconds)->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--patience", rtc.patience_seconds, "for the last to join")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--joins", rtc.joins_per_second, "a second")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--pid", rtc.server_pid, "the server's process, to measure its CPU time and memory");
+  app.add_option("--cpu", cpu, "pin this program to that CPU");
+  app.add_option("--from", rtc.from, "IPv4 address of this machine that media goes and comes by");
+  app.add_flag("--quiet", rtc.is_quiet, "neither progress nor a table on stderr");
+}
+
+// Of publishers and viewers.
+void add_kinds(CLI::App& app, RtcOptions& rtc) {
+  auto* no_video = app.add_flag("!--no-video", rtc.has_video);
+  app.add_flag("!--no-audio", rtc.has_audio)->excludes(no_video);
+}
+
+void add_publishing(CLI::App& app, RtcOptions& rtc) {
+  app.add_option("--publishers", rtc.publishers)
+      ->check(CLI::Range(std::size_t{1}, std::size_t{20000}))
+      ->capture_default_str();
+  app.add_option("--video", rtc.clip.path, "H.264 (Annex B) to send; otherwise ffmpeg makes some");
+  app.add_option("--width", rtc.clip.width)->check(CLI::Range(16, 4096))->capture_default_str();
+  app.add_option("--height", rtc.clip.height)->check(CLI::Range(16, 4096))->capture_default_str();
+  app.add_option("--fps", rtc.clip.frames_per_second)->check(CLI::Range(1, 120))->capture_default_str();
+  app.add_option("--video-kbps", rtc.clip.kbps)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--keyframe-seconds", rtc.clip.keyframe_seconds)
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--audio-kbps", rtc.audio_kbps)->check(CLI::Range(26, 440))->capture_default_str();
+  app.add_flag("--rest", rtc.rests_while_joining,
+               "until all are there, send keyframes alone and one packet of sound a second");
+}
+
+CLI::App* add_whip(CLI::App& app, Everything& all) {
+  auto* command = app.add_subcommand("whip", "many WebRTC publishers of one recording");
+  command->add_option("url", all.rtc.whip_url, "http://…; {n} becomes the publisher's number")->required();
+  add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
+  add_rtc(*command, all.rtc, all.cpu);
+  return command;
+}
+
+CLI::App* add_whep(CLI::App& app, Everything& all) {
+  auto* command = app.add_subcommand("whep", "many WebRTC viewers");
+  command->add_option("url", all.rtc.whep_url, "http://…; {n} becomes the channel's number")->required();
+  command->add_option("--viewers", all.rtc.viewers)
+      ->check(CLI::Range(std::size_t{1}, std::size_t{60000}))
+      ->capture_default_str();
+  command->add_option("--channels", all.rtc.channels, "that viewers are spread over")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--check-every", all.rtc.check_every, "one viewer in so many is decrypted; 0: none")
+      ->capture_default_str();
+  command->add_option("--whip", all.rtc.whip_url, "publish there too, from this process");
+  add_publishing(*command, all.rtc);
+  add_kinds(*command, all.rtc);
+  add_rtc(*command, all.rtc, all.cpu);
+  return command;
+}
+
 int finish(const stoa::Result<Json, Failure>& result) {
   if (!result) {
     std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
@@ -144,6 +216,30 @@ int finish(const stoa::Result<Json, Failure>& result) {
 int finish(const stoa::Result<int, Failure>& result) {
   if (result) return *result;
   std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
+  return 1;
+}
+
+// What measures the server's own parts from inside is a program of its own beside this one: the counting
+// allocator of `path` would be in the way of everything else.
+void add_inner(CLI::App& app) {
+  for (auto [name, what] : {std::pair("path", "the server's packet path alone: nanoseconds by stage"),
+                            std::pair("udp", "its UDP sends alone, by length of train"),
+                            std::pair("srtp", "its SRTP alone, by profile, kernel, size and batch")}) {
+    auto* command = app.add_subcommand(name, what)->prefix_command();
+    command->set_help_flag();
+  }
+}
+
+int run_inner(const CLI::App& command) {
+  std::error_code error;
+  auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  std::string program = (self.parent_path() / ("stoa-bench-" + command.get_name())).string();
+  std::vector<std::string> words = command.remaining();
+  std::vector<char*> arguments = {program.data()};
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execv(program.c_str(), arguments.data());
+  std::perror(program.c_str());
   return 1;
 }
 
@@ -168,7 +264,12 @@ int main(int argc, char** argv) {
   auto* files = add_static(app, all);
   auto* ingest = add_ingest(app, all);
   add_latency(app, all);
+  auto* whip = add_whip(app, all);
+  auto* whep = add_whep(app, all);
+  add_inner(app);
   CLI11_PARSE(app, argc, argv);
+  for (auto* command : app.get_subcommands())
+    if (command->get_prefix_command()) return run_inner(*command);
   watch_for_stop();
   raise_file_limit();
   if (all.cpu >= 0 && !pin_to_cpu(all.cpu)) {
@@ -182,6 +283,7 @@ int main(int argc, char** argv) {
   }
   if (hls->parsed()) return finish(run_hls(all.hls));
   if (files->parsed()) return finish(run_static(all.files));
+  if (whip->parsed() || whep->parsed()) return finish(run_rtc(all.rtc));
   if (ingest->parsed()) return finish(run_ingest(all.ingest));
   return finish(run_latency(all.latency));
 }

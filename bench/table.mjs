@@ -1,20 +1,13 @@
 // The results under build/bench as the Markdown tables of docs/benchmarks.md.
 import { load } from './lib/run.mjs';
 
-const read = (name) => {
-  try {
-    return load(name);
-  } catch {
-    return null;
-  }
-};
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 const rows = [];
 const row = (what, value, made) => rows.push(`| ${what} | ${value} | \`${made}\` |`);
 const machines = new Set();
 const note = (result) => machines.add(`${result.machine.cpu}, ${result.machine.cores} cores, Linux ${result.machine.kernel}`);
 
-const live = read('live');
+const live = load('live');
 if (live) {
   note(live);
   for (const run of live.runs) {
@@ -23,7 +16,7 @@ if (live) {
     row(`Opening the page to the first frame, ${at}: p50 / p95 of ${run.join_ms.count}`, [run.join_ms.p50, run.join_ms.p95].map(ms).join(' / '), live.command);
   }
 }
-const latency = read('latency');
+const latency = load('latency');
 if (latency) {
   note(latency);
   for (const [name, run] of Object.entries(latency).filter(([, one]) => one?.last_sample_to_part_ms)) {
@@ -32,7 +25,7 @@ if (latency) {
     row(`Last sample in to playlist out (${name}): p50 / p99`, `${ms(list.p50)} / ${ms(list.p99)}`, latency.command);
   }
 }
-const hls = read('hls');
+const hls = load('hls');
 if (hls) {
   note(hls);
   const { waiting, taking, nginx } = hls;
@@ -44,19 +37,70 @@ if (hls) {
   row('The same from nginx as static files', Math.round(nginx.viewers_per_core), hls.command);
   row('Stoa against nginx', `${Math.round(hls.viewers_per_core_against_nginx * 100)} %`, hls.command);
 }
-const ingest = read('ingest');
+const ingest = load('ingest');
 if (ingest) {
   note(ingest);
   for (const run of Object.values(ingest).filter((one) => one?.server_core_percent_per_publisher !== undefined)) {
     row(`${run.publishers} publisher${run.publishers > 1 ? 's' : ''} of ${Math.round(run.kbps_each)} kb/s: of one core; live all the time`, `${(run.server_cores * 100).toFixed(1)} %; ${run.least_live} of ${run.publishers}`, ingest.command);
   }
 }
-const soak = read('soak');
+const soak = load('soak');
 if (soak) {
   note(soak);
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   row(`${soak.flags.minutes} minutes, encoder killed ${soak.kills} times: memory in the first and second half`, `${megabytes(soak.memory.first_half)}, ${megabytes(soak.memory.second_half)}`, soak.command);
   row('Open files at its first and last look; broken rules; viewers\' errors', `${soak.files.first}, ${soak.files.last}; ${soak.verdict === 0 ? 'none' : 'some'}; ${soak.errors}`, soak.command);
+}
+const rtc = load('rtc');
+if (rtc) {
+  note(rtc);
+  const done = (name, add) => rtc[name] && add(rtc[name], (what, value) => row(what, value, rtc[name].made_by));
+  const us = (value) => `${value.toFixed(2)} µs`;
+  const three = ({ p50, p95, p99 }) => [p50, p95, p99].map(ms).join(' / ');
+  done('path', ({ nanoseconds_a_packet: all, kernel }, add) => {
+    for (const one of all.filter(({ segmentation }) => segmentation === 'software')) {
+      const stages = [one.append, one.rewrite, one.encrypt, one.send].map(Math.round).join(' + ');
+      add(`Forwarding a packet, ${one.packets}, ${one.profile} (${kernel}): history + headers + cipher + kernel`, `${stages} = ${one.all} ns; ${one.allocations} allocations`);
+    }
+  });
+  done('srtp', ({ nanoseconds_a_packet: all }, add) => {
+    for (const one of all.filter(({ calls, profile, kernel }) => calls === 'one a frame' && !profile.includes('256') && kernel.startsWith('ipsec-mb'))) {
+      add(`SRTP alone, ${one.rtp_bytes} bytes, ${one.profile}: protect, unprotect`, `${one.protect} ns, ${one.unprotect} ns`);
+    }
+  });
+  for (const [name, of] of [['streams', `streams of ${rtc.streams?.flags['video-kbps']} kb/s`], ['audio', `audio streams of ${rtc.audio?.flags['audio-kbps']} kb/s`]]) {
+    done(name, ({ best }, add) => {
+      if (!best) return;
+      add(`Viewers of one channel on one core, ${of}`, `${best.viewers}`);
+      add('Of that core; packets a second; CPU a packet', `${Math.round(best.server_cores * 100)} %; ${Math.round(best.packets_per_second / 1000)} k; ${us(best.us_per_packet)}`);
+      add('Memory per viewer', `${(best.bytes_per_viewer / 1024).toFixed(1)} KiB`);
+    });
+  }
+  done('latency', ({ half_load: run }, add) => {
+    add(`Added latency at ${Math.round(run.server_cores * 100)} % load, ${run.viewers} viewers of ${run.publishers} channels, first packet of a frame: p50 / p95 / p99`, three(run.beside.watch.latency_first_packet_ms));
+    add('The same, whole frame', three(run.beside.watch.latency_frame_ms));
+  });
+  done('joins', ({ watch: { joining, join } }, add) => {
+    add('Joins in a second of one core\'s CPU time', Math.round(joining.per_server_cpu_second));
+    add('Until connected, p50 / p95 / p99', three(join.connected_ms));
+  });
+  done('shards', (run, add) => add('Viewers of one channel, two shards against one', `${run.times.toFixed(2)} times`));
+  done('delivered', ({ watch }, add) => {
+    add(`${watch.viewers} viewers who read everything: latency of a frame p50 / p95 / p99`, three(watch.latency_frame_ms));
+    add('Their loss; freezes', `${watch.video_loss_percent} %; ${watch.freezes}`);
+  });
+  done('glass', (run, add) => {
+    for (const way of ['whip', 'rtmp']) add(`Glass to glass, ${way.toUpperCase()} to WHEP in Chromium: p50 / p95 / p99`, three(run[way].glass_ms));
+  });
+  done('pages', ({ click_ms: click, open_ms: open }, add) => {
+    add(`Click on a channel to its first frame: p50 / p95 of ${click.count}`, `${ms(click.p50)} / ${ms(click.p95)}`);
+    add(`Opening an address, nothing cached, to the first frame: p50 / p95 of ${open.count}`, `${ms(open.p50)} / ${ms(open.p95)}`);
+  });
+  done('janus', ({ stoa, janus, janus_one_event_loop: looped }, add) => {
+    for (const [name, one] of [['Stoa', stoa], ['Janus', janus], ['Janus with one event loop', looped]]) {
+      add(`${name}, ${one.sunk.viewers} viewers: CPU a packet; latency of a frame p50 / p99`, `${us(one.sunk.us_per_packet)}; ${ms(one.delivered.watch.latency_frame_ms.p50)} / ${ms(one.delivered.watch.latency_frame_ms.p99)}`);
+    }
+  });
 }
 console.log(`Measured on ${[...machines].join('; ')}.\n`);
 console.log('Each `build/bench/NAME.json` also holds the `stoa-bench` command lines behind these.\n');

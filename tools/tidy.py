@@ -21,8 +21,8 @@ IMPURE_HEADERS = re.compile(
     r"sys/.*|netinet/.*|arpa/.*|unistd\.h|fcntl\.h|poll\.h|pthread\.h|time\.h|ctime|signal\.h|csignal|netdb\.h|boost/asio.*|boost/beast.*)$")
 IMPURE_CALLS = re.compile(r"\b(getenv|clock_gettime|gettimeofday|std::rand|::time|random_device|fopen|std::thread)\s*\(")
 # Folders whose purpose is a library that the rest must not see.
-LIBRARY_OWNERS = {"openssl/": ["crypto", "runtime"], "nghttp2/": ["proto/http", "runtime"], "zlib.h": ["proto/http"],
-                  "soci/": ["runtime"], "boost/asio": ["runtime"], "boost/beast": ["runtime"], "curl/": ["runtime"],
+LIBRARY_OWNERS = {"openssl/": ["crypto", "runtime", "proto/dtls"], "nghttp2/": ["proto/http", "runtime"], "zlib.h": ["proto/http"],
+                  "soci/": ["runtime"], "boost/asio": ["runtime"], "boost/beast": ["runtime"], "curl/": ["runtime"], "intel-ipsec-mb.h": ["crypto"], "srtp2/": [],
                   "spdlog/": ["runtime"], "prometheus/": ["server"], "yaml-cpp/": ["server"], "CLI/": ["server"]}
 HEAVY_IN_HEADERS = re.compile(r"^(regex|iostream|ranges|chrono|boost/.*|spdlog/.*|openssl/.*|nghttp2/.*|soci/.*)$")
 UNFINISHED = re.compile(r"\b(FIXME|XXX|HACK|TODO)\b")

@@ -7,15 +7,16 @@ import { defineConfig } from 'vitest/config';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-// watch.html names the player's files in its head, so that they load side by side with the application
-// instead of after it. Nobody who opens a channel's address waits for one script to ask for the next.
-function preloadPlayer(): Plugin {
+// watch.html and studio.html name their page's files in their heads, so that they load side by side with the
+// application instead of after it. Nobody who opens a channel's address waits for one script to ask for the next.
+function preloadPages(): Plugin {
   return {
-    name: 'stoa-preload-player',
+    name: 'stoa-preload-pages',
     transformIndexHtml: {
       order: 'post',
       handler(html, { bundle, filename }) {
-        if (bundle === undefined || !filename.endsWith('watch.html')) return html;
+        const isStudio = filename.endsWith('studio.html');
+        if (bundle === undefined || (!isStudio && !filename.endsWith('watch.html'))) return html;
         const tags = new Set<string>();
         const visit = (file: string) => {
           const chunk = bundle[file];
@@ -28,7 +29,8 @@ function preloadPlayer(): Plugin {
           chunk.imports.forEach(visit);
         };
         for (const chunk of Object.values(bundle)) {
-          if (chunk.type === 'chunk' && chunk.isDynamicEntry) visit(chunk.fileName);
+          if (chunk.type !== 'chunk' || !chunk.isDynamicEntry) continue;
+          if (chunk.facadeModuleId?.endsWith('pages/studio.tsx') === isStudio) visit(chunk.fileName);
         }
         return html.replace('</head>', `  ${[...tags].join('\n    ')}\n  </head>`);
       },
@@ -36,13 +38,14 @@ function preloadPlayer(): Plugin {
   };
 }
 
-// In development every /watch/… address is the watch page, and the API and media come from a server.
-function watchPages(): Plugin {
+// In development every /watch/… and /studio… address is its page, and the API and media come from a server.
+function pageAddresses(): Plugin {
   return {
-    name: 'stoa-watch-pages',
+    name: 'stoa-page-addresses',
     configureServer(server) {
       server.middlewares.use((request, _, next) => {
         if (request.url?.startsWith('/watch/')) request.url = '/watch.html';
+        if (/^\/studio(\/|\?|$)/.test(request.url ?? '')) request.url = '/studio.html';
         next();
       });
     },
@@ -53,10 +56,10 @@ const backend = process.env.STOA_URL ?? 'http://127.0.0.1:8080';
 const { version } = JSON.parse(readFileSync(here('./package.json'), 'utf8')) as { version: string };
 
 export default defineConfig({
-  plugins: [react(), preloadPlayer(), watchPages()],
+  plugins: [react(), preloadPages(), pageAddresses()],
   define: { __STOA_VERSION__: JSON.stringify(version) },
   // By number: a container may have no name for itself.
-  server: { host: '127.0.0.1', proxy: { '/api': backend, '/live': backend } },
+  server: { host: '127.0.0.1', proxy: { '/api': backend, '/live': backend, '/whip': backend, '/whep': backend } },
   build: {
     target: ['es2022', 'chrome105', 'firefox110', 'safari16'],
     modulePreload: { polyfill: false },
@@ -64,9 +67,14 @@ export default defineConfig({
     sourcemap: false,
     chunkSizeWarningLimit: 700,
     rollupOptions: {
-      input: { page_index: here('./index.html'), page_watch: here('./watch.html') },
+      input: {
+        page_index: here('./index.html'),
+        page_watch: here('./watch.html'),
+        page_studio: here('./studio.html'),
+      },
       output: {
         manualChunks(id) {
+          if (id.includes('/src/rtc/')) return 'rtc';
           if (id.includes('node_modules/hls.js/')) return 'hls';
           if (/node_modules\/(media-chrome|ce-la-react)\//.test(id)) return 'controls';
           if (/node_modules\/(react|react-dom|scheduler)\//.test(id)) return 'react';

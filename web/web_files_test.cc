@@ -24,8 +24,8 @@ std::string gunzip(Bytes bytes, std::size_t expected_size) {
   return text;
 }
 
-TEST(WebFiles, has_the_two_pages_and_they_are_asked_for_again) {
-  for (std::string_view path : {"/index.html", "/watch.html"}) {
+TEST(WebFiles, has_the_pages_and_they_are_asked_for_again) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
     const WebFile* page = find_web_file(path);
     ASSERT_NE(page, nullptr) << path;
     EXPECT_EQ(page->content_type, "text/html; charset=utf-8");
@@ -35,7 +35,7 @@ TEST(WebFiles, has_the_two_pages_and_they_are_asked_for_again) {
 }
 
 TEST(WebFiles, names_no_script_inside_a_page) {
-  for (std::string_view path : {"/index.html", "/watch.html"}) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
     std::string_view text = as_text(find_web_file(path)->identity);
     for (std::size_t at = 0; (at = text.find("<script", at)) != text.npos; ++at) {
       std::string_view tag = text.substr(at, text.find('>', at) - at);
@@ -45,7 +45,7 @@ TEST(WebFiles, names_no_script_inside_a_page) {
 }
 
 TEST(WebFiles, holds_every_file_that_a_page_names) {
-  for (std::string_view path : {"/index.html", "/watch.html"}) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
     std::string_view text = as_text(find_web_file(path)->identity);
     int count = 0;
     for (std::size_t at = 0; (at = text.find("\"/", at)) != text.npos; ++at) {
@@ -83,7 +83,7 @@ TEST(WebFiles, gives_every_file_a_tag_of_its_own) {
     tags.push_back(file.etag);
   }
   std::sort(tags.begin(), tags.end());
-  // The two pages differ, so no two files are the same.
+  // The pages differ, so no two files are the same.
   EXPECT_EQ(std::adjacent_find(tags.begin(), tags.end()), tags.end());
 }
 

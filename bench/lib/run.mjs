@@ -1,4 +1,4 @@
-// What the bench scripts share: flags, results with the command that made them, the machine's name.
+// What the bench scripts share: flags and sections, results with the command that made them, the machine's name.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { join, relative } from 'node:path';
@@ -11,7 +11,7 @@ export const recordedPicture = { width: 640, height: 360, videoKbps: 600, preset
 // `defaults` names every flag with its default, all numbers: { seconds: 30 } is --seconds 30.
 export function readFlags(defaults) {
   const options = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' }]));
-  const { values } = parseArgs({ options });
+  const { values } = parseArgs({ options, allowPositionals: true });
   const flags = { ...defaults };
   for (const [name, text] of Object.entries(values)) {
     if (!Number.isFinite(Number(text))) throw new Error(`--${name} takes a number, not "${text}"`);
@@ -20,12 +20,27 @@ export function readFlags(defaults) {
   return flags;
 }
 
-// Runs stoa-bench and gives its JSON, with the command line in it.
-export async function bench(args, within = 300_000) {
-  const program = new Program(`bench-${args[0]}`, findProgram('stoa-bench'), args.map(String));
-  const output = await program.success(within);
-  return { command: `stoa-bench ${args.join(' ')}`.replaceAll(`${root}/`, ''), ...JSON.parse(output.trim().split('\n').pop()) };
+// The words that are no flags: which sections to do; all of `usual` without any. `others` must be asked for.
+export function readSections(defaults, usual, others = []) {
+  const options = Object.fromEntries(Object.keys(defaults).map((name) => [name, { type: 'string' }]));
+  const { positionals } = parseArgs({ options, allowPositionals: true });
+  const known = [...usual, ...others], unknown = positionals.find((one) => !known.includes(one));
+  if (unknown) throw new Error(`there is no section "${unknown}"; there are ${known.join(', ')}`);
+  return positionals.length > 0 ? positionals : usual;
 }
+
+// Runs stoa-bench beside what else is done: `program`, and `result()`, which waits for its JSON and puts the command
+// line into it.
+export function startBench(args) {
+  const program = new Program(`bench-${args[0]}`, findProgram('stoa-bench'), args.map(String));
+  const command = `stoa-bench ${args.join(' ')}`.replaceAll(`${root}/`, '');
+  const result = async (within = 300_000) => {
+    const text = await program.success(within); // A table or progress, then the JSON, each on lines of its own.
+    return { command, ...JSON.parse(text.slice(text.search(/^\{/m))) };
+  };
+  return { program, result };
+}
+export const bench = (args, within) => startBench(args).result(within);
 
 export function save(name, data) {
   mkdirSync(results, { recursive: true });
@@ -42,7 +57,14 @@ export function save(name, data) {
   return result;
 }
 
-export const load = (name) => JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8'));
+// What the last run wrote; `otherwise` when there was none.
+export function load(name, otherwise = null) {
+  try {
+    return JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8'));
+  } catch {
+    return otherwise;
+  }
+}
 
 export function percentiles(values) {
   const sorted = [...values].sort((a, b) => a - b);

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/answer.h"
 #include "base/metric.h"
 #include "base/outbox.h"
 #include "base/result.h"
@@ -44,9 +45,6 @@ enum class DirectiveRefusal : std::uint8_t {
 };
 Result<Directives, DirectiveRefusal> parse_directives(std::string_view query);
 
-// Names a request that waits for its answer; the caller's, opaque here.
-using RequestKey = std::uint64_t;
-
 class HlsOrigin {
  public:
   struct Config {
@@ -54,10 +52,6 @@ class HlsOrigin {
     std::size_t channels_max = 20'000;
     std::size_t viewers_counted_max = 1024;        // Distinct viewers remembered per channel and shard.
     Duration ended_kept = Duration::seconds(300);  // An ended broadcast stays fetchable this long.
-  };
-  struct Answer {
-    RequestKey request;
-    http::Response response;
   };
   using Outputs = Outbox<Answer>;
 

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "api/openapi_rtc.h"
 #include "api/rest.h"
 #include "api/rest_json.h"
 #include "base/assert.h"
@@ -76,7 +77,9 @@ constexpr std::string_view kSchemas = R"json({
     "frame_rate": {"type": "number", "minimum": 0, "description": "Frames per second; 0 when unknown."},
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
-    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"},
+    "hls_obstacle": {"$ref": "#/components/schemas/HlsObstacle"}}},
 "AudioTrack": {"type": "object", "additionalProperties": false,
   "required": ["id", "kind", "codec", "codec_name", "sample_rate", "channels", "bitrate", "label", "language"],
   "properties": {
@@ -88,7 +91,13 @@ constexpr std::string_view kSchemas = R"json({
     "channels": {"type": "integer", "minimum": 0},
     "bitrate": {"type": "integer", "minimum": 0, "description": "Bits per second, measured."},
     "label": {"type": "string"},
-    "language": {"type": "string", "description": "BCP 47; empty when unknown."}}},
+    "language": {"type": "string", "description": "BCP 47; empty when unknown."},
+    "realtime_obstacle": {"$ref": "#/components/schemas/RealtimeObstacle"},
+    "hls_obstacle": {"$ref": "#/components/schemas/HlsObstacle"}}},
+"RealtimeObstacle": {"type": "string", "enum": ["codec", "reordered_frames"],
+  "description": "What keeps the track, or a part of it (reordered_frames), from WebRTC. Absent if nothing."},
+"HlsObstacle": {"type": "string", "enum": ["codec"],
+  "description": "What keeps the track (VP8) from HLS: it has no rendition; sizes and rates are 0. Absent if nothing."},
 "Source": {"type": "object", "additionalProperties": false, "required": ["peer", "protocol", "priority", "is_active"],
   "properties": {
     "peer": {"type": "string", "description": "Address and port of the encoder."},
@@ -96,7 +105,8 @@ constexpr std::string_view kSchemas = R"json({
     "priority": {"type": "integer"},
     "is_active": {"type": "boolean", "description": "Its media is what viewers see."}}},
 "LiveChannel": {"type": "object", "additionalProperties": false,
-  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "warnings", "tracks"],
+  "required": ["name", "title", "state", "started_at", "uptime_s", "viewers", "hls_url", "whep_url", "warnings",
+    "tracks"],
   "properties": {
     "name": {"$ref": "#/components/schemas/ChannelName"},
     "title": {"type": "string", "description": "The channel's name when it has no title."},
@@ -106,6 +116,7 @@ constexpr std::string_view kSchemas = R"json({
     "uptime_s": {"type": "integer", "minimum": 0},
     "viewers": {"type": "integer", "minimum": 0},
     "hls_url": {"type": "string", "description": "The multivariant playlist."},
+    "whep_url": {"type": "string", "description": "Where to POST an offer for watching over WebRTC."},
     "warnings": {"type": "array", "items": {"type": "string"}},
     "tracks": {"type": "array", "items": {"oneOf": [
       {"$ref": "#/components/schemas/VideoTrack"}, {"$ref": "#/components/schemas/AudioTrack"}]}},
@@ -249,7 +260,10 @@ std::string write_openapi(std::span<const Route> routes, const std::string& vers
     if (!path.is_object()) path = json::object();
     path.get_object()[lower(http::name_of(route.method))] = operation_of(route);
   }
+  add_rtc_paths(paths);
   json::object scheme = {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}};
+  json::object stream_key = {
+      {"type", "http"}, {"scheme", "bearer"}, {"description", "A stream key of the channel."}};
   json::object license = {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}};
   json::object document = {
       {"openapi", "3.1.0"},
@@ -257,8 +271,10 @@ std::string write_openapi(std::span<const Route> routes, const std::string& vers
        json::object{{"title", "Stoa"}, {"version", version}, {"description", kAbout}, {"license", license}}},
       {"servers", json::array{json::object{{"url", "/"}}}},
       {"paths", std::move(paths)},
-      {"components", json::object{{"schemas", std::move(schemas)},
-                                  {"securitySchemes", json::object{{"bearer", std::move(scheme)}}}}}};
+      {"components",
+       json::object{{"schemas", std::move(schemas)},
+                    {"securitySchemes", json::object{{"bearer", std::move(scheme)},
+                                                     {kRtcSecurityScheme, std::move(stream_key)}}}}}};
   return write_json(document);
 }
 

@@ -5,6 +5,8 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "api/whip.h"
+
 namespace stoa::api {
 namespace {
 
@@ -21,9 +23,11 @@ std::string lower_name_of(http::Method method) {
 TEST(OpenApi, has_each_route_and_no_other) {
   const json::value document = make_document();
   std::set<std::string> documented, routed;
-  for (const auto& [path, operations] : document.at("paths").as_object())
+  for (const auto& [path, operations] : document.at("paths").as_object()) {
+    if (owns_rtc_path(path)) continue;
     for (const auto& [method, unused] : operations.as_object())
       documented.insert(std::string(method) + " " + std::string(path));
+  }
   for (const Route& route : route_table()) routed.insert(lower_name_of(route.method) + " " + route.path);
   EXPECT_EQ(documented, routed);
   EXPECT_EQ(routed.size(), route_table().size());
@@ -31,8 +35,47 @@ TEST(OpenApi, has_each_route_and_no_other) {
   EXPECT_EQ(document.at("info").at("version"), "1.2.3");
 }
 
+TEST(OpenApi, tells_of_whip_and_whep) {
+  const json::value document = make_document();
+  std::set<std::string> documented, codes;
+  for (const auto& [path, operations] : document.at("paths").as_object()) {
+    if (!owns_rtc_path(path)) continue;
+    for (const auto& [method, operation] : operations.as_object()) {
+      documented.insert(std::string(method) + " " + std::string(path));
+      for (const auto& [status, response] : operation.at("responses").as_object()) {
+        if (status[0] == '2') continue;
+        if (status == "429" || status == "503") {
+          EXPECT_TRUE(response.at("headers").as_object().contains("Retry-After")) << path << ' ' << status;
+        }
+        for (const json::value& code :
+             response
+                 .at_pointer(
+                     "/content/application~1json/schema/allOf/1/properties/error/properties/code/enum")
+                 .as_array())
+          codes.insert(std::string(status) + " " + std::string(code.as_string()));
+      }
+    }
+  }
+  EXPECT_EQ(documented,
+            (std::set<std::string>{"post /whip/{channel}", "patch /whip/{channel}/{session}",
+                                   "delete /whip/{channel}/{session}", "post /whep/{channel}",
+                                   "patch /whep/{channel}/{session}", "delete /whep/{channel}/{session}"}));
+  for (const RtcRefusalFacts& facts : rtc_refusal_table())
+    EXPECT_TRUE(codes.contains(std::to_string(facts.status) + " " + facts.code)) << facts.code;
+  EXPECT_EQ(document.at_pointer("/paths/~1whep~1{channel}/post/security"),
+            json::parse(R"([{},{"streamKey":[]}])"));
+  EXPECT_EQ(document.at_pointer("/paths/~1whip~1{channel}/post/security"),
+            json::parse(R"([{"streamKey":[]}])"));
+}
+
 TEST(OpenApi, names_each_operation_once) {
   std::set<std::string> names;
+  const json::value document = make_document();
+  for (const auto& [path, operations] : document.at("paths").as_object()) {
+    if (!owns_rtc_path(path)) continue;
+    for (const auto& [method, operation] : operations.as_object())
+      EXPECT_TRUE(names.insert(std::string(operation.at("operationId").as_string())).second);
+  }
   for (const Route& route : route_table())
     EXPECT_TRUE(names.insert(route.operation).second) << route.operation;
 }

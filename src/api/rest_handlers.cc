@@ -37,10 +37,11 @@ std::string_view plain(std::string_view text) {
 
 json::object json_of(const control::TrackStatus& track) {
   bool is_video = media::kind_of(track.codec) == media::Kind::kVideo;
-  json::object object = {{"id", track.id},
-                         {"kind", is_video ? "video" : "audio"},
-                         {"codec", track.codec_string},
-                         {"codec_name", media::name_of(track.codec)}};
+  json::object object = {
+      {"id", track.id},
+      {"kind", is_video ? "video" : "audio"},
+      {"codec", track.codec_string},
+      {"codec_name", track.codec_name.empty() ? media::name_of(track.codec) : track.codec_name}};
   if (is_video) {
     object["width"] = track.width;
     object["height"] = track.height;
@@ -52,6 +53,8 @@ json::object json_of(const control::TrackStatus& track) {
   object["bitrate"] = track.bitrate;
   object["label"] = plain(track.label);
   object["language"] = plain(track.language);
+  if (!track.realtime_obstacle.empty()) object["realtime_obstacle"] = track.realtime_obstacle;
+  if (!track.hls_obstacle.empty()) object["hls_obstacle"] = track.hls_obstacle;
   return object;
 }
 
@@ -75,6 +78,7 @@ json::object json_of_live(RestCall& call, const control::ChannelStatus& status, 
                          {"uptime_s", seconds_between(status.started_at, call.now)},
                          {"viewers", status.viewers},
                          {"hls_url", "/live/" + status.channel + "/index.m3u8"},
+                         {"whep_url", "/whep/" + status.channel},
                          {"warnings", array_of(status.warnings)},
                          {"tracks", std::move(tracks)}};
   if (with_sources) {

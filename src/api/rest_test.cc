@@ -114,7 +114,8 @@ class RestTest : public ::testing::Test {
     status.viewers = 7;
     status.tracks.push_back(
         {"v0", media::Codec::kH264, "avc1.64001f", 2'500'000, 1920, 1080, 30000.0 / 1001, 0, 0, "Main", ""});
-    status.tracks.push_back({"a0", media::Codec::kAac, "mp4a.40.2", 128'000, 0, 0, 0, 48'000, 2, "", "en"});
+    status.tracks.push_back(
+        {"a0", media::Codec::kAac, "mp4a.40.2", 128'000, 0, 0, 0, 48'000, 2, "", "en", "codec"});
     status.sources.push_back({"192.0.2.1:5000", "rtmp", 0, true});
     status.warnings = {"keyframe_interval_too_long"};
     live_.handle_status(Timestamp(), std::move(status));
@@ -153,14 +154,26 @@ TEST_F(RestTest, lists_what_is_live_to_everybody) {
   ASSERT_EQ(body.at("channels").as_array().size(), 2u);
   EXPECT_EQ(json::serialize(body.at("channels").at(0)),
             json::serialize(json::parse(R"({"name":"news","title":"The news","state":"live",
-              "started_at":"2027-01-15T08:00:00.000Z","uptime_s":100,"viewers":7,"hls_url":"/live/news/index.m3u8",
+              "started_at":"2027-01-15T08:00:00.000Z","uptime_s":100,"viewers":7,"hls_url":"/live/news/index.m3u8","whep_url":"/whep/news",
               "warnings":["keyframe_interval_too_long"],"tracks":[
               {"id":"v0","kind":"video","codec":"avc1.64001f","codec_name":"H.264","width":1920,"height":1080,
                "frame_rate":29.97,"bitrate":2500000,"label":"Main","language":""},
               {"id":"a0","kind":"audio","codec":"mp4a.40.2","codec_name":"AAC","sample_rate":48000,"channels":2,
-               "bitrate":128000,"label":"","language":"en"}]})")));
+               "bitrate":128000,"label":"","language":"en","realtime_obstacle":"codec"}]})")));
   EXPECT_EQ(body.at("channels").at(1).at("title"), "quiet");
   EXPECT_THAT(text_of(response), HasSubstr("\"frame_rate\":29.97,"));
+}
+
+TEST_F(RestTest, says_what_hls_cannot_carry) {
+  control::ChannelStatus status{.channel = "news", .started_at = kStart, .warnings = {"hls_codec"}};
+  status.tracks.push_back(
+      {.id = "rtc0", .codec_string = "vp8", .hls_obstacle = "codec", .codec_name = "VP8"});
+  live_.handle_status(Timestamp(), std::move(status));
+  const json::value track = body_of(get("/api/v1/live/news")).at("tracks").at(0);
+  EXPECT_EQ(track.at("kind"), "video");
+  EXPECT_EQ(track.at("codec"), "vp8");
+  EXPECT_EQ(track.at("codec_name"), "VP8");
+  EXPECT_EQ(track.at("hls_obstacle"), "codec");
 }
 
 TEST_F(RestTest, writes_the_public_list_once_a_second) {

@@ -53,6 +53,11 @@ class SlotTable {
     Slot& slot = slots_[id.index];
     return slot.generation == id.generation && slot.value ? &*slot.value : nullptr;
   }
+  // Of the entry at an index, whatever its generation; unset where there is none.
+  Id id_at(std::uint32_t index) const {
+    bool is_there = index < slots_.size() && slots_[index].value;
+    return is_there ? Id{index, slots_[index].generation} : Id{};
+  }
   bool erase(Id id) {
     if (!find(id)) return false;
     Slot& slot = slots_[id.index];
@@ -67,6 +72,11 @@ class SlotTable {
   // Calls `visit(Id, T&)` for each entry; `visit` must not insert or erase.
   template <typename Visit>
   void for_each(Visit&& visit) {
+    for (std::uint32_t i = 0; i < slots_.size(); ++i)
+      if (slots_[i].value) visit(Id{i, slots_[i].generation}, *slots_[i].value);
+  }
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
     for (std::uint32_t i = 0; i < slots_.size(); ++i)
       if (slots_[i].value) visit(Id{i, slots_[i].generation}, *slots_[i].value);
   }

@@ -14,7 +14,7 @@ constexpr Duration kTold = Duration::milliseconds(20);    // Told and real durat
 
 struct Span {
   Duration start, end, longest_sample;
-  bool starts_with_sync = false, has_sync = false;
+  bool has_sync = false;
 };
 
 // The time that the first track of `fragments` covers; holes inside go under G18.
@@ -22,7 +22,6 @@ Span span_of(const std::vector<Fragment>& fragments, const InitFacts& init, cons
              Ledger& ledger) {
   const InitTrack& track = *init.find(fragments.front().track_id);
   Span span;
-  span.starts_with_sync = fragments.front().starts_with_sync;
   std::uint64_t expected = fragments.front().decode_time;
   auto time = [&](std::uint64_t ticks) {
     std::uint64_t longest = track.timescale * 1'000'000'000ull;  // 31 years; beyond it sums would not fit.
@@ -75,9 +74,8 @@ void judge_part(const std::string& name, const PartRecord& part, const InitFacts
   Duration lasts = span.end - span.start;
   ledger.require(Rule::kL6, (lasts - part.duration).abs() <= std::max(kTold, span.longest_sample), where,
                  " lasts ", lasts, " s, DURATION says ", part.duration);
-  if (part.is_independent) {
-    ledger.require(Rule::kL4, span.starts_with_sync, where,
-                   " is INDEPENDENT but begins without a sync sample");
+  if (part.is_independent) {  // Contains an independent frame, wherever (RFC 8216bis §4.4.4.9).
+    ledger.require(Rule::kL4, span.has_sync, where, " is INDEPENDENT but holds no sync sample");
   } else {
     ledger.expect(Rule::kL4, !span.has_sync, where, " holds a sync sample but is not INDEPENDENT");
   }

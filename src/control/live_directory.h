@@ -38,6 +38,12 @@ struct TrackStatus {
   std::uint32_t channels = 0;
   std::string label;
   std::string language;  // BCP 47, may be empty.
+  // Why WebRTC viewers do not get it, or not whole: "codec", "reordered_frames"; empty when they do.
+  std::string realtime_obstacle;
+  // Why there is no rendition of it in HLS: "codec"; empty when there is.
+  std::string hls_obstacle;
+  // For people, of a codec that is none of media's (VP8): then only the kind of `codec` counts. Else empty.
+  std::string codec_name;
 };
 
 struct SourceStatus {

@@ -93,9 +93,9 @@ void add_extension(X509* certificate, int nid, const char* value) {
   STOA_ASSERT(extension && X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
-void set_names(X509* certificate) {
+void set_names(X509* certificate, const char* name) {
   X509_NAME* subject = X509_get_subject_name(certificate);
-  const auto* common_name = reinterpret_cast<const unsigned char*>("Stoa development certificate");
+  const auto* common_name = reinterpret_cast<const unsigned char*>(name);
   STOA_ASSERT(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, common_name, -1, -1, 0) == 1);
   STOA_ASSERT(X509_set_issuer_name(certificate, subject) == 1);
 }
@@ -104,6 +104,39 @@ std::string take_text(BIO* memory) {
   char* text = nullptr;
   long length = BIO_get_mem_data(memory, &text);
   return {text, static_cast<std::size_t>(length)};
+}
+
+struct Draft {
+  Key key;
+  Certificate certificate;
+};
+
+// Everything but what it is for and the signature.
+Draft make_draft(WallTime now, Duration lifetime, const char* name) {
+  Draft draft{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+  STOA_ASSERT(draft.key && draft.certificate);
+  X509* certificate = draft.certificate.get();
+  STOA_ASSERT(X509_set_version(certificate, X509_VERSION_3) == 1);
+  set_serial_number(certificate);
+  set_names(certificate, name);
+  WallTime from = now - Duration::seconds(3600);
+  WallTime until = now + lifetime;
+  STOA_ASSERT(ASN1_TIME_set(X509_getm_notBefore(certificate), from.seconds()) != nullptr);
+  STOA_ASSERT(ASN1_TIME_set(X509_getm_notAfter(certificate), until.seconds()) != nullptr);
+  STOA_ASSERT(X509_set_pubkey(certificate, draft.key.get()) == 1);
+  add_extension(certificate, NID_subject_key_identifier, "hash");
+  add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE");
+  add_extension(certificate, NID_key_usage, "critical,digitalSignature");
+  return draft;
+}
+
+CertificatePem sign(const Draft& draft) {
+  STOA_ASSERT(X509_sign(draft.certificate.get(), draft.key.get(), EVP_sha256()) > 0);
+  Memory certificate(BIO_new(BIO_s_mem())), key(BIO_new(BIO_s_mem()));
+  STOA_ASSERT(PEM_write_bio_X509(certificate.get(), draft.certificate.get()) == 1);
+  STOA_ASSERT(PEM_write_bio_PrivateKey(key.get(), draft.key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
+              1);
+  return {take_text(certificate.get()), take_text(key.get())};
 }
 
 }  // namespace
@@ -128,29 +161,16 @@ Result<CertificatePem, CertificateRefusal> make_self_signed_certificate(
     if (!add_name(alternatives.get(), name)) return refuse(CertificateRefusal::kBadName);
   }
 
-  Key key(EVP_EC_gen("P-256"));
-  Certificate certificate(X509_new());
-  STOA_ASSERT(key && certificate);
-  STOA_ASSERT(X509_set_version(certificate.get(), X509_VERSION_3) == 1);
-  set_serial_number(certificate.get());
-  set_names(certificate.get());
-  WallTime from = now - Duration::seconds(3600);
-  WallTime until = now + lifetime;
-  STOA_ASSERT(ASN1_TIME_set(X509_getm_notBefore(certificate.get()), from.seconds()) != nullptr);
-  STOA_ASSERT(ASN1_TIME_set(X509_getm_notAfter(certificate.get()), until.seconds()) != nullptr);
-  STOA_ASSERT(X509_set_pubkey(certificate.get(), key.get()) == 1);
-  add_extension(certificate.get(), NID_subject_key_identifier, "hash");
-  add_extension(certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
-  add_extension(certificate.get(), NID_key_usage, "critical,digitalSignature");
-  add_extension(certificate.get(), NID_ext_key_usage, "serverAuth");
-  STOA_ASSERT(X509_add1_ext_i2d(certificate.get(), NID_subject_alt_name, alternatives.get(), 0, 0) == 1);
-  STOA_ASSERT(X509_sign(certificate.get(), key.get(), EVP_sha256()) > 0);
-
-  Memory certificate_text(BIO_new(BIO_s_mem())), key_text(BIO_new(BIO_s_mem()));
-  STOA_ASSERT(PEM_write_bio_X509(certificate_text.get(), certificate.get()) == 1);
-  STOA_ASSERT(PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
+  Draft draft = make_draft(now, lifetime, "Stoa development certificate");
+  add_extension(draft.certificate.get(), NID_ext_key_usage, "serverAuth");
+  STOA_ASSERT(X509_add1_ext_i2d(draft.certificate.get(), NID_subject_alt_name, alternatives.get(), 0, 0) ==
               1);
-  return CertificatePem{take_text(certificate_text.get()), take_text(key_text.get())};
+  return sign(draft);
+}
+
+CertificatePem make_webrtc_certificate(WallTime now, Duration lifetime) {
+  STOA_ASSERT(lifetime >= Duration::seconds(1));
+  return sign(make_draft(now, lifetime, "WebRTC"));
 }
 
 }  // namespace stoa::crypto

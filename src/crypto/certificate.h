@@ -1,7 +1,9 @@
-// A self-signed certificate for trying things out (`--dev`): ECDSA on P-256, signed with SHA-256.
+// Self-signed certificates: ECDSA on P-256, signed with SHA-256. None is an authority: they can sign no
+// other.
 //
-// It always speaks for localhost, 127.0.0.1 and ::1, and for the further names given (RFC 5280 §4.2.1.6:
-// browsers read subjectAltName and nothing else). It is no authority: it can sign no other certificate.
+// One kind is for trying HTTPS out (`--dev`). It always speaks for localhost, 127.0.0.1 and ::1, and for the
+// further names given (RFC 5280 §4.2.1.6: browsers read subjectAltName and nothing else). The other is for
+// DTLS between WebRTC peers, who know each other by its fingerprint: it names nobody (RFC 8827 §6.5).
 #pragma once
 
 #include <cstdint>
@@ -31,5 +33,8 @@ struct CertificatePem {
 // Every call makes a new key.
 Result<CertificatePem, CertificateRefusal> make_self_signed_certificate(
     WallTime now, Duration lifetime, const std::vector<std::string>& names);
+
+// Lives as the other does. Requires: lifetime of at least a second.
+CertificatePem make_webrtc_certificate(WallTime now, Duration lifetime);
 
 }  // namespace stoa::crypto

@@ -81,6 +81,18 @@ TEST(SelfSignedCertificate, has_a_new_key_and_number_each_time) {
       0);
 }
 
+TEST(WebrtcCertificate, is_signed_by_its_own_p256_key_and_names_nobody) {
+  ReadBack read(make_webrtc_certificate(kNow, kMonth));
+  ASSERT_TRUE(read.certificate && read.key);
+  EXPECT_EQ(X509_check_private_key(read.certificate, read.key), 1);
+  EXPECT_EQ(X509_verify(read.certificate, read.key), 1);
+  EXPECT_EQ(X509_get_ext_by_NID(read.certificate, NID_subject_alt_name, -1), -1);
+  EXPECT_FALSE(read.is_for_host("localhost"));
+  for (int purpose : {X509_PURPOSE_SSL_SERVER, X509_PURPOSE_SSL_CLIENT})
+    EXPECT_EQ(X509_check_purpose(read.certificate, purpose, 0), 1);
+  EXPECT_EQ(ASN1_TIME_cmp_time_t(X509_get0_notAfter(read.certificate), (kNow + kMonth).seconds()), 0);
+}
+
 TEST(SelfSignedCertificate, refuses_names_that_are_none) {
   const std::string wrong[] = {"",
                                "two words",

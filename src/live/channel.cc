@@ -183,11 +183,32 @@ void Channel::handle_frame(Timestamp now, WallTime wall, Source& source, const m
   deliver(*frame, out);
 }
 
+void Channel::handle_track_left_out(Timestamp now, SourceId id) {
+  if (has_ended() || !find_source(id) || is_held_by(id)) return;
+  holders_.push_back(id);
+  update_deadline(now);
+}
+
+// Where renditions have nothing either the grace time begins; where they have, with their own silence.
+void Channel::handle_left_out_gone(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out) {
+  if (has_ended() || std::erase(holders_, id) == 0) return;
+  if (!on_air_ || is_filling_) away_since_ = now;
+  settle(now, wall, out);
+}
+
+bool Channel::is_held_by(SourceId id) const { return std::ranges::find(holders_, id) != holders_.end(); }
+
+bool Channel::has_room(int priority) const {
+  return sources_.size() < kSourcesMax ||
+         std::ranges::any_of(sources_, [&](const auto& source) { return source->priority() == priority; });
+}
+
 void Channel::handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out) {
   if (!find_source(id) || has_ended()) return;
   if (on_air_ && on_air_->id() == id) take_off_air(out);
+  bool was_held = is_held_by(id);
   remove_source(id);
-  if (sources_.empty() && !away_since_) away_since_ = now;
+  if (sources_.empty() && (!away_since_ || was_held)) away_since_ = now;
   settle(now, wall, out);
 }
 
@@ -208,6 +229,7 @@ void Channel::interrupt(Timestamp now, const char* why, ChannelOutputs& out) {
 
 void Channel::remove_source(SourceId id) {
   std::erase_if(sources_, [&](const auto& source) { return source->id() == id; });
+  std::erase(holders_, id);
 }
 
 void Channel::end(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
@@ -383,6 +405,7 @@ void Channel::finish(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
   has_news_ = true;
   for (const auto& source : sources_) out.push(SourceDropped{source->id(), why});
   sources_.clear();
+  holders_.clear();
   publish(now, out);
   emit(ChannelEventKind::kEnded, name_, out);
   out.push(BroadcastEnded{});
@@ -390,7 +413,7 @@ void Channel::finish(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
 
 // When the grace time is over. An encoder that has just connected is given the time it needs to begin.
 Timestamp Channel::give_up_at() const {
-  if (!away_since_) return Timestamp::never();
+  if (!away_since_ || !holders_.empty()) return Timestamp::never();
   Timestamp at = *away_since_ + config_.grace;
   for (const auto& source : sources_)
     if (source.get() != on_air_)

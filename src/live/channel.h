@@ -116,6 +116,10 @@ class Channel {
                              ChannelOutputs& out);
   void handle_event(Timestamp now, WallTime wall, SourceId id, const media::TrackEvent& event,
                     ChannelOutputs& out);
+  // The source sends a track that renditions cannot carry and other outputs can: until that is gone (closed
+  // or silent) the broadcast goes on, also without renditions.
+  void handle_track_left_out(Timestamp now, SourceId id);
+  void handle_left_out_gone(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
   void handle_source_ended(Timestamp now, WallTime wall, SourceId id, ChannelOutputs& out);
   // By the operator's word, or because the server stops: `why` is what its sources are told.
   void end(Timestamp now, SourceDropReason why, ChannelOutputs& out);
@@ -129,6 +133,8 @@ class Channel {
   ChannelState state() const { return state_; }
   const ChannelStats& stats() const { return stats_; }
   std::optional<SourceId> source_on_air() const;
+  // Whether a source of this priority would be taken: there is room, or one to be taken over.
+  bool has_room(int priority) const;
   // Frozen when the broadcast goes live.
   const PlaylistLimits& playlist_limits() const { return playlist_limits_; }
   void append_metrics(MetricSamples& samples) const;
@@ -178,6 +184,7 @@ class Channel {
   Lane* bind_track(const Source& source, media::TrackId track,
                    const std::shared_ptr<const media::Format>& format, ChannelOutputs& out);
   void remove_source(SourceId id);
+  bool is_held_by(SourceId id) const;
   void finish(Timestamp now, SourceDropReason why, ChannelOutputs& out);
   Timestamp give_up_at() const;
   void update_deadline(Timestamp now);
@@ -221,6 +228,7 @@ class Channel {
   Timestamp deadline_ = Timestamp::never();
 
   std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<SourceId> holders_;        // Of these the sources that have tracks beyond renditions.
   Source* on_air_ = nullptr;             // One of sources_.
   Duration offset_;                      // Source timeline + offset_ = channel timeline.
   std::uint32_t epoch_ = 0;              // Of the source on air.

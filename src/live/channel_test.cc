@@ -59,6 +59,62 @@ TEST(Channel, makes_a_part_available_the_moment_its_last_frame_arrives) {
   EXPECT_EQ(stage.rendition("v0").next_part_number, before + 2);
 }
 
+TEST(Channel, has_room_for_four_sources_and_for_one_that_takes_over) {
+  Channel channel("news", {}, Rng(1));
+  ChannelOutputs out;
+  Timestamp now = Timestamp() + seconds(1);
+  for (int i = 0; i < kSourcesMax; ++i) {
+    EXPECT_TRUE(channel.has_room(i));
+    SourceId id{static_cast<std::uint64_t>(i) + 1};
+    channel.handle_source_started(now, {}, id, {.priority = i, .description = {}}, out);
+  }
+  EXPECT_FALSE(channel.has_room(kSourcesMax));
+  EXPECT_TRUE(channel.has_room(2));
+  channel.handle_source_ended(now, {}, SourceId{1}, out);
+  EXPECT_TRUE(channel.has_room(kSourcesMax));
+}
+
+TEST(Channel, is_not_over_while_a_source_sends_what_renditions_cannot_carry) {
+  Stage stage;
+  Encoder& encoder = stage.connect_av();
+  stage.run(seconds(5));
+  encoder.is_sending = false;
+  Timestamp now = Timestamp() + seconds(1'000);  // Long after the grace.
+  SourceId id{99};
+  ChannelOutputs out;
+  stage.channel.handle_source_ended(now, {}, encoder.id, out);
+  stage.channel.handle_source_started(now + seconds(5), {}, id, {}, out);
+  stage.channel.handle_track_left_out(now + seconds(5), id);
+  stage.channel.handle_deadline(now + seconds(300), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended());
+  stage.channel.handle_source_ended(now + seconds(300), {}, id, out);
+  stage.channel.handle_deadline(now + seconds(329), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended()) << "it has a grace of its own";
+  stage.channel.handle_deadline(now + seconds(331), {}, out);
+  EXPECT_TRUE(stage.channel.has_ended());
+}
+
+TEST(Channel, begins_the_grace_when_what_renditions_cannot_carry_is_gone) {
+  Stage stage;
+  Timestamp now = Timestamp() + seconds(1'000);
+  SourceId id{99};
+  ChannelOutputs out;
+  stage.channel.handle_source_started(now, {}, id, {}, out);
+  stage.channel.handle_track_left_out(now, id);
+  stage.channel.handle_deadline(now + seconds(100), {}, out);
+  stage.channel.handle_left_out_gone(now + seconds(100), {}, id, out);
+  EXPECT_EQ(stage.channel.next_deadline(), now + seconds(130));
+  // It comes back, and goes again.
+  stage.channel.handle_track_left_out(now + seconds(120), id);
+  stage.channel.handle_deadline(now + seconds(200), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended());
+  stage.channel.handle_left_out_gone(now + seconds(200), {}, id, out);
+  stage.channel.handle_deadline(now + seconds(229), {}, out);
+  EXPECT_FALSE(stage.channel.has_ended());
+  stage.channel.handle_deadline(now + seconds(230), {}, out);
+  EXPECT_TRUE(stage.channel.has_ended());
+}
+
 TEST(Channel, continues_without_a_trace_over_a_32_bit_wrap) {
   Stage stage;
   Encoder& encoder = stage.connect_av();

@@ -19,6 +19,7 @@ enum NalType : std::uint8_t {
 
 constexpr std::uint8_t kProfileExtended = 88;
 constexpr std::uint32_t kSpsIdMax = 31, kPpsIdMax = 255;
+constexpr std::uint32_t kReorderFramesMax = 16;               // §A.3.1: the decoded picture buffer.
 constexpr std::size_t kSpsCountMax = 31, kPpsCountMax = 255;  // What the record's counts can say.
 
 struct Sps {
@@ -70,10 +71,11 @@ Result<void, CodecRefusal> read_chroma_fields(BitReader& bits, Sps& sps) {
   return {};
 }
 
-Result<void, CodecRefusal> read_order_fields(BitReader& bits) {
+Result<void, CodecRefusal> read_order_fields(BitReader& bits, Picture& picture) {
   if (bits.ue() > 12) return refuse(CodecRefusal::kBadValue);  // log2_max_frame_num_minus4
   std::uint32_t order_type = bits.ue();
   if (order_type > 2) return refuse(CodecRefusal::kBadValue);
+  if (order_type == 2) picture.reorder_frames = 0;  // §8.2.1.3: the order of decoding.
   if (order_type == 0 && bits.ue() > 12) return refuse(CodecRefusal::kBadValue);
   if (order_type == 1) {
     bits.flag();
@@ -111,6 +113,35 @@ Result<void, CodecRefusal> read_size(BitReader& bits, Sps& sps) {
   return {};
 }
 
+// §E.1.2
+void skip_hypothetical_decoder(BitReader& bits) {
+  std::uint32_t buffers = bits.ue() + 1;
+  bits.skip(8);
+  for (std::uint32_t i = 0; i < buffers && bits.ok(); ++i) {
+    bits.skip_ue(2);
+    bits.flag();
+  }
+  bits.skip(20);
+}
+
+// From behind the timing's numbers (§E.1.1). A set that ends before is taken all the same: `bits` is a copy.
+void read_reordering(BitReader bits, bool has_timing, Picture& picture) {
+  if (has_timing) bits.flag();
+  bool has_decoder = false;
+  for (int kind = 0; kind < 2; ++kind) {
+    if (!bits.flag()) continue;
+    has_decoder = true;
+    skip_hypothetical_decoder(bits);
+  }
+  if (has_decoder) bits.flag();
+  bits.flag();
+  if (!bits.flag()) return;
+  bits.flag();
+  bits.skip_ue(4);
+  std::uint32_t frames = bits.ue();
+  if (bits.ok() && frames <= kReorderFramesMax) picture.reorder_frames = frames;
+}
+
 Result<Sps, CodecRefusal> parse_sps(Bytes nal) {
   Buffer payload = unescape(nal);
   BitReader bits(payload);
@@ -126,14 +157,16 @@ Result<Sps, CodecRefusal> parse_sps(Bytes nal) {
   if (has_chroma_fields(sps.profile)) {
     if (auto read = read_chroma_fields(bits, sps); !read) return refuse(read.error());
   }
-  if (auto read = read_order_fields(bits); !read) return refuse(read.error());
+  if (auto read = read_order_fields(bits, sps.picture); !read) return refuse(read.error());
   if (auto read = read_size(bits, sps); !read) return refuse(read.error());
   if (bits.flag()) {
     read_vui_appearance(bits, sps.picture);
-    if (bits.flag()) {
+    bool has_timing = bits.flag();
+    if (has_timing) {
       std::uint64_t ticks_per_field = bits.u(32), ticks_per_second = bits.u(32);
       sps.picture.set_frame_rate(ticks_per_second, 2 * ticks_per_field);
     }
+    read_reordering(bits, has_timing, sps.picture);
   }
   if (!bits.ok()) return refuse(CodecRefusal::kTruncated);
   return sps;

@@ -242,6 +242,14 @@ TEST(H264AccessUnit, refuses_data_partitions) {
             CodecRefusal::kUnsupported);
 }
 
+TEST(H264Picture, says_how_many_frames_are_shown_out_of_the_order_of_decoding) {
+  // x264's default has B-frames that others refer to; bf=2 of a short clip, plain ones; bf=0 and baseline
+  // none.
+  EXPECT_EQ(read_picture(*format_of(kH264High10Config))->reorder_frames, 2u);
+  EXPECT_EQ(read_picture(*format_of(kH264BaselineConfig))->reorder_frames, 0u);
+  EXPECT_EQ(read_picture(*format_of(kH264InBandConfig))->reorder_frames, 0u);
+}
+
 TEST(H264AccessUnit, refuses_more_parameter_sets_than_the_limit) {
   Buffer unit;
   for (int i = 0; i < 65; ++i) {

@@ -22,9 +22,13 @@ void read_profile_tier_level(BitReader& bits, unsigned sub_layers, HevcProfileTi
   for (unsigned i = 0; i + 1 < sub_layers; ++i) bits.skip((has_profile[i] ? 88 : 0) + (has_level[i] ? 8 : 0));
 }
 
-void skip_ordering(BitReader& bits, unsigned sub_layers) {
+void read_ordering(BitReader& bits, unsigned sub_layers, std::uint32_t& reorder_frames) {
   unsigned told = bits.flag() ? sub_layers : 1;
-  bits.skip_ue(3 * told);
+  for (unsigned i = 0; i < told; ++i) {
+    bits.ue();
+    reorder_frames = bits.ue();  // The highest sub-layer's counts for the whole stream.
+    bits.ue();
+  }
 }
 
 // §7.3.4
@@ -142,7 +146,8 @@ Result<HevcSps, CodecRefusal> parse_hevc_sps(Bytes nal) {
   if (auto read = read_size(bits, sps); !read) return refuse(read.error());
   std::uint32_t order_bits = bits.ue() + 4;
   if (order_bits > 16) return refuse(CodecRefusal::kBadValue);
-  skip_ordering(bits, sps.sub_layers);
+  sps.picture.reorder_frames = 0;
+  read_ordering(bits, sps.sub_layers, *sps.picture.reorder_frames);
   if (auto skipped = skip_tools(bits, order_bits); !skipped) return refuse(skipped.error());
   if (bits.flag()) read_vui(bits, sps.picture);
   if (!bits.ok()) return refuse(CodecRefusal::kTruncated);
@@ -163,7 +168,8 @@ Result<HevcVps, CodecRefusal> parse_hevc_vps(Bytes nal) {
   if (sub_layers > kSubLayersMax) return refuse(CodecRefusal::kBadValue);
   HevcProfileTierLevel general;
   read_profile_tier_level(bits, sub_layers, general);
-  skip_ordering(bits, sub_layers);
+  std::uint32_t reorder_frames = 0;
+  read_ordering(bits, sub_layers, reorder_frames);
   std::size_t layers = bits.u(6) + 1;
   std::uint32_t sets_minus1 = bits.ue();
   if (sets_minus1 >= kLayerSetsMax) return refuse(CodecRefusal::kBadValue);

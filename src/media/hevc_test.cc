@@ -145,6 +145,12 @@ TEST(HevcAccessUnit, refuses_what_does_not_add_up) {
   EXPECT_EQ(refusal(sets), CodecRefusal::kUnsupported);
 }
 
+TEST(HevcPicture, says_how_many_frames_are_shown_out_of_the_order_of_decoding) {
+  auto format = make_format(Codec::kHevc, shared(kHevcMainConfig));
+  ASSERT_TRUE(format);
+  EXPECT_EQ(read_picture(**format)->reorder_frames, 2u);
+}
+
 TEST(HevcRecord, is_marked_complete_for_the_sample_entry) {
   Buffer config = from_hex(kHevcMainConfig);
   Buffer open = config;

@@ -31,6 +31,9 @@ struct Picture {
   std::uint32_t pixel_width = 1;  // Sample aspect ratio; 1:1 also when the bitstream does not say.
   std::uint32_t pixel_height = 1;
   std::optional<Colour> colour;  // Absent when the bitstream does not say.
+  // How many frames may be shown after one that is decoded behind them; 0: frames are shown in the order of
+  // decoding. Absent when the bitstream does not say. H.264 and HEVC.
+  std::optional<std::uint32_t> reorder_frames;
 
   // Takes `ticks_per_second` / `ticks_per_frame` in lowest terms when that is a frame rate.
   void set_frame_rate(std::uint64_t ticks_per_second, std::uint64_t ticks_per_frame) {

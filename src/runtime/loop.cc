@@ -25,6 +25,14 @@ std::int64_t read_clock(clockid_t clock) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
+epoll_event event_of(WatchId id, Interest interest) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  if (interest == Interest::kReadableAndWritable) event.events |= EPOLLOUT;
+  event.data.u64 = id.value();
+  return event;
+}
+
 }  // namespace
 
 struct Loop::Impl {
@@ -101,15 +109,20 @@ WallTime Loop::wall() { return WallTime::from_us(read_clock(CLOCK_REALTIME) / 1'
 
 bool Loop::is_loop_thread() const { return impl_->thread.load() == std::this_thread::get_id(); }
 
-WatchId Loop::watch(int fd, WatchHandler& handler, std::uint64_t token) {
+WatchId Loop::watch(int fd, WatchHandler& handler, std::uint64_t token, Interest interest) {
   WatchId id = impl_->watches.insert(Impl::Watch{fd, &handler, token});
   if (!id.is_set()) return id;
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  event.data.u64 = id.value();
+  epoll_event event = event_of(id, interest);
   if (epoll_ctl(impl_->epoll.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0) return id;
   impl_->watches.erase(id);
   return {};
+}
+
+void Loop::set_interest(WatchId id, Interest interest) {
+  const Impl::Watch* watch = impl_->watches.find(id);
+  if (!watch) return;
+  epoll_event event = event_of(id, interest);
+  epoll_ctl(impl_->epoll.native_handle(), EPOLL_CTL_MOD, watch->fd, &event);
 }
 
 void Loop::unwatch(WatchId id) {

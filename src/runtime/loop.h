@@ -26,6 +26,10 @@ struct Readiness {
   bool failed = false;         // Error or hang-up in both directions.
 };
 
+// A UDP socket tells that it is writable whenever a datagram has left, so who has nothing queued does not
+// ask.
+enum class Interest : std::uint8_t { kReadable, kReadableAndWritable };
+
 class WatchHandler {
  public:
   virtual ~WatchHandler() = default;
@@ -54,10 +58,14 @@ class Loop {
   static WallTime wall();
   bool is_loop_thread() const;
 
-  // Watches for everything in Readiness. `handler` gets `token` back; it must outlive the watch. An unset id
-  // when the table is full or the kernel refuses. After `unwatch` nothing is told any more, also not for
-  // events already collected. `fd` must still be open when it is unwatched.
-  WatchId watch(int fd, WatchHandler& handler, std::uint64_t token);
+  // Watches for everything in Readiness, but for `writable` where `interest` says so. `handler` gets `token`
+  // back; it must outlive the watch. An unset id when the table is full or the kernel refuses. After
+  // `unwatch` nothing is told any more, also not for events already collected. `fd` must still be open when
+  // it is unwatched.
+  WatchId watch(int fd, WatchHandler& handler, std::uint64_t token,
+                Interest interest = Interest::kReadableAndWritable);
+  // What is already ready of the new interest is told.
+  void set_interest(WatchId id, Interest interest);
   void unwatch(WatchId id);
 
  private:

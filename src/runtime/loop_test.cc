@@ -49,6 +49,34 @@ TEST(DeadlineTimer, fires_once_at_the_time_set_last) {
   EXPECT_GE(due, start + Duration::milliseconds(40));
 }
 
+TEST(Loop, tells_of_writability_only_while_it_is_asked_for) {
+  struct Writes : WatchHandler {
+    void on_ready(std::uint64_t, Readiness ready) override { writable += ready.writable; }
+    int writable = 0;
+  } writes;
+  Loop loop;
+  auto turn = [&] {
+    loop.post([&] { loop.post([&] { loop.stop(); }); });
+    loop.run();
+  };
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  WatchId watch = loop.watch(ends[0], writes, 0, Interest::kReadable);
+  turn();
+  EXPECT_EQ(writes.writable, 0);
+  loop.set_interest(watch, Interest::kReadableAndWritable);
+  turn();
+  EXPECT_EQ(writes.writable, 1);  // It has been all the time.
+  loop.set_interest(watch, Interest::kReadable);
+  EXPECT_EQ(write(ends[1], "x", 1), 1);
+  turn();
+  EXPECT_EQ(writes.writable, 1);
+  loop.unwatch(watch);
+  loop.set_interest(watch, Interest::kReadableAndWritable);  // A watch that is gone.
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 struct Wheel {
   Wheel() : wheel(Timestamp::from_ns(0), Duration::milliseconds(10)), deadlines(4) {}
   void set(int id, int ms) { wheel.set(id, deadlines[id], at(ms)); }

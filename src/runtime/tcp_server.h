@@ -75,6 +75,9 @@ struct ListenOptions {
   std::shared_ptr<TlsContext> tls;    // Null: plain.
   // Several loops may listen on the port.
   bool reuse_port = true;
+  // What the kernel takes of a connection beyond what is on its way to the peer (TCP_NOTSENT_LOWAT), for what
+  // must not grow old in it. 0: as much as its buffer holds.
+  int unsent_bytes_max = 0;
 };
 
 // False when somebody listens there already. With SO_REUSEPORT the kernel would let two servers of one user

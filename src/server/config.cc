@@ -7,6 +7,8 @@
 #include <cmath>
 #include <functional>
 
+#include "base/address.h"
+
 namespace stoa::server {
 namespace {
 
@@ -153,7 +155,7 @@ const std::vector<ConfigKey>& config_keys() {
        "Open the node for trying out: any channel name is its own stream key, the API key `devkey` has the "
        "secret "
        "`secret-for-development-only-0123456789`, a self-signed certificate is made, and addresses without a "
-       "host mean loopback."},
+       "host mean loopback, but for that of `rtc`."},
       {"demo", Type::kBool, "false", 0, 0, nullptr,
        "Add the generated live channel `demo` (needs ffmpeg on the PATH and `dev`)."},
       {"data", Type::kText, "./stoa-data", 0, 0, nullptr,
@@ -167,6 +169,17 @@ const std::vector<ConfigKey>& config_keys() {
       {"rtmp", Type::kAddress, ":1935", 0, 0, nullptr, "RTMP ingest."},
       {"rtmps", Type::kAddress, ":1936", 0, 0, nullptr,
        "RTMP over TLS. Open only when there is a certificate."},
+      {"rtc", Type::kAddress, ":7882", 0, 0, nullptr,
+       "WebRTC media (WHIP, WHEP), UDP and TCP; each shard has a port of its own, counting up from this one. "
+       "Without "
+       "a host all interfaces are meant, also with `dev`."},
+      {"rtc_addresses", Type::kList, "", 0, 0, nullptr,
+       "IP addresses under which WebRTC peers reach this node, separated by commas; needed behind NAT. "
+       "Without "
+       "it they are told the address of `rtc`, or those of the machine's interfaces."},
+      {"ice_servers", Type::kList, "", 0, 0, nullptr,
+       "STUN servers that WHIP and WHEP clients are told of, as `stun:host:port`, separated by commas. The "
+       "server itself needs none."},
       {"tls.certificate", Type::kText, "", 0, 0, nullptr,
        "PEM file with the certificate chain. SIGHUP reads it again."},
       {"tls.key", Type::kText, "", 0, 0, nullptr, "PEM file with its private key."},
@@ -194,6 +207,12 @@ const std::vector<ConfigKey>& config_keys() {
        "RTMP connections of one shard."},
       {"limits.rtmp_connections_per_address", Type::kNumber, "500", 1, 100000, nullptr,
        "RTMP connections of one shard from one IPv4 address or IPv6 /64."},
+      {"limits.rtc_sessions", Type::kNumber, "20000", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard. Viewers leave one in 16 of them, and one at least, to publishers."},
+      {"limits.rtc_viewers_per_address", Type::kNumber, "5000", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard from one IPv4 address or IPv6 /64 that watch."},
+      {"limits.rtc_unconnected_per_address", Type::kNumber, "256", 1, 1000000, nullptr,
+       "WebRTC sessions of one shard from one IPv4 address or IPv6 /64 that did not connect yet."},
       {"shutdown_grace", Type::kSeconds, "10", 0, 600, nullptr,
        "How long requests in flight may take to finish when the node is told to stop."},
   };
@@ -297,6 +316,18 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.https = address("https");
   config.rtmp = address("rtmp");
   config.rtmps = address("rtmps");
+  config.rtc = *parse_address(text("rtc"));
+  // Also with `dev`: browsers do not talk to loopback alone, and what answers at this port is known only to
+  // those who may call over HTTP.
+  if (config.rtc && config.rtc->address.empty()) config.rtc->address = "::";
+  config.rtc_addresses = split(text("rtc_addresses"), ',');
+  for (const std::string& listed : config.rtc_addresses)
+    if (!IpAddress::parse(listed))
+      return refuse(origin("rtc_addresses") + ": rtc_addresses: '" + listed + "' is no IP address");
+  config.ice_servers = split(text("ice_servers"), ',');
+  for (const std::string& listed : config.ice_servers)
+    if (!listed.starts_with("stun:"))
+      return refuse(origin("ice_servers") + ": ice_servers: '" + listed + "' does not begin with stun:");
   config.tls_certificate = text("tls.certificate");
   config.tls_key = text("tls.key");
   config.tls_names = split(text("tls.names"), ',');
@@ -311,6 +342,9 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.connections_per_address_max = number("limits.connections_per_address");
   config.rtmp_connections_max = number("limits.rtmp_connections");
   config.rtmp_connections_per_address_max = number("limits.rtmp_connections_per_address");
+  config.rtc_sessions_max = number("limits.rtc_sessions");
+  config.rtc_viewers_per_address_max = number("limits.rtc_viewers_per_address");
+  config.rtc_unconnected_per_address_max = number("limits.rtc_unconnected_per_address");
   config.shutdown_grace = seconds("shutdown_grace");
 
   Duration target = Duration::seconds(config.target_duration_s);

@@ -29,7 +29,12 @@ struct Config {
   bool demo = false;
   std::string data;
   std::uint32_t shards = 0;  // 0: one for each core.
-  OptionalAddress http, https, rtmp, rtmps;
+  OptionalAddress http, https, rtmp, rtmps, rtc;
+  std::vector<std::string> rtc_addresses;  // IP addresses that peers are told; empty: those of the machine.
+  std::vector<std::string> ice_servers;    // "stun:host:port", for clients.
+  std::uint32_t rtc_sessions_max = 0;
+  std::uint32_t rtc_viewers_per_address_max = 0;
+  std::uint32_t rtc_unconnected_per_address_max = 0;
   std::string tls_certificate, tls_key;
   std::vector<std::string> tls_names;
   std::string log_level, log_format;

@@ -28,6 +28,7 @@ TEST(Config, dev_listens_on_loopback_unless_told_otherwise) {
   ASSERT_TRUE(config) << config.error();
   EXPECT_EQ(config->http->address, "127.0.0.1");
   EXPECT_EQ(config->rtmp->address, "0.0.0.0");
+  EXPECT_EQ(config->rtc->address, "::") << "browsers do not talk to loopback alone";
 }
 
 TEST(Config, nested_and_dotted_keys_are_the_same) {

@@ -159,12 +159,16 @@ void ControlThread::handle_publish(const shard::PublishAsked& asked) {
 
 void ControlThread::handle_audience(shard::AudienceReported&& reported) {
   for (auto& [channel, shards] : audiences_) shards[reported.shard] = {};
-  for (auto& audience : reported.audiences) {
-    if (!directory_.find(audience.channel)) continue;
-    auto& shards = audiences_[audience.channel];
+  auto find = [&](const std::string& channel) -> Audience* {
+    if (!directory_.find(channel)) return nullptr;
+    auto& shards = audiences_[channel];
     shards.resize(shards_count_);
-    shards[reported.shard] = std::move(audience);
-  }
+    return &shards[reported.shard];
+  };
+  for (auto& audience : reported.audiences)
+    if (Audience* known = find(audience.channel)) known->hls = std::move(audience);
+  for (const auto& [channel, count] : reported.receivers)
+    if (Audience* known = find(channel)) known->receivers = count;
 }
 
 void ControlThread::handle_http(HttpAsked&& asked) {
@@ -238,8 +242,8 @@ void ControlThread::handle_tick() {
     std::set<std::uint32_t> distinct;
     std::size_t uncounted = 0;  // Viewers beyond the ones that were told apart.
     for (const auto& audience : shards) {
-      distinct.insert(audience.hashes.begin(), audience.hashes.end());
-      uncounted += audience.count - audience.hashes.size();
+      distinct.insert(audience.hls.hashes.begin(), audience.hls.hashes.end());
+      uncounted += audience.hls.count - audience.hls.hashes.size() + audience.receivers;
     }
     directory_.handle_viewers(loop_.now(), kAllShards, channel,
                               static_cast<std::uint32_t>(distinct.size() + uncounted));

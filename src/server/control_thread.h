@@ -83,7 +83,11 @@ class ControlThread {
   control::LiveDirectory directory_;
   api::Rest rest_;
   // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
-  std::map<std::string, std::vector<api::HlsOrigin::Audience>> audiences_;
+  struct Audience {
+    api::HlsOrigin::Audience hls;
+    std::size_t receivers = 0;  // Over WebRTC.
+  };
+  std::map<std::string, std::vector<Audience>> audiences_;
   std::optional<Question> question_;
   std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;

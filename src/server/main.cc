@@ -65,6 +65,8 @@ void print_addresses(const Config& config, const NodePorts& ports) {
   std::printf("  all channels     %s/\n", http.c_str());
   std::printf("  publish          rtmp://localhost:%u/live with any channel name as the stream key\n",
               ports.rtmp);
+  if (!ports.rtc.empty())
+    std::printf("  from a browser   %s/studio/mine, the stream key is mine, too\n", http.c_str());
   if (ports.https)
     std::printf("  over TLS         https://localhost:%u/ (self-signed certificate)\n", ports.https);
   std::printf("  API              %s/api/openapi.json, metrics: %s/metrics\n\n  Stop with Ctrl-C.\n\n",

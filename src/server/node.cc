@@ -12,8 +12,10 @@
 #include <vector>
 
 #include "crypto/certificate.h"
+#include "runtime/interfaces.h"
 #include "runtime/tls.h"
 #include "server/control_thread.h"
+#include "server/rtc_ports.h"
 #include "server/shard_thread.h"
 
 namespace stoa::server {
@@ -67,6 +69,7 @@ struct Node::Impl {
   bool is_stopped = false;
 
   void connect();
+  Result<void, std::string> open_rtc();
   using Listen = Result<std::uint16_t, std::string> (ShardThread::*)(const runtime::ListenOptions&);
   Result<void, std::string> open(const char* name, const OptionalAddress& address,
                                  const std::shared_ptr<runtime::TlsContext>& tls, Listen listen,
@@ -106,6 +109,37 @@ Result<void, std::string> Node::Impl::open(const char* name, const OptionalAddre
   return {};
 }
 
+// Every shard has a port of its own: what comes there is for its sessions alone.
+Result<void, std::string> Node::Impl::open_rtc() {
+  if (!config.rtc) return {};
+  std::vector<IpAddress> configured;
+  for (const std::string& text : config.rtc_addresses) configured.push_back(*IpAddress::parse(text));
+  std::vector<IpAddress> reached_at =
+      find_reached_at(std::move(configured), IpAddress::parse(config.rtc->address),
+                      runtime::interface_addresses(), config.dev);
+  std::vector<std::string> notices;
+  std::string opened;
+  for (std::size_t index = 0; index < shards.size(); ++index) {
+    std::uint16_t wanted = config.rtc->port;
+    if (wanted != 0) {
+      if (index > 65'535u - wanted) return refuse(std::string("rtc: no port is left for the last shards"));
+      wanted = static_cast<std::uint16_t>(wanted + index);
+    }
+    auto port = shards[index]->listen_rtc(config.rtc->address, wanted, reached_at, notices);
+    if (!port)
+      return refuse("rtc: cannot use port " + std::to_string(wanted) + " of " + config.rtc->address + ": " +
+                    port.error());
+    ports.rtc.push_back(*port);
+    opened += (opened.empty() ? "" : ",") + std::to_string(*port);
+  }
+  std::string addresses;
+  for (const IpAddress& ip : reached_at) addresses += (addresses.empty() ? "" : ",") + ip.to_text();
+  log.info("server",
+           "listening rtc=" + config.rtc->address + ":" + opened + ", told to peers as " + addresses);
+  for (std::string& notice : notices) log.warn("rtc", std::move(notice));
+  return {};
+}
+
 Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Node::~Node() { stop(); }
 
@@ -129,6 +163,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, run
   if (opened) opened = i.open("rtmp", config.rtmp, nullptr, &ShardThread::listen_rtmp, i.ports.rtmp);
   if (opened && i.rtmps)
     opened = i.open("rtmps", config.rtmps, i.rtmps, &ShardThread::listen_rtmp, i.ports.rtmps);
+  if (opened) opened = i.open_rtc();
   if (!opened) return refuse(opened.error());
   if (config.demo) {
     if (i.ports.rtmp == 0) return refuse(std::string("demo: needs rtmp, which is off"));

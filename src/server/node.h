@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "runtime/log.h"
@@ -14,6 +15,7 @@ namespace stoa::server {
 // The ports that are really open; 0 is closed.
 struct NodePorts {
   std::uint16_t http = 0, https = 0, rtmp = 0, rtmps = 0;
+  std::vector<std::uint16_t> rtc;  // By shard.
 };
 
 class Node {

@@ -18,7 +18,7 @@ bool is_page(std::string_view path) {
     return path.starts_with(prefix) && path.size() > prefix.size() &&
            path.find('/', prefix.size()) == std::string_view::npos;
   };
-  return path == "/" || is_below("/watch/");
+  return path == "/" || path == "/studio" || is_below("/watch/") || is_below("/studio/");
 }
 
 // True when a coding is listed without q=0 (RFC 9110 §12.5.3); enough for `br`, which nobody means by `*`.
@@ -40,8 +40,11 @@ http::Response answer_page(const http::Request& request) {
   const WebFile* file = request.path.ends_with(".html") ? nullptr : find_web_file(request.path);
   int status = 200;
   if (!file) {
-    // The player's page names the player's files in its head, so that they load side by side.
-    file = find_web_file(request.path.starts_with("/watch/") ? "/watch.html" : "/index.html");
+    // The pages name their own files in their heads, so that they load side by side.
+    const char* page = "/index.html";
+    if (request.path.starts_with("/watch/")) page = "/watch.html";
+    if (request.path.starts_with("/studio/")) page = "/studio.html";
+    file = find_web_file(page);
     if (!file)
       return http::make_text_response(404, "This program was built without its pages (STOA_WEB=OFF).\n");
     if (!is_page(request.path)) status = 404;

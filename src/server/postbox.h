@@ -1,6 +1,6 @@
 // The sender's end of a mailbox between two threads, with the policy of shard/mail.h for when it is full:
-// media of a track is dropped until its next keyframe, a snapshot gives way to a newer one of its channel,
-// the rest waits here, is tried again soon, and goes first when there is room.
+// media of a track is dropped until its next keyframe, relayed packets are dropped, a snapshot gives way to a
+// newer one of its channel, the rest waits here, is tried again soon, and goes first when there is room.
 #pragma once
 
 #include <algorithm>
@@ -50,6 +50,11 @@ class Postbox {
       return;
     }
     if (waiting_.empty() && mailbox_.try_send(std::move(message))) return;
+    if (is_packets(message)) {
+      // Receivers notice the hole and ask for a keyframe.
+      ++dropped_;
+      return;
+    }
     if (const auto* frame = media ? std::get_if<media::TrackFrame>(&media->event) : nullptr) {
       ++dropped_;
       behind_.emplace(media->source.value, frame->track);
@@ -80,6 +85,13 @@ class Postbox {
     return mail ? std::get_if<shard::SourceMedia>(mail) : nullptr;
   }
   static const shard::SourceMedia* media_of(const ToControl&) { return nullptr; }
+  static bool is_packets(const ToShard& message) {
+    const auto* mail = std::get_if<shard::Mail>(&message);
+    const auto* relayed = mail ? std::get_if<relay::ToSubscriber>(mail) : nullptr;
+    return relayed && (std::holds_alternative<relay::PacketsSent>(*relayed) ||
+                       std::holds_alternative<relay::GroupSent>(*relayed));
+  }
+  static bool is_packets(const ToControl&) { return false; }
 
   void forget_ended(const ToShard& message) {
     const auto* mail = std::get_if<shard::Mail>(&message);

@@ -1,13 +1,19 @@
 #include "server/shard_thread.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/rest.h"
 #include "crypto/random.h"
+#include "proto/ice/candidate.h"
 #include "server/pages.h"
+#include "server/rtc_ports.h"
 
 namespace stoa::server {
 namespace {
+
+// What says goodbye to WebRTC peers may wait so long for the kernel when the node stops.
+constexpr Duration kMediaDrain = Duration::seconds(1);
 
 shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, shard::ShardIndex shards) {
   shard::ShardConfig made{.index = index, .shards = shards};
@@ -16,6 +22,13 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.channel.target_duration_s = config.target_duration_s;
   made.channel.grace = config.grace;
   made.channel.packager.window = config.window;
+  made.rtc.port.sessions_max = config.rtc_sessions_max;
+  made.rtc.port.viewers_per_address_max = config.rtc_viewers_per_address_max;
+  made.rtc.port.unconnected.per_address_max = config.rtc_unconnected_per_address_max;
+  made.rtc.port.fan_out.senders_max = config.rtc_sessions_max;
+  // Segments begin at keyframes, which browsers make when they are asked.
+  made.rtc.assembler.keyframe_interval = config.segment_target;
+  for (const std::string& url : config.ice_servers) made.rtc.ice_servers.push_back({.url = url});
   return made;
 }
 
@@ -23,7 +36,7 @@ runtime::HttpLimits http_limits(const Config& config) {
   runtime::HttpLimits limits;
   limits.connections = config.connections_max;
   limits.connections_per_address = config.connections_per_address_max;
-  limits.body_bytes = api::kRestBodyBytesMax;  // Nothing else takes a body.
+  limits.body_bytes = std::max(api::kRestBodyBytesMax, api::kSessionDescriptionBytesMax);
   return limits;
 }
 
@@ -51,7 +64,9 @@ ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::S
       rtmp_handler_(*this),
       http_(loop_, http_limits(config), *this),
       rtmp_(loop_, rtmp_limits(config), rtmp_handler_),
-      shard_(shard_config(config, index, shards), Rng(crypto::random_seed())),
+      udp_(loop_, *this),
+      ice_tcp_(loop_, {}, *this),
+      shard_(shard_config(config, index, shards), runtime::Loop::wall(), Rng(crypto::random_seed())),
       timer_(loop_, [this] { handle_deadline(); }),
       shards_(shards) {}
 
@@ -70,6 +85,38 @@ void ShardThread::connect_shard(shard::ShardIndex to, runtime::Mailbox<ToShard>&
 
 void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
   control_ = std::make_unique<Postbox<ToControl>>(loop_, mailbox);
+}
+
+Result<std::uint16_t, std::string> ShardThread::listen_rtc(const std::string& address, std::uint16_t port,
+                                                           const std::vector<IpAddress>& reached_at,
+                                                           std::vector<std::string>& notices) {
+  runtime::UdpBinding bound;
+  PortOpeners openers{.open_tcp = [&](std::uint16_t wanted) { return ice_tcp_.listen(address, wanted); },
+                      .close_tcp = [&] { ice_tcp_.stop_listening(); },
+                      .open_udp = [&](std::uint16_t wanted) -> Result<std::uint16_t, std::string> {
+                        STOA_TRY(bound, udp_.open({.address = address, .port = wanted}));
+                        return bound.port;
+                      }};
+  STOA_TRY(port, open_port_pair(port, openers));
+  if (index_ == 0) notices = std::move(bound.notices);
+  std::vector<ice::Candidate> candidates;
+  auto add = [&](const IpAddress& ip, ice::Transport transport, std::uint16_t preference) {
+    candidates.push_back({.foundation = ice::make_foundation(ice::CandidateType::kHost, transport, ip),
+                          .transport = transport,
+                          .priority = ice::candidate_priority(ice::CandidateType::kHost, preference),
+                          .address = {ip, port},
+                          .type = ice::CandidateType::kHost});
+  };
+  std::uint16_t rank = 0;
+  for (const IpAddress& ip : reached_at) {
+    add(ip, ice::Transport::kUdp, static_cast<std::uint16_t>(65'535 - rank));
+    add(ip, ice::Transport::kTcpPassive,
+        ice::tcp_local_preference(ice::CandidateType::kHost, ice::Transport::kTcpPassive,
+                                  static_cast<std::uint16_t>(8'191 - rank)));
+    ++rank;
+  }
+  shard_.open_rtc(std::move(candidates));
+  return port;
 }
 
 void ShardThread::start() {
@@ -96,15 +143,18 @@ void ShardThread::drain(Timestamp deadline) {
   loop_.post([this, deadline] {
     // The ends of broadcasts owned elsewhere come first: viewers get those instead of a 503.
     for (auto& mailbox : mailboxes_) mailbox->deliver_all();
-    shard_.drain(outputs_);
+    shard_.drain(loop_.now(), loop_.wall(), outputs_);
     run_outputs();
-    // Encoders get to read why they were stopped.
+    // Encoders get to read why they were stopped, and WebRTC peers that their sessions are over.
     auto on_drained = [this] {
       if (--draining_ == 0) loop_.stop();
     };
-    draining_ = 2;
+    draining_ = 4;
     http_.drain(deadline, on_drained);
     rtmp_.drain(deadline, on_drained);
+    const Timestamp media_deadline = std::min(deadline, runtime::Loop::now() + kMediaDrain);
+    udp_.drain(media_deadline, on_drained);
+    ice_tcp_.drain(media_deadline, on_drained);
   });
 }
 
@@ -127,8 +177,9 @@ void ShardThread::RtmpHandler::on_closed(runtime::ConnectionId id, runtime::Clos
 
 void ShardThread::handle_request(runtime::RequestId id, http::Request&& request) {
   const std::string& path = request.path;
-  if (path.starts_with("/live/") && is_read(request)) {
-    shard_.handle_request(loop_.now(), id.value(), request, outputs_);
+  if ((path.starts_with("/live/") && is_read(request)) || path.starts_with("/whip/") ||
+      path.starts_with("/whep/")) {
+    shard_.handle_request(loop_.now(), loop_.wall(), id.value(), request, outputs_);
     run_outputs();
   } else if (path.starts_with("/api/") || path == "/metrics") {
     ask_control(id, std::move(request));
@@ -171,6 +222,8 @@ void ShardThread::handle_message(ToShard&& message) {
     shard::MetricsGiven given{wanted->question, shard_.metrics()};
     http_.append_metrics(given.samples);
     rtmp_.append_metrics("rtmp", given.samples);
+    udp_.append_metrics("rtc", given.samples);
+    ice_tcp_.append_metrics("rtc", given.samples);
     double dropped = 0;
     for (const auto& postbox : shards_) dropped += postbox ? static_cast<double>(postbox->dropped()) : 0;
     given.samples.push_back({"stoa_mail_dropped_total",
@@ -190,26 +243,57 @@ void ShardThread::handle_deadline() {
   run_outputs();
 }
 
-void ShardThread::run_outputs() {
-  for (auto& output : outputs_.take()) {
-    std::visit(Overloaded{
-                   [&](shard::SendBytes& send) {
-                     rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
-                   },
-                   [&](shard::CloseConnection& close) {
-                     rtmp_.close(runtime::ConnectionId::from_value(close.connection));
-                   },
-                   [&](api::HlsOrigin::Answer& answer) {
-                     http_.respond(runtime::RequestId::from_value(answer.request),
-                                   std::move(answer.response));
-                   },
-                   [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
-                   [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
-                   [&](LogLine& line) { log_.write(line); },
-               },
-               output);
+void ShardThread::on_datagrams(std::span<ReceivedDatagram> datagrams) {
+  shard_.handle_datagrams(loop_.now(), loop_.wall(), datagrams, outputs_);
+  run_outputs();
+}
+
+// What WebRTC peers are to be sent, in batches that stay in the cache.
+void ShardThread::send_media() {
+  for (bool has_more = true; has_more;) {
+    has_more = shard_.fill(loop_.now(), batch_);
+    if (batch_.is_empty()) return;
+    udp_.send(batch_);
+    ice_tcp_.send(batch_);
+    batch_.clear();
   }
+}
+
+void ShardThread::on_path_closed(LocalPath local, const SocketAddress& remote) {
+  shard_.handle_path_closed(loop_.now(), loop_.wall(), local, remote, outputs_);
+  run_outputs();
+}
+
+void ShardThread::run_outputs() {
+  pump_.run(outputs_, [this](shard::Output& output) { carry_out(output); }, [this] { send_media(); });
   timer_.set(shard_.next_deadline());
+}
+
+void ShardThread::carry_out(shard::Output& output) {
+  std::visit(Overloaded{
+                 [&](shard::SendBytes& send) {
+                   rtmp_.send(runtime::ConnectionId::from_value(send.connection), send.bytes);
+                 },
+                 [&](shard::CloseConnection& close) {
+                   rtmp_.close(runtime::ConnectionId::from_value(close.connection));
+                 },
+                 [&](api::Answer& answer) {
+                   http_.respond(runtime::RequestId::from_value(answer.request), std::move(answer.response));
+                 },
+                 [&](shard::SendMail& send) { shards_[send.to]->send(std::move(send.mail)); },
+                 [&](shard::SendControlMail& send) { control_->send(std::move(send.mail)); },
+                 [&](LogLine& line) { log_.write(line); },
+                 [&](webrtc::SendDatagram& send) {
+                   if (is_udp_path(send.local)) {
+                     udp_.send_one(send.local, send.remote, send.bytes);
+                   } else {
+                     ice_tcp_.send_one(send.local, send.bytes);
+                   }
+                 },
+                 [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
+                 [&](webrtc::PathReleased& released) { ice_tcp_.close(released.local); },
+             },
+             output);
 }
 
 }  // namespace stoa::server

@@ -11,18 +11,21 @@
 #include <vector>
 
 #include "runtime/http_server.h"
+#include "runtime/ice_tcp.h"
 #include "runtime/log.h"
 #include "runtime/loop.h"
 #include "runtime/mailbox.h"
 #include "runtime/tcp_server.h"
 #include "runtime/timer.h"
+#include "runtime/udp_socket.h"
 #include "server/config.h"
+#include "server/output_pump.h"
 #include "server/postbox.h"
 #include "shard/shard.h"
 
 namespace stoa::server {
 
-class ShardThread : public runtime::HttpHandler {
+class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler {
  public:
   // Messages that may be under way to one thread, shared out among its senders: memory of all mailboxes
   // grows with the number of shards, not with its square.
@@ -51,6 +54,12 @@ class ShardThread : public runtime::HttpHandler {
     return rtmp_.listen(options);
   }
 
+  // The shard's own WebRTC port, UDP and TCP under one number. Sentences for the log are appended to
+  // `notices`.
+  Result<std::uint16_t, std::string> listen_rtc(const std::string& address, std::uint16_t port,
+                                                const std::vector<IpAddress>& reached_at,
+                                                std::vector<std::string>& notices);
+
   void start();
   // Any thread. First end_channels() on all shards, then drain(), which finishes what is in flight until
   // `deadline` and ends the thread. join() waits for it.
@@ -70,10 +79,15 @@ class ShardThread : public runtime::HttpHandler {
 
   void handle_request(runtime::RequestId id, http::Request&& request) override;
   void handle_cancelled(runtime::RequestId id) override { shard_.handle_cancelled(id.value()); }
+  void on_datagrams(std::span<ReceivedDatagram> datagrams) override;
+  void on_path_closed(LocalPath local, const SocketAddress& remote) override;
+  void on_notice(std::string_view text) override { log_.warn("rtc", std::string(text)); }
   void handle_message(ToShard&& message);
   void handle_deadline();
-  // Carries out what the shard wants and sets the timer anew.
+  // Carries out what the shard wants and sets the timer anew. Inside itself it does nothing.
   void run_outputs();
+  void carry_out(shard::Output& output);
+  void send_media();
   void ask_control(runtime::RequestId id, http::Request&& request);
 
   const Config& config_;
@@ -84,8 +98,12 @@ class ShardThread : public runtime::HttpHandler {
   RtmpHandler rtmp_handler_;
   runtime::HttpServer http_;
   runtime::TcpServer rtmp_;
+  runtime::UdpSocket udp_;
+  runtime::IceTcpServer ice_tcp_;
+  DatagramBatch batch_;  // Empty between inputs.
   shard::Shard shard_;
   shard::Outputs outputs_;
+  OutputPump pump_;
   runtime::DeadlineTimer timer_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToShard>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shard/shard_parts.h"
+
 namespace stoa::shard {
 namespace {
 
@@ -13,32 +15,16 @@ ShardIndex shard_of(live::SourceId source) {
   return static_cast<ShardIndex>(source.value >> kSourceShardShift);
 }
 
-control::LiveState to_live_state(live::ChannelState state) {
-  switch (state) {
-    case live::ChannelState::kInterrupted: return control::LiveState::kInterrupted;
-    case live::ChannelState::kEnded: return control::LiveState::kEnded;
-    default: return control::LiveState::kLive;
-  }
-}
-
 // 0 is the primary, 1 to 9 are backups; anything else is taken for the primary.
 int parse_priority(std::string_view text) {
   return text.size() == 1 && text[0] >= '0' && text[0] <= '9' ? text[0] - '0' : 0;
 }
 
-control::TrackStatus to_status(const live::Rendition& rendition) {
-  const media::Format& format = *rendition.format;
-  return {.id = rendition.name,
-          .codec = format.codec,
-          .codec_string = format.codec_string,
-          .bitrate = rendition.bitrate_mean,
-          .width = format.width,
-          .height = format.height,
-          .frame_rate = format.frame_rate(),
-          .sample_rate = format.sample_rate,
-          .channels = format.channels,
-          .label = rendition.label,
-          .language = rendition.language};
+RtcConfig rtc_config(const ShardConfig& config) {
+  RtcConfig made = config.rtc;
+  made.index = config.index;
+  made.shards = config.shards;
+  return made;
 }
 
 session::StopReason stop_reason(live::SourceDropReason why) {
@@ -59,32 +45,8 @@ ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
   return static_cast<ShardIndex>(hash % shards);
 }
 
-// One encoder's connection and, once it publishes, its source.
-struct Shard::Encoder {
-  Encoder(ConnectionKey k, std::string p, bool secure, session::RtmpSession s)
-      : key(k), peer(std::move(p)), is_secure(secure), session(std::move(s)) {}
-  ConnectionKey key;
-  std::string peer;
-  bool is_secure;
-  session::RtmpSession session;
-  session::RtmpOutputs outputs;
-  std::optional<live::SourceId> source;  // From the publish request on.
-  bool is_publishing = false;            // The owner knows of the source.
-  int priority = 0;
-  ShardIndex owner = 0;
-  std::string channel, key_id;
-  bool is_closing = false;
-};
-
-struct Shard::OwnedChannel {
-  OwnedChannel(std::uint64_t n, std::string name, const live::ChannelConfig& config, Rng rng)
-      : number(n), channel(std::move(name), config, rng) {}
-  std::uint64_t number;
-  live::Channel channel;
-  live::ChannelOutputs outputs;
-};
-
-Shard::Shard(const ShardConfig& config, Rng rng) : config_(config), rng_(rng), origin_(config.hls) {
+Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
+    : config_(config), rng_(rng), rtc_(rtc_config(config), wall, Rng(rng_.next())), origin_(config.hls) {
   timers_.set({TimerKind::kReport}, Timestamp() + config.report_interval);
 }
 Shard::~Shard() = default;
@@ -107,6 +69,7 @@ void Shard::handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes 
   if (found == encoders_.end() || found->second->is_closing) return;
   found->second->session.handle_bytes(now, bytes, found->second->outputs);
   handle_session_outputs(now, wall, *found->second, out);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out) {
@@ -121,6 +84,7 @@ void Shard::handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey
   ended_sessions_.add(encoder.session);
   timers_.set({TimerKind::kEncoder, key}, Timestamp::never());
   encoders_.erase(found);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_session_outputs(Timestamp now, WallTime wall, Encoder& encoder, Outputs& out) {
@@ -223,13 +187,18 @@ void Shard::stop_encoders_if(Predicate&& predicate, Timestamp now, WallTime wall
 
 void Shard::tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out) {
   if (owner == config_.index) {
-    handle_mail(now, wall, std::move(mail), out);
+    dispatch(now, wall, std::move(mail), out);
   } else {
     out.push(SendMail{owner, std::move(mail)});
   }
 }
 
 void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
+  dispatch(now, wall, std::move(mail), out);
+  handle_rtc_outputs(now, wall, out);
+}
+
+void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
   std::visit(
       Overloaded{
           [&](SourceStarted& started) { handle_source_started(now, wall, std::move(started), out); },
@@ -237,7 +206,20 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             auto found = sources_.find(media.source.value);
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
+            rtc_.handle_source_event(now, wall, owned.channel.name(), media.source, media.event,
+                                     rtc_outputs_);
             owned.channel.handle_event(now, wall, media.source, media.event, owned.outputs);
+            handle_channel_outputs(now, wall, owned, out);
+          },
+          [&](SourceTrackLeftOut& left) {
+            auto found = sources_.find(left.source.value);
+            if (found == sources_.end()) return;
+            OwnedChannel& owned = *found->second.channel;
+            if (left.is_there) {
+              owned.channel.handle_track_left_out(now, left.source);
+            } else {
+              owned.channel.handle_left_out_gone(now, wall, left.source, owned.outputs);
+            }
             handle_channel_outputs(now, wall, owned, out);
           },
           [&](SourceEnded& ended) {
@@ -245,10 +227,12 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             if (found == sources_.end()) return;
             OwnedChannel& owned = *found->second.channel;
             sources_.erase(found);
+            rtc_.handle_source_gone(now, wall, owned.channel.name(), ended.source, rtc_outputs_);
             owned.channel.handle_source_ended(now, wall, ended.source, owned.outputs);
             handle_channel_outputs(now, wall, owned, out);
           },
           [&](SourceDropped& dropped) {
+            if (rtc_.handle_source_dropped(now, wall, dropped, rtc_outputs_)) return;
             auto connection = connection_of_source_.find(dropped.source.value);
             if (connection == connection_of_source_.end()) return;
             Encoder& encoder = *encoders_.at(connection->second);
@@ -260,27 +244,61 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             stop_encoder(now, wall, encoder, stop_reason(dropped.reason), out);
           },
           [&](SnapshotChanged& changed) { handle_snapshot(now, std::move(changed.snapshot), out); },
-          [&](BroadcastStopped& stopped) {
-            if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
-              OwnedChannel& owned = *found->second;
-              owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
-              handle_channel_outputs(now, wall, owned, out);
-            }
-            // Also those of whom the owner, on another shard, has not heard yet.
-            stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now,
-                             wall, out);
-          },
+          [&](BroadcastStopped& stopped) { handle_stopped(now, wall, stopped, out); },
           [&](KeyRevoked& revoked) {
+            rtc_.stop_publishers(now, wall, revoked.channel, revoked.key_id, {}, rtc_outputs_);
+            // A call that was granted here may be on its way to the owner: this comes behind it.
+            if (ShardIndex owner = owner_of(revoked.channel, config_.shards); owner != config_.index)
+              out.push(SendMail{owner, revoked});
             stop_encoders_if(
                 [&](const Encoder& encoder) {
                   return encoder.channel == revoked.channel && encoder.key_id == revoked.key_id;
                 },
                 now, wall, out);
           },
-          [&](PublishDecided& decided) { handle_decision(now, wall, decided, out); },
+          [&](PublishDecided& decided) {
+            if (!rtc_.handle_decision(now, decided, rtc_outputs_)) handle_decision(now, wall, decided, out);
+          },
+          [&](RtcAsked& asked) { handle_asked(now, wall, asked); },
+          [&](RtcReplied& replied) { rtc_.handle_replied(replied, rtc_outputs_); },
+          [&](relay::ToOwner& message) { rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_); },
+          [&](relay::ToSubscriber& message) {
+            rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_);
+          },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
       },
       mail);
+}
+
+void Shard::handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out) {
+  if (stopped.via) return rtc_.stop_publishers(now, wall, stopped.channel, "", stopped.via, rtc_outputs_);
+  // First: publishers whom the channel merely drops may begin anew.
+  rtc_.stop_publishers(now, wall, stopped.channel, "", {}, rtc_outputs_);
+  if (auto found = channels_.find(stopped.channel); found != channels_.end()) {
+    OwnedChannel& owned = *found->second;
+    owned.channel.end(now, live::SourceDropReason::kBroadcastEnded, owned.outputs);
+    handle_channel_outputs(now, wall, owned, out);
+  }
+  // A call that was granted here may be on its way to the owner: this comes behind it.
+  if (ShardIndex owner = owner_of(stopped.channel, config_.shards); owner != config_.index)
+    out.push(SendMail{owner, BroadcastStopped{stopped.channel, config_.index}});
+  // Also those of whom the owner, on another shard, has not heard yet.
+  stop_encoders_if([&](const Encoder& encoder) { return encoder.channel == stopped.channel; }, now, wall,
+                   out);
+}
+
+void Shard::handle_asked(Timestamp now, WallTime wall, RtcAsked& asked) {
+  if (const auto* offered = std::get_if<api::RtcOffered>(&asked.call)) {
+    auto found = channels_.find(offered->channel);
+    if (found == channels_.end() && channels_.size() >= config_.channels_max)
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kOverloaded, "This server has too many channels live.",
+                               rtc_outputs_);
+    if (found != channels_.end() && !found->second->channel.has_room(Rtc::kPriority))
+      return rtc_.refuse_asked(asked, api::RtcRefusal::kConflict,
+                               "As many encoders as a channel takes publish to it, none of this priority.",
+                               rtc_outputs_);
+  }
+  rtc_.handle_asked(now, wall, asked, rtc_outputs_);
 }
 
 void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out) {
@@ -293,6 +311,7 @@ void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted st
     }
     auto owned =
         std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    owned->began_at = wall;
     channel_of_number_[owned->number] = owned.get();
     ++broadcasts_started_;
     found = channels_.emplace(started.channel, std::move(owned)).first;
@@ -314,6 +333,7 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                    },
                    [&](live::SourceDropped& dropped) {
                      sources_.erase(dropped.source.value);
+                     rtc_.handle_source_gone(now, wall, owned.channel.name(), dropped.source, rtc_outputs_);
                      tell_owner(now, wall, shard_of(dropped.source),
                                 SourceDropped{dropped.source, dropped.reason}, out);
                    },
@@ -331,9 +351,11 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                output);
   }
   if (!has_ended) {
+    follow_air(now, wall, owned);
     timers_.set({TimerKind::kChannel, owned.number}, owned.channel.next_deadline());
     return;
   }
+  rtc_.end_broadcast(now, wall, owned.channel.name(), rtc_outputs_);
   control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
   out.push(SendControlMail{ChannelReported{std::move(status)}});
   keep_counters(owned.channel);
@@ -343,21 +365,42 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
   channels_.erase(std::string(owned.channel.name()));
 }
 
-void Shard::keep_counters(const live::Channel& channel) {
-  MetricSamples samples;
-  channel.append_metrics(samples);
-  for (auto& sample : samples) {
-    if (sample.kind != MetricKind::kCounter) continue;
-    auto sum =
-        std::find_if(ended_broadcasts_.begin(), ended_broadcasts_.end(), [&](const MetricSample& known) {
-          return std::string_view(known.name) == sample.name && known.labels == sample.labels;
-        });
-    if (sum == ended_broadcasts_.end()) {
-      ended_broadcasts_.push_back(std::move(sample));
-    } else {
-      sum->value += sample.value;
+void Shard::follow_air(Timestamp now, WallTime wall, OwnedChannel& owned) {
+  std::optional<live::SourceId> on_air = owned.channel.source_on_air();
+  if (on_air == owned.on_air) return;
+  owned.on_air = on_air;
+  rtc_.set_on_air(now, wall, owned.channel.name(), on_air, rtc_outputs_);
+}
+
+// What one output leads to may put out more; all of it is done before this returns.
+void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
+  while (!rtc_outputs_.empty()) {
+    for (RtcOutput& output : rtc_outputs_.take()) {
+      std::visit(Overloaded{
+                     [&](SendMail& send) {
+                       if (send.to == config_.index) {
+                         dispatch(now, wall, std::move(send.mail), out);
+                       } else {
+                         out.push(std::move(send));
+                       }
+                     },
+                     [&](auto& other) { out.push(std::move(other)); },
+                 },
+                 output);
     }
   }
+}
+
+void Shard::handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams,
+                             Outputs& out) {
+  rtc_.handle_datagrams(now, wall, datagrams, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
+}
+
+void Shard::handle_path_closed(Timestamp now, WallTime wall, LocalPath local, const SocketAddress& remote,
+                               Outputs& out) {
+  rtc_.handle_path_closed(now, wall, local, remote, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot,
@@ -372,7 +415,12 @@ void Shard::flush_answers(Outputs& out) {
   timers_.set({TimerKind::kOrigin}, origin_.next_deadline());
 }
 
-void Shard::handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out) {
+void Shard::handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
+                           Outputs& out) {
+  if (!request.path.starts_with("/live/")) {
+    rtc_.handle_request(now, wall, key, request, rtc_outputs_);
+    return handle_rtc_outputs(now, wall, out);
+  }
   origin_.handle_request(now, key, request, answers_);
   flush_answers(out);
 }
@@ -403,32 +451,12 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
         break;
     }
   }
-}
-
-void Shard::report(Timestamp now, Outputs& out) {
-  std::unordered_map<const OwnedChannel*, std::vector<control::SourceStatus>> sources;
-  for (const auto& [id, source] : sources_) {
-    auto on_air = source.channel->channel.source_on_air();
-    auto& statuses = sources[source.channel];
-    statuses.push_back(source.status);
-    statuses.back().is_active = on_air && on_air->value == id;
-  }
-  for (auto& [name, owned] : channels_) {
-    const auto& snapshot = owned->channel.snapshot();
-    if (!snapshot || snapshot->multivariant.empty()) continue;
-    control::ChannelStatus status{.channel = name,
-                                  .state = to_live_state(snapshot->state),
-                                  .started_at = snapshot->started_at,
-                                  .warnings = snapshot->warnings};
-    for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
-    if (auto found = sources.find(owned.get()); found != sources.end())
-      status.sources = std::move(found->second);
-    out.push(SendControlMail{ChannelReported{std::move(status)}});
-  }
-  out.push(SendControlMail{AudienceReported{config_.index, origin_.audiences(now)}});
+  if (rtc_.next_deadline() <= now) rtc_.handle_deadline(now, wall, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
+  rtc_.refuse_all();
   for (auto& [key, encoder] : encoders_)
     if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;
@@ -437,38 +465,14 @@ void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
     owned->channel.end(now, live::SourceDropReason::kServerStops, owned->outputs);
     handle_channel_outputs(now, wall, *owned, out);
   }
+  handle_rtc_outputs(now, wall, out);
 }
 
-void Shard::drain(Outputs& out) {
+void Shard::drain(Timestamp now, WallTime wall, Outputs& out) {
+  rtc_.close_all(now, wall, rtc_outputs_);
+  handle_rtc_outputs(now, wall, out);
   origin_.drain(answers_);
   flush_answers(out);
-}
-
-MetricSamples Shard::metrics() const {
-  MetricSamples samples;
-  origin_.append_metrics(samples);
-  session::RtmpStats sessions = ended_sessions_;
-  for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
-  sessions.append_samples(samples);
-  // Counters of broadcasts that are over stay in the sums: a counter that falls reads as a restart.
-  samples.insert(samples.end(), ended_broadcasts_.begin(), ended_broadcasts_.end());
-  for (const auto& [name, owned] : channels_) owned->channel.append_metrics(samples);
-  samples.push_back({"stoa_rtmp_encoders",
-                     "Encoders connected.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(encoders_.size())});
-  samples.push_back({"stoa_channels_live",
-                     "Channels with a broadcast.",
-                     MetricKind::kGauge,
-                     {},
-                     static_cast<double>(channels_.size())});
-  samples.push_back({"stoa_broadcasts_started_total",
-                     "Broadcasts begun.",
-                     MetricKind::kCounter,
-                     {},
-                     static_cast<double>(broadcasts_started_)});
-  return samples;
 }
 
 }  // namespace stoa::shard

@@ -16,10 +16,11 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "base/timer_queue.h"
 #include "live/channel.h"
 #include "session/rtmp/session.h"
 #include "shard/mail.h"
-#include "shard/timer_queue.h"
+#include "shard/rtc.h"
 
 namespace stoa::shard {
 
@@ -33,15 +34,8 @@ struct SendBytes {
 struct CloseConnection {  // After what was sent before has gone out.
   ConnectionKey connection;
 };
-struct SendMail {
-  ShardIndex to;
-  Mail mail;
-};
-struct SendControlMail {
-  ControlMail mail;
-};
-using Output =
-    std::variant<SendBytes, CloseConnection, api::HlsOrigin::Answer, SendMail, SendControlMail, LogLine>;
+using Output = std::variant<SendBytes, CloseConnection, api::Answer, SendMail, SendControlMail, LogLine,
+                            webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased>;
 using Outputs = Outbox<Output>;
 
 struct ShardConfig {
@@ -49,13 +43,15 @@ struct ShardConfig {
   ShardIndex shards = 1;
   live::ChannelConfig channel;
   api::HlsOrigin::Config hls;
+  RtcConfig rtc;                      // Its index and shards are this one's.
   std::size_t channels_max = 10'000;  // Owned by this shard at once; one more encoder is refused.
   Duration report_interval = Duration::seconds(1);
 };
 
 class Shard {
  public:
-  Shard(const ShardConfig& config, Rng rng);
+  // `wall` dates the certificate that WebRTC peers are shown.
+  Shard(const ShardConfig& config, WallTime wall, Rng rng);
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -66,19 +62,31 @@ class Shard {
   void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
   void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
 
-  // A GET under /live/. Answered now or later, unless its client goes away first.
-  void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, Outputs& out);
+  // A GET under /live/, anything under /whip/ and /whep/. Answered now or later, unless its client goes away
+  // first.
+  void handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
+                      Outputs& out);
   void handle_cancelled(api::RequestKey key) { origin_.handle_cancelled(key); }
+
+  // The shard has a WebRTC port, which peers reach there.
+  void open_rtc(std::vector<ice::Candidate> candidates) { rtc_.open(std::move(candidates)); }
+  // What came in on the shard's WebRTC port; decrypted where it stands.
+  void handle_datagrams(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, Outputs& out);
+  // A connection of ICE-TCP ended.
+  void handle_path_closed(Timestamp now, WallTime wall, LocalPath local, const SocketAddress& remote,
+                          Outputs& out);
+  // Media for WebRTC peers: to be called after every input, and again while it says true.
+  bool fill(Timestamp now, DatagramBatch& batch) { return rtc_.fill(now, batch); }
 
   void handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
-  Timestamp next_deadline() const { return timers_.next(); }
+  Timestamp next_deadline() const { return std::min(timers_.next(), rtc_.next_deadline()); }
 
   // The node stops, first: encoders are told, the channels owned here end, and viewers everywhere get
   // ENDLIST.
   void end_channels(Timestamp now, WallTime wall, Outputs& out);
   // Then, when every shard has ended its channels: what still waits is answered.
-  void drain(Outputs& out);
+  void drain(Timestamp now, WallTime wall, Outputs& out);
 
   MetricSamples metrics() const;
 
@@ -104,15 +112,24 @@ class Shard {
   // Publishing ones of this shard.
   template <typename Predicate>
   void stop_encoders_if(Predicate&& predicate, Timestamp now, WallTime wall, Outputs& out);
+  void dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   // To the owner of a channel: a call when it is this shard, mail otherwise.
   void tell_owner(Timestamp now, WallTime wall, ShardIndex owner, Mail mail, Outputs& out);
+  void handle_stopped(Timestamp now, WallTime wall, const BroadcastStopped& stopped, Outputs& out);
+  // A WHIP or WHEP call; one to publish what this shard cannot take is refused.
+  void handle_asked(Timestamp now, WallTime wall, RtcAsked& asked);
 
   void handle_source_started(Timestamp now, WallTime wall, SourceStarted started, Outputs& out);
   void handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& channel, Outputs& out);
   void handle_snapshot(Timestamp now, std::shared_ptr<const live::ChannelSnapshot> snapshot, Outputs& out);
   void keep_counters(const live::Channel& channel);
+  // Tells the WebRTC half which source viewers get.
+  void follow_air(Timestamp now, WallTime wall, OwnedChannel& channel);
+  void handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out);
   void flush_answers(Outputs& out);
   void report(Timestamp now, Outputs& out);
+  // Nothing while there is nothing to watch.
+  std::optional<control::ChannelStatus> describe(OwnedChannel& owned) const;
   void log(LogLevel level, const char* component, std::string text, Outputs& out);
 
   ShardConfig config_;
@@ -123,6 +140,8 @@ class Shard {
   std::unordered_map<std::string, std::unique_ptr<OwnedChannel>> channels_;
   std::unordered_map<std::uint64_t, OwnedChannel*> channel_of_number_;
   std::unordered_map<std::uint64_t, OwnedSource> sources_;  // Of the channels owned here.
+  Rtc rtc_;
+  RtcOutputs rtc_outputs_;
   api::HlsOrigin origin_;
   api::HlsOrigin::Outputs answers_;
   TimerQueue<TimerKey> timers_;

@@ -9,72 +9,18 @@
 
 #include "control/memory_store.h"
 #include "control/publishing.h"
-#include "media/codec_vectors.h"
-#include "proto/flv/tag.h"
 #include "proto/http/semantics.h"
-#include "proto/rtmp/client.h"
-#include "sim/link.h"
+#include "shard/test_encoder.h"
 
 namespace stoa::shard {
 namespace {
-
-namespace v = media::vectors;
-using flv::Packet;
-using flv::PacketKind;
-
-// An encoder of 25 pictures a second, a keyframe every two seconds, and stereo sound.
-struct TestEncoder {
-  TestEncoder(sim::VirtualTime& time, std::string key, ShardIndex at, ConnectionKey c, std::uint64_t seed)
-      : client({.app = "live", .tc_url = "rtmp://h/live", .stream_name = std::move(key)}, Rng(seed)),
-        up(time, {.latency = Duration::milliseconds(15), .is_stream = true}, Rng(seed + 1)),
-        down(time, {.latency = Duration::milliseconds(15), .is_stream = true}, Rng(seed + 2)),
-        shard(at),
-        connection(c) {
-    client.start(out);
-  }
-  void send_media(std::uint32_t ms) {
-    if (!client.is_published() || is_paused || (next_ms == 0 && ms == 0)) return;
-    if (!has_begun) {
-      client.send_video(0,
-                        flv::write_legacy_video({PacketKind::kSequenceStart, flv::kAvc, 0, 0, true, 0, 0,
-                                                 v::shared(v::kH264HighConfig)}),
-                        out);
-      client.send_audio(0,
-                        flv::write_legacy_audio({PacketKind::kSequenceStart, flv::kAac, 0, 0, true, 0, 0,
-                                                 v::shared(v::kAacStereoConfig)}),
-                        out);
-      has_begun = true;
-    }
-    for (; next_ms <= ms; next_ms += 40) {
-      bool is_key = picture++ % 50 == 0;
-      client.send_video(next_ms,
-                        flv::write_legacy_video({PacketKind::kFrames, flv::kAvc, 0, 0, is_key, 0, 0,
-                                                 v::shared(is_key ? v::kH264HighFirst : v::kH264HighSecond)}),
-                        out);
-      for (; sound_ms <= static_cast<double>(next_ms); sound_ms += 1024 * 1000.0 / 48'000)
-        client.send_audio(static_cast<std::uint32_t>(sound_ms),
-                          flv::write_legacy_audio({PacketKind::kFrames, flv::kAac, 0, 0, true, 0, 0,
-                                                   v::shared(v::kAacStereoFirst)}),
-                          out);
-    }
-  }
-  rtmp::ClientConnection client;
-  rtmp::ClientOutputs out;
-  sim::Link up, down;
-  ShardIndex shard;
-  ConnectionKey connection;
-  std::uint32_t next_ms = 0;
-  double sound_ms = 0;
-  int picture = 0;
-  bool has_begun = false, is_paused = false, is_connected = true;
-  std::string closed_because;
-};
 
 class Town {
  public:
   explicit Town(ShardIndex shards) {
     for (ShardIndex i = 0; i < shards; ++i)
-      shards_.push_back(std::make_unique<Shard>(ShardConfig{.index = i, .shards = shards}, Rng(100 + i)));
+      shards_.push_back(
+          std::make_unique<Shard>(ShardConfig{.index = i, .shards = shards}, WallTime(), Rng(100 + i)));
   }
   TestEncoder& add_encoder(const std::string& key, ShardIndex shard) {
     ConnectionKey connection = next_connection_++;
@@ -97,7 +43,7 @@ class Town {
     auto parsed = http::parse_target(target);
     request.path = parsed->path;
     request.query = parsed->query;
-    shards_[shard]->handle_request(time.now(), ++next_request_, request, out_);
+    shards_[shard]->handle_request(time.now(), time.wall(), ++next_request_, request, out_);
     carry(shard);
     return next_request_;
   }
@@ -192,13 +138,13 @@ class Town {
                   if (encoder->connection == send.connection) encoder->down.send(send.bytes.bytes());
               },
               [&](CloseConnection& close) { closed.push_back(close.connection); },
-              [&](api::HlsOrigin::Answer& answer) { answers[answer.request] = std::move(answer.response); },
+              [&](api::Answer& answer) { answers[answer.request] = std::move(answer.response); },
               [&](SendMail& send) {
                 EXPECT_NE(send.to, from);
                 mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
               },
               [&](SendControlMail& send) { handle_control(send.mail); },
-              [&](LogLine& line) { log.push_back(line.text); },
+              [&](LogLine& line) { log.push_back(line.text); }, [&](auto&) {},  // WebRTC: rtc_test.cc.
           },
           output);
     }

@@ -4,7 +4,7 @@
 // makes a real low-latency stream with ffmpeg: two pictures, two sound tracks, parts of a third of a second.
 // It keeps no rule of the protocol beyond what a player needs; the server is judged by `stoa check-hls`.
 //
-// Channels: demo and radio are on air, others are listed for their looks. /mock/demo?state=offline (live,
+// Channels: demo, stage (Opus by its word, so real-time lacks nothing) and radio are on air, others are listed for their looks. /mock/demo?state=offline (live,
 // interrupted, not_found, freeze) changes what the server says of a channel; freeze stops its playlists.
 
 import { spawn } from 'node:child_process';
@@ -207,7 +207,7 @@ function startStream() {
 
 const startedMs = Date.now();
 let broadcast = startedMs;
-const states = { demo: 'live', radio: 'live' };
+const states = { demo: 'live', radio: 'live', stage: 'live' };
 const track = (id, kind, more) => ({
   id,
   kind,
@@ -230,6 +230,9 @@ const aac = (id, label = '', language = '') =>
     label,
     language,
   });
+
+const opus = (id) =>
+  track(id, 'audio', { codec: 'opus', codec_name: 'Opus', sample_rate: 48000, channels: 2, bitrate: 64000 });
 
 function channel(name, title, viewers, uptime, tracks, more = {}) {
   return {
@@ -255,6 +258,7 @@ function channels() {
   ];
   const all = [
     channel('demo', 'Demo channel', 1284, 740, demoTracks, { warnings: ['keyframe_interval_too_long'] }),
+    channel('stage', 'Small stage', 7, 300, [avc('v0', 1280, 720, 1200000), opus('a0')]),
     channel('city-council', 'City council, regular session', 83, 5400, [
       avc('v0', 1920, 1080, 4500000, 50),
       aac('a0'),
@@ -331,6 +335,7 @@ async function answerMedia(path, query, response) {
 
 function answerPage(path, response) {
   let file = path === '/' ? '/index.html' : path.startsWith('/watch/') ? '/watch.html' : path;
+  if (/^\/studio(\/|$)/.test(path)) file = '/studio.html';
   const isThere = existsSync(join(kDist, file)) && !file.includes('..');
   if (!isThere) file = '/index.html';
   const type = kTypes[extname(file)] ?? 'application/octet-stream';

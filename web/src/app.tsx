@@ -1,4 +1,5 @@
 import { useEffect, useState, type ComponentType } from 'react';
+import { lateScript } from './lib/late_script';
 import { routeOf, type Route } from './lib/route';
 import { HomePage } from './pages/home';
 import { NotFoundPage } from './pages/not_found';
@@ -6,29 +7,23 @@ import { Footer, Header } from './ui/frame';
 
 // Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
 // of the time in which a viewer should see the first picture.
-const kReloaded = 'stoa.reloaded_for_script';
-type WatchPage = ComponentType<{ name: string }>;
-let watchPage: WatchPage | null = null;
-const loadWatch = async (): Promise<WatchPage> => (watchPage ??= (await import('./pages/watch')).default);
+type Page = ComponentType<{ name: string }>;
+type PageName = 'watch' | 'studio';
+const pages: Partial<Record<PageName, Page>> = {};
+const loadPage = async (name: PageName): Promise<Page> =>
+  (pages[name] ??= (await (name === 'watch' ? import('./pages/watch') : import('./pages/studio'))).default);
 
-// Null until the page's script is there. One that did not arrive may have another name since the server was
-// renewed: the address is then loaded anew, once.
-function useWatchPage(isWanted: boolean): WatchPage | null {
-  const [page, setPage] = useState<WatchPage | null>(() => watchPage);
+// Null until the page's script is there.
+function usePage(wanted: PageName | null): Page | null {
+  const [, setLoaded] = useState<PageName | null>(null);
+  const page = wanted === null ? null : (pages[wanted] ?? null);
   useEffect(() => {
-    if (!isWanted || page !== null) return;
-    loadWatch().then(
-      (loaded) => {
-        sessionStorage.removeItem(kReloaded);
-        setPage(() => loaded);
-      },
-      () => {
-        if (sessionStorage.getItem(kReloaded) !== null) return;
-        sessionStorage.setItem(kReloaded, '1');
-        location.reload();
-      },
+    if (wanted === null || page !== null) return;
+    lateScript(wanted, () => loadPage(wanted)).then(
+      () => setLoaded(wanted),
+      () => undefined,
     );
-  }, [isWanted, page]);
+  }, [wanted, page]);
   return page;
 }
 
@@ -48,6 +43,7 @@ function useRoute(): Route {
         const isPlain =
           event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
         if (link === null || !isPlain || event.defaultPrevented || link.target !== '') return;
+        if (!link.hasAttribute('href')) return;
         const url = new URL(link.href, location.href);
         if (url.origin !== location.origin || routeOf(url.pathname).page === 'not_found') return;
         event.preventDefault();
@@ -62,7 +58,9 @@ function useRoute(): Route {
       'pointerover',
       (event) => {
         const link = event.target instanceof Element ? event.target.closest('a') : null;
-        if (link !== null && link.pathname.startsWith('/watch/')) void loadWatch();
+        if (link === null) return;
+        const { page } = routeOf(link.pathname);
+        if (page === 'watch' || page === 'studio') void loadPage(page).catch(() => undefined);
       },
       { signal, passive: true },
     );
@@ -71,14 +69,28 @@ function useRoute(): Route {
   return route;
 }
 
+// Who looks at the list will open a channel: the player is fetched as soon as the list is there.
+const kPrefetchAfterMs = 500;
+function usePrefetch(isHome: boolean): void {
+  useEffect(() => {
+    if (!isHome) return;
+    const timer = window.setTimeout(() => void loadPage('watch').catch(() => undefined), kPrefetchAfterMs);
+    return () => window.clearTimeout(timer);
+  }, [isHome]);
+}
+
+const pageOf = ({ page }: Route): PageName | null => (page === 'watch' || page === 'studio' ? page : null);
+
 // What an address needs before it can be drawn.
 export async function prepare(): Promise<void> {
-  if (routeOf(location.pathname).page === 'watch') await loadWatch();
+  const page = pageOf(routeOf(location.pathname));
+  if (page !== null) await loadPage(page);
 }
 
 export function App() {
   const route = useRoute();
-  const WatchPage = useWatchPage(route.page === 'watch');
+  const Loaded = usePage(pageOf(route));
+  usePrefetch(route.page === 'home');
   return (
     <>
       <a className="skip" href="#main">
@@ -87,13 +99,13 @@ export function App() {
       <Header />
       <main id="main" tabIndex={-1}>
         {route.page === 'home' && <HomePage />}
-        {route.page === 'watch' &&
-          (WatchPage === null ? (
-            <div className="watch">
+        {(route.page === 'watch' || route.page === 'studio') &&
+          (Loaded === null ? (
+            <div className={route.page}>
               <div className="stage" />
             </div>
           ) : (
-            <WatchPage key={route.channel} name={route.channel} />
+            <Loaded key={`${route.page} ${route.channel}`} name={route.channel} />
           ))}
         {route.page === 'not_found' && <NotFoundPage />}
       </main>

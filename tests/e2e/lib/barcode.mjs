@@ -35,3 +35,21 @@ export function clockToUnixMs(clock, now) {
   const turn = 2 ** 32;
   return clock + Math.round((now - clock) / turn) * turn;
 }
+
+// Draws the strip that readBarcode() reads onto a canvas. Self-contained for the same reason.
+export function drawBarcode(context, width, height, { source, frame, clock }) {
+  const columns = 20, rows = 4, rowHeight = Math.floor(height / 15);
+  const code = [source, frame >> 16, frame >> 8, frame, clock >>> 24, clock >>> 16, clock >>> 8, clock].map((one) => one & 0xff);
+  let crc = 0xffff;
+  for (const byte of code) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; ++bit) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+  }
+  code.push(crc >> 8, crc & 0xff);
+  for (let bit = 0; bit < rows * columns; ++bit) {
+    const row = Math.floor(bit / columns), column = bit % columns;
+    const left = Math.floor((column * width) / columns), right = Math.floor(((column + 1) * width) / columns);
+    context.fillStyle = code[bit >> 3] & (0x80 >> (bit & 7)) ? '#fff' : '#000';
+    context.fillRect(left, row * rowHeight, right - left, rowHeight);
+  }
+}

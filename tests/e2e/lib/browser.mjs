@@ -16,12 +16,27 @@ export function launchChromium(args = []) {
   });
 }
 
+// A camera that shows a test picture, a microphone that beeps, and nobody who asks whether they may be used.
+export const fakeCamera = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'];
+
 export function launchFirefox() {
   return puppeteer.launch({
     browser: 'firefox',
     executablePath: process.env.FIREFOX ?? '/usr/bin/firefox-esr',
     headless: true,
-    extraPrefsFirefox: { 'media.autoplay.default': 0, 'media.autoplay.blocking_policy': 0, 'media.hardware-video-decoding.enabled': false },
+    extraPrefsFirefox: {
+      'media.autoplay.default': 0,
+      'media.autoplay.blocking_policy': 0,
+      'media.hardware-video-decoding.enabled': false,
+      // WebRTC from pages that may stand behind others. (No pref lets Firefox reach a candidate of 127.0.0.1:
+      // without a camera it gathers the addresses of the default route alone.)
+      'media.navigator.streams.fake': true,
+      'media.navigator.permission.disabled': true,
+      'dom.min_background_timeout_value': 4,
+      'dom.timeout.enable_budget_timer_throttling': false,
+      // It would fetch an H.264 decoder while a test runs.
+      'media.gmp-manager.updateEnabled': false,
+    },
   });
 }
 

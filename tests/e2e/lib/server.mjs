@@ -6,12 +6,14 @@ import { Program, findProgram, processUse } from './program.mjs';
 import { never, until } from './until.mjs';
 
 export class Server {
-  // `pin` runs it on that CPU alone; `args` are further flags of `stoa serve`.
-  static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true } = {}) {
+  // `pin` runs it on these CPUs alone; `args` are further flags of `stoa serve`; `address` is where it listens,
+  // `rtc` where WebRTC does; `prefix` is a command that starts it and becomes it.
+  static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true, address = '127.0.0.1', rtc = `${address}:0`, prefix = [] } = {}) {
     const data = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
-    const listen = ['--http', '127.0.0.1:0', '--rtmp', '127.0.0.1:0'];
-    const secure = tls ? '127.0.0.1:0' : 'off';
+    const listen = ['--http', `${address}:0`, '--rtmp', `${address}:0`, '--rtc', rtc];
+    const secure = tls ? `${address}:0` : 'off';
     const command = [
+      ...prefix,
       ...(pin === null ? [] : ['taskset', '-c', String(pin)]),
       findProgram('stoa'), 'serve', ...(dev ? ['--dev'] : []), ...listen, '--https', secure, '--rtmps', secure,
       '--data', data, '--shards', String(shards), ...args,
@@ -50,8 +52,9 @@ export class Server {
   playlistUrl(channel) {
     return `${this.origin}/live/${channel}/index.m3u8`;
   }
-  watchUrl(channel) {
-    return `${this.origin}/watch/${channel}`;
+  // The watch page, told which way to watch: "hls", "realtime" or "auto".
+  watchUrl(channel, via = 'hls') {
+    return `${this.origin}/watch/${channel}?via=${via}`;
   }
 
   async text(path, { status = 200 } = {}) {

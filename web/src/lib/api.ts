@@ -16,6 +16,9 @@ export interface Track {
   bitrate: number; // bit/s
   label: string;
   language: string;
+  // Why it does not reach viewers this way, or only in part: "codec", "reordered_frames"; "" when it does.
+  realtimeObstacle: string;
+  hlsObstacle: string;
 }
 
 export interface LiveChannel {
@@ -26,6 +29,7 @@ export interface LiveChannel {
   uptimeS: number;
   viewers: number;
   hlsUrl: string;
+  whepUrl: string;
   warnings: string[];
   tracks: Track[];
 }
@@ -42,6 +46,8 @@ const isFields = (value: unknown): value is Fields => typeof value === 'object' 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 const numberOf = (value: unknown): number =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0;
+
+const obstacleOf = (value: unknown): string => textOf(value).replace(/^none$/, '');
 
 export function parseTrack(value: unknown): Track | null {
   if (!isFields(value)) return null;
@@ -60,8 +66,13 @@ export function parseTrack(value: unknown): Track | null {
     bitrate: numberOf(value.bitrate),
     label: textOf(value.label),
     language: textOf(value.language),
+    realtimeObstacle: obstacleOf(value.realtime_obstacle),
+    hlsObstacle: obstacleOf(value.hls_obstacle),
   };
 }
+
+// Media comes from this server or through its caches; a page must not be led elsewhere by a script URL.
+const isWebAddress = (url: string): boolean => /^(\/(?!\/)|https?:\/\/)/.test(url);
 
 export function parseChannel(value: unknown): LiveChannel | null {
   if (!isFields(value)) return null;
@@ -70,6 +81,7 @@ export function parseChannel(value: unknown): LiveChannel | null {
   const tracks = Array.isArray(value.tracks) ? value.tracks : [];
   const warnings = Array.isArray(value.warnings) ? value.warnings : [];
   const hlsUrl = textOf(value.hls_url);
+  const whepUrl = textOf(value.whep_url);
   return {
     name,
     title: textOf(value.title) || name,
@@ -77,8 +89,8 @@ export function parseChannel(value: unknown): LiveChannel | null {
     startedAt: textOf(value.started_at),
     uptimeS: numberOf(value.uptime_s),
     viewers: Math.round(numberOf(value.viewers)),
-    // Media comes from this server or through its caches; a page must not be led elsewhere by a script URL.
-    hlsUrl: /^(\/(?!\/)|https?:\/\/)/.test(hlsUrl) ? hlsUrl : hlsUrlOf(name),
+    hlsUrl: isWebAddress(hlsUrl) ? hlsUrl : hlsUrlOf(name),
+    whepUrl: isWebAddress(whepUrl) ? whepUrl : whepUrlOf(name),
     warnings: warnings.filter((warning): warning is string => typeof warning === 'string'),
     tracks: tracks.map(parseTrack).filter((track) => track !== null),
   };
@@ -90,6 +102,8 @@ export function parseChannels(value: unknown): LiveChannel[] | null {
 }
 
 export const hlsUrlOf = (channel: string): string => `/live/${encodeURIComponent(channel)}/index.m3u8`;
+export const whepUrlOf = (channel: string): string => `/whep/${encodeURIComponent(channel)}`;
+export const whipUrlOf = (channel: string): string => `/whip/${encodeURIComponent(channel)}`;
 
 // Also reports when and with which `Date` an answer came, for lib/clock.ts.
 export type DateListener = (date: string, sentMs: number, receivedMs: number) => void;

@@ -14,7 +14,7 @@ import {
 } from './format';
 import { initialsOf, posterOf } from './poster';
 import { defaultPreferences, readPreferences, writePreferences } from './preferences';
-import { routeOf, watchPath } from './route';
+import { routeOf, studioPath, watchPath } from './route';
 
 const demo = {
   name: 'demo',
@@ -223,6 +223,8 @@ describe('routeOf', () => {
     expect(routeOf('/watch/demo/')).toEqual({ page: 'watch', channel: 'demo' });
     expect(routeOf('/watch/a%20b')).toEqual({ page: 'watch', channel: 'a b' });
     expect(routeOf(watchPath('ä/ö?'))).toEqual({ page: 'watch', channel: 'ä/ö?' });
+    expect(routeOf('/studio')).toEqual({ page: 'studio', channel: '' });
+    expect(routeOf(studioPath('ä/ö?'))).toEqual({ page: 'studio', channel: 'ä/ö?' });
   });
   test('takes nothing else for a page', () => {
     for (const path of [
@@ -231,6 +233,7 @@ describe('routeOf', () => {
       '/watch/a/b',
       '/watch/%E0%A4%A',
       '/nothing',
+      '/studio/a/b',
       `/watch/${'x'.repeat(300)}`,
     ]) {
       expect(routeOf(path)).toEqual({ page: 'not_found' });
@@ -255,7 +258,7 @@ describe('preferences', () => {
     });
   });
   test('are the defaults where what was kept makes no sense', () => {
-    for (const text of ['', '{', '7', '[]', '{"volume":9,"theme":"pink","bandwidth":-1}']) {
+    for (const text of ['', '{', '7', '[]', '{"volume":9,"theme":"pink","bandwidth":-1,"delivery":"pigeon"}']) {
       expect(readPreferences(storeOf(text))).toEqual(defaultPreferences);
     }
     expect(readPreferences(null)).toEqual(defaultPreferences);

@@ -2,11 +2,14 @@
 
 export type Theme = 'light' | 'dark';
 
+export type Wish = 'auto' | 'realtime' | 'hls';
+
 export interface Preferences {
   theme: Theme | null; // null follows the system.
   volume: number; // 0 to 1.
   isMuted: boolean;
   isTheatre: boolean;
+  delivery: Wish; // How to watch; "auto" leaves it to the page.
   bandwidth: number | null; // bit/s, the last estimate: where a new player begins.
 }
 
@@ -15,6 +18,7 @@ export const defaultPreferences: Preferences = {
   volume: 1,
   isMuted: false,
   isTheatre: false,
+  delivery: 'auto',
   bandwidth: null,
 };
 
@@ -27,12 +31,13 @@ export function readPreferences(store: Store | null): Preferences {
     const value: unknown = JSON.parse(store?.getItem(kKey) ?? 'null');
     if (typeof value !== 'object' || value === null) return defaultPreferences;
     const fields = value as Record<string, unknown>;
-    const { theme, volume, bandwidth } = fields;
+    const { theme, volume, delivery, bandwidth } = fields;
     return {
       theme: theme === 'light' || theme === 'dark' ? theme : null,
       volume: typeof volume === 'number' && volume >= 0 && volume <= 1 ? volume : 1,
       isMuted: fields.isMuted === true,
       isTheatre: fields.isTheatre === true,
+      delivery: delivery === 'realtime' || delivery === 'hls' ? delivery : 'auto',
       bandwidth: typeof bandwidth === 'number' && bandwidth > 0 && bandwidth < 1e10 ? bandwidth : null,
     };
   } catch {

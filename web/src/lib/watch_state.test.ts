@@ -17,12 +17,20 @@ function channelOf(state: 'live' | 'interrupted' = 'live', startedAt = '2026-01-
 const live: WatchEvent = { kind: 'channel', channel: channelOf() };
 const interrupted: WatchEvent = { kind: 'channel', channel: channelOf('interrupted') };
 const next: WatchEvent = { kind: 'channel', channel: channelOf('live', '2026-01-01T11:00:00Z') };
-const after = (...events: WatchEvent[]): WatchState => events.reduce(reduceWatch, initialWatchState);
+const after = (...events: WatchEvent[]): WatchState => events.reduce(reduceWatch, initialWatchState(null));
 
 describe('reduceWatch', () => {
   test('shows the player from the first moment, before the server has answered', () => {
-    expect(hasPlayer(initialWatchState.phase)).toBe(true);
-    expect(after(live).generation).toBe(initialWatchState.generation);
+    expect(hasPlayer(initialWatchState(null).phase)).toBe(true);
+    expect(after(live).generation).toBe(0);
+  });
+
+  test('begins with what the list of channels said, and notices that it is out of date', () => {
+    const begin = initialWatchState(channelOf());
+    expect(begin).toMatchObject({ phase: 'loading', channel: { name: 'demo' } });
+    expect(reduceWatch(begin, live)).toMatchObject({ phase: 'live', generation: 0 });
+    expect(reduceWatch(begin, next)).toMatchObject({ phase: 'live', generation: 1 });
+    expect(reduceWatch(begin, { kind: 'offline' }).phase).toBe('offline');
   });
 
   test('tells offline from unknown', () => {

@@ -29,12 +29,13 @@ export interface WatchState {
 
 export type WatchEvent = ChannelAnswer | { kind: 'playback_ended' };
 
-export const initialWatchState: WatchState = {
+// `known`: the channel as it was heard of before the page.
+export const initialWatchState = (known: LiveChannel | null): WatchState => ({
   phase: 'loading',
-  channel: null,
+  channel: known,
   isServerReachable: true,
   generation: 0,
-};
+});
 
 export const isOnAir = (phase: Phase): boolean => phase === 'live' || phase === 'interrupted';
 // Phases in which the player is on the page. It does not wait for the server's answer about the channel:

@@ -2,8 +2,10 @@ import { useEffect, useState } from 'react';
 import { fetchLiveChannels, type LiveChannel } from '../lib/api';
 import { Backoff } from '../lib/backoff';
 import { formatResolution, formatUptime, formatViewers } from '../lib/format';
+import { rememberChannels } from '../lib/known_channels';
 import { Poller } from '../lib/poller';
 import { watchPath } from '../lib/route';
+import { Icon } from '../ui/icons';
 import { PosterArt } from '../ui/poster_art';
 import { PublishHelp } from '../ui/publish_help';
 
@@ -23,6 +25,7 @@ function useLiveChannels(): Listing {
     const poller = new Poller(async (signal) => {
       try {
         const channels = await fetchLiveChannels(signal);
+        rememberChannels(channels);
         setListing({ channels, isReachable: true });
         afterFailure.reset();
         return refresh.next();
@@ -106,6 +109,10 @@ export function HomePage() {
             </span>
           )}
         </p>
+        <a className="text_button go_live" href="/studio">
+          <Icon name="on_air" />
+          Go live
+        </a>
       </div>
       {channels === null && <Skeletons />}
       {channels !== null && !isEmpty && (

@@ -1,9 +1,11 @@
 import { useCallback, useEffect, useReducer, useRef, useState } from 'react';
-import { fetchChannel, hlsUrlOf, type LiveChannel } from '../lib/api';
+import { fetchChannel, hlsUrlOf, whepUrlOf, type LiveChannel } from '../lib/api';
 import { Backoff } from '../lib/backoff';
 import { ServerClock } from '../lib/clock';
 import { formatBitrate, formatChannels, formatResolution, formatUptime, formatViewers } from '../lib/format';
+import { knownChannel } from '../lib/known_channels';
 import { Poller } from '../lib/poller';
+import { studioPath } from '../lib/route';
 import {
   hasPlayer,
   initialWatchState,
@@ -14,15 +16,18 @@ import {
   type WatchState,
 } from '../lib/watch_state';
 import { Player } from '../player/player';
+import { useDelivery } from '../player/use_delivery';
+import { DeliverySwitch } from '../player/delivery_switch';
 import { CopyButton } from '../ui/copy_button';
 import { Icon } from '../ui/icons';
 import { PosterArt } from '../ui/poster_art';
 
 const kWaiting = { firstMs: 1000, factor: 1.4, ceilingMs: 4000, jitter: 0.2 };
 const kEndingMs = 5000; // How long a player may go on with what it has after the channel ended.
+const kRealtimeEndingMs = 500; // Real time has nothing in store.
 
 function useChannel(name: string) {
-  const [state, dispatch] = useReducer(reduceWatch, initialWatchState);
+  const [state, dispatch] = useReducer(reduceWatch, null, () => initialWatchState(knownChannel(name)));
   const [clock] = useState(() => new ServerClock());
   const latest = useRef<WatchState>(state);
   latest.current = state;
@@ -43,12 +48,6 @@ function useChannel(name: string) {
     made.start();
     return () => made.stop();
   }, [name, clock]);
-
-  useEffect(() => {
-    if (state.phase !== 'ending') return;
-    const timer = window.setTimeout(() => dispatch({ kind: 'playback_ended' }), kEndingMs);
-    return () => window.clearTimeout(timer);
-  }, [state.phase]);
 
   const poke = useCallback(() => poller.current?.poke(), []);
   const end = useCallback(() => {
@@ -161,9 +160,16 @@ function Waiting({ name, state }: { name: string; state: WatchState }) {
           <span className="pulse" aria-hidden="true" />
           {state.isServerReachable ? 'Waiting' : 'The server does not answer, trying again'}
         </p>
-        <a className="button quiet" href="/">
-          Live channels
-        </a>
+        <p className="waiting_links">
+          <a className="button quiet" href="/">
+            Live channels
+          </a>
+          {(state.phase === 'offline' || state.phase === 'ended') && (
+            <a className="button quiet" href={studioPath(name)}>
+              Go live here
+            </a>
+          )}
+        </p>
       </div>
     </div>
   );
@@ -173,6 +179,13 @@ export default function WatchPage({ name }: { name: string }) {
   const { state, poke, end, offsetMs } = useChannel(name);
   const [isTheatre, setTheatre] = useState(false);
   const { phase, channel } = state;
+  const delivery = useDelivery(state, poke);
+  const { way } = delivery.state;
+  useEffect(() => {
+    if (phase !== 'ending') return;
+    const timer = window.setTimeout(end, way === 'hls' ? kEndingMs : kRealtimeEndingMs);
+    return () => window.clearTimeout(timer);
+  }, [phase, way, end]);
   const title = channel?.title ?? name;
   useEffect(() => {
     document.title = `${isOnAir(phase) ? '● ' : ''}${title} – Stoa`;
@@ -187,6 +200,9 @@ export default function WatchPage({ name }: { name: string }) {
             name={name}
             title={title}
             url={channel?.hlsUrl ?? hlsUrlOf(name)}
+            whepUrl={channel?.whepUrl ?? whepUrlOf(name)}
+            way={way}
+            wish={delivery.state.wish}
             channel={channel}
             isInterrupted={phase === 'interrupted'}
             isServerReachable={state.isServerReachable}
@@ -194,7 +210,12 @@ export default function WatchPage({ name }: { name: string }) {
             onTrouble={poke}
             onEnded={end}
             onTheatre={setTheatre}
+            onWish={delivery.wish}
+            onAnswer={delivery.handleAnswer}
+            onLink={delivery.handleLink}
+            onGiveUp={delivery.handleGiveUp}
           />
+          <DeliverySwitch delivery={delivery} />
           <About name={name} state={state} />
         </>
       ) : (

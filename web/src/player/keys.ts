@@ -8,6 +8,7 @@ export type Command =
   | { kind: 'toggle_pip' }
   | { kind: 'toggle_statistics' }
   | { kind: 'toggle_help' }
+  | { kind: 'toggle_realtime' }
   | { kind: 'toggle_captions' }
   | { kind: 'go_live' }
   | { kind: 'seek'; byS: number }
@@ -31,6 +32,7 @@ const kCommands: Record<string, Command> = {
   s: { kind: 'toggle_statistics' },
   '?': { kind: 'toggle_help' },
   l: { kind: 'go_live' },
+  r: { kind: 'toggle_realtime' },
   arrowleft: { kind: 'seek', byS: -5 },
   arrowright: { kind: 'seek', byS: 5 },
   arrowup: { kind: 'volume', by: 0.05 },
@@ -56,6 +58,7 @@ export const keyHelp: { keys: string[]; text: string }[] = [
   { keys: ['T'], text: 'Wide view' },
   { keys: ['I'], text: 'Picture in picture' },
   { keys: ['C'], text: 'Captions' },
+  { keys: ['R'], text: 'Real-time or LL-HLS' },
   { keys: ['S'], text: 'Statistics' },
   { keys: ['?'], text: 'This overview' },
 ];

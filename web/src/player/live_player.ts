@@ -5,10 +5,12 @@
 import type Hls from 'hls.js';
 import type { ErrorData, FragLoadedData, ManifestParsedData, MediaPlaylist } from 'hls.js';
 import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
-import { audioLabelOf, errorKindOf, levelChoices, rangesOf, type Choice } from './hls_words';
+import { ViewStore, type PlayerEngine, type PlayerView } from './engine';
+import { audioLabelOf, errorKindOf, levelChoices, rangesOf } from './hls_words';
 import { hlsConfigFor } from './hls_config';
 import { LatencyKeeper, shouldSkipAtStart } from './latency';
 import { forwardBufferOf, History, RateMeter } from './meters';
+import { PlayControl } from './play_control';
 import { Recovery } from './recovery';
 import { StallWatch } from './stall';
 import type { PlayerEvent, PlayerStats } from './stats';
@@ -19,39 +21,9 @@ const canUseMediaSource = (): boolean => 'MediaSource' in window || 'ManagedMedi
 // Begins to load together with the page, not when the first player is made.
 const hlsModule: Promise<HlsModule> | null = canUseMediaSource() ? import('hls.js') : null;
 
-export interface PlayerView {
-  status: 'starting' | 'playing' | 'paused' | 'stalled' | 'ended' | 'failed';
-  hasFrame: boolean; // Something was shown since the player was made.
-  isFollowing: boolean;
-  delayS: number | null; // Rounded to what is shown.
-  isAudioOnly: boolean;
-  levels: readonly Choice[]; // Best first; empty when there is no choice.
-  level: number; // The one chosen by the viewer; -1: automatic.
-  playingLevel: number;
-  audioTracks: readonly Choice[];
-  audioTrack: number;
-  needsUnmute: boolean; // The browser allowed only a silent start.
-  needsPlay: boolean; // It allowed no start at all.
-}
-
 const kTickMs = 200;
 const kFollowWithinS = 3; // A viewer this near the target is one who wants to be live.
 const kEventsMax = 12;
-
-const initialView: PlayerView = {
-  status: 'starting',
-  hasFrame: false,
-  isFollowing: true,
-  delayS: null,
-  isAudioOnly: false,
-  levels: [],
-  level: -1,
-  playingLevel: -1,
-  audioTracks: [],
-  audioTrack: -1,
-  needsUnmute: false,
-  needsPlay: false,
-};
 
 export interface PlayerOptions {
   url: string;
@@ -63,7 +35,7 @@ export interface PlayerOptions {
 
 const nowS = (): number => performance.now() / 1000;
 
-export class LivePlayer {
+export class LivePlayer implements PlayerEngine {
   private hls: Hls | null = null;
   private module: HlsModule | null = null;
   private readonly latency = new LatencyKeeper();
@@ -72,16 +44,14 @@ export class LivePlayer {
   private readonly frames = new RateMeter();
   private readonly bytes = new RateMeter(5);
   private readonly aborter = new AbortController();
-  private readonly listeners = new Set<() => void>();
-  private view: PlayerView = initialView;
+  private readonly store = new ViewStore();
+  private readonly control: PlayControl;
   private ticker: number | null = null;
   private restartTimer: number | null = null;
   private isDestroyed = false;
   private isFollowing = true;
   private hasStarted = false; // Has played since the source was (re)loaded.
   private startedAtS: number | null = null; // When it first played after that; null once it has skipped.
-  private wantsPlay = true;
-  private mutedByUs = false;
   private lastPosition = 0;
   private lastTroubleS = -Infinity;
 
@@ -105,9 +75,7 @@ export class LivePlayer {
     readonly video: HTMLVideoElement,
     private readonly options: PlayerOptions,
   ) {
-    const preferences = readPreferences(browserStore());
-    video.volume = preferences.volume;
-    video.muted = preferences.isMuted;
+    this.control = new PlayControl(video, this.aborter.signal, (change) => this.change(change));
     this.listenToVideo();
     window.stoa = { hls: null, video, stats: () => this.stats() };
     this.ticker = window.setInterval(() => this.tick(), kTickMs);
@@ -125,44 +93,35 @@ export class LivePlayer {
     this.video.removeAttribute('src');
     this.video.load();
     if (window.stoa?.video === this.video) delete window.stoa;
-    this.listeners.clear();
+    this.store.clear();
   }
 
-  // For useSyncExternalStore.
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
-  readonly getView = (): PlayerView => this.view;
+  readonly subscribe = this.store.subscribe;
+  readonly getView = this.store.getView;
+  private get view(): PlayerView {
+    return this.store.getView();
+  }
 
   // --- What a viewer can ask for.
 
   togglePlay(): void {
-    if (this.video.paused) void this.play();
-    else this.video.pause();
+    this.control.toggle();
   }
 
   async play(): Promise<void> {
-    this.wantsPlay = true;
-    await this.tryPlay();
+    await this.control.play();
   }
 
   toggleMute(): void {
-    if (this.view.needsUnmute) this.unmute();
-    else this.video.muted = !this.video.muted;
+    this.control.toggleMute();
   }
 
   unmute(): void {
-    this.mutedByUs = false;
-    this.video.muted = false;
-    if (this.video.volume === 0) this.video.volume = 0.5;
-    this.change({ needsUnmute: false });
-    if (this.video.paused) void this.play();
+    this.control.unmute();
   }
 
   changeVolume(by: number): void {
-    this.video.volume = Math.min(1, Math.max(0, this.video.volume + by));
-    if (by > 0 && this.video.muted) this.unmute();
+    this.control.changeVolume(by);
   }
 
   goLive(): void {
@@ -213,7 +172,7 @@ export class LivePlayer {
       this.fail('this browser plays no HLS');
       return;
     }
-    void this.tryPlay();
+    void this.control.start();
   }
 
   private loadWithHls(module: HlsModule): void {
@@ -297,7 +256,7 @@ export class LivePlayer {
         this.fail(data.details);
         break;
     }
-    void this.tryPlay();
+    void this.control.start();
   }
 
   private fail(reason: string): void {
@@ -315,12 +274,12 @@ export class LivePlayer {
     const on = (name: string, run: () => void) => video.addEventListener(name, run, { signal });
     on('playing', () => this.handlePlaying());
     on('play', () => {
-      this.wantsPlay = true;
+      this.control.wantsPlay = true;
       this.isFollowing = this.excessS() < kFollowWithinS;
     });
     on('pause', () => {
       // The end of a stream and the removal of a source pause too; a viewer's pause has a frame to stand on.
-      if (!video.ended && this.hasStarted && video.readyState >= 2) this.wantsPlay = false;
+      if (!video.ended && this.hasStarted && video.readyState >= 2) this.control.wantsPlay = false;
     });
     on('seeking', () => {
       const isBack = video.currentTime < this.lastPosition - 0.5;
@@ -332,11 +291,6 @@ export class LivePlayer {
     on('ended', () => {
       this.change({ status: 'ended' });
       this.options.onEnded();
-    });
-    on('volumechange', () => {
-      if (!video.muted && this.view.needsUnmute) this.change({ needsUnmute: false });
-      if (!video.muted) this.mutedByUs = false;
-      if (!this.mutedByUs) writePreferences(browserStore(), { volume: video.volume, isMuted: video.muted });
     });
     on('error', () => {
       if (this.hls !== null || video.error === null) return; // hls.js reports its own.
@@ -370,24 +324,6 @@ export class LivePlayer {
     this.recovery.handlePlaying();
     this.noteFirstFrame();
     this.change({ needsPlay: false });
-  }
-
-  // Sound needs a gesture in most browsers: begin silently rather than not at all, and offer the sound.
-  private async tryPlay(): Promise<void> {
-    if (!this.wantsPlay || this.isDestroyed) return;
-    try {
-      await this.video.play();
-    } catch (error) {
-      if (this.isDestroyed || !(error instanceof DOMException) || error.name !== 'NotAllowedError') return;
-      if (this.video.muted) {
-        this.change({ needsPlay: true });
-        return;
-      }
-      this.mutedByUs = true;
-      this.video.muted = true;
-      this.change({ needsUnmute: true });
-      await this.tryPlay();
-    }
   }
 
   // --- Keeping up with the live edge.
@@ -549,11 +485,7 @@ export class LivePlayer {
   }
 
   private change(change: Partial<PlayerView>): void {
-    const next = { ...this.view, ...change };
-    const keys = Object.keys(next) as (keyof PlayerView)[];
-    if (keys.every((key) => Object.is(next[key], this.view[key]))) return;
-    this.view = next;
-    for (const listener of this.listeners) listener();
+    this.store.change(change);
   }
 
   private log(text: string, isFatal: boolean): void {
@@ -623,6 +555,7 @@ export class LivePlayer {
       manifestLoadedMs: this.manifestLoadedMs,
       firstFrameMs: this.firstFrameMs,
       events: this.events,
+      rtc: null,
     };
   }
 }

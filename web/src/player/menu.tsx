@@ -1,6 +1,7 @@
 import { useEffect, useRef, type KeyboardEvent } from 'react';
 import { Icon } from '../ui/icons';
-import type { LivePlayer, PlayerView } from './live_player';
+import type { Way, Wish } from '../lib/delivery';
+import type { PlayerEngine, PlayerView } from './engine';
 
 interface Item {
   key: string;
@@ -33,14 +34,25 @@ function Group({ title, items }: { title: string; items: Item[] }) {
   );
 }
 
-// Quality and sound track. Arrow keys move, Escape closes, focus goes back to the button.
+export const wishLabel = (wish: Wish, way: Way): string => {
+  if (wish === 'auto') return `Automatic (${way === 'realtime' ? 'real-time' : 'LL-HLS'})`;
+  return wish === 'realtime' ? 'Real-time (WebRTC)' : 'Low-latency HLS';
+};
+
+// Delivery, quality and sound track. Arrow keys move, Escape closes, focus goes back to the button.
 export function SettingsMenu({
   player,
   view,
+  way,
+  wish,
+  onWish,
   onClose,
 }: {
-  player: LivePlayer;
+  player: PlayerEngine;
   view: PlayerView;
+  way: Way;
+  wish: Wish;
+  onWish: (wish: Wish) => void;
   onClose: () => void;
 }) {
   const menu = useRef<HTMLDivElement>(null);
@@ -76,6 +88,12 @@ export function SettingsMenu({
     items[(to + items.length) % items.length]?.focus();
   };
 
+  const delivery: Item[] = (['auto', 'realtime', 'hls'] as const).map((one) => ({
+    key: one,
+    label: wishLabel(one, way),
+    isChosen: wish === one,
+    choose: () => onWish(one),
+  }));
   const playing = view.levels.find(({ id }) => id === view.playingLevel);
   const quality: Item[] = [
     {
@@ -98,7 +116,8 @@ export function SettingsMenu({
     choose: () => player.chooseAudioTrack(id),
   }));
   return (
-    <div className="menu" role="menu" aria-label="Quality and sound" ref={menu} onKeyDown={handleKey}>
+    <div className="menu" role="menu" aria-label="Delivery, quality and sound" ref={menu} onKeyDown={handleKey}>
+      <Group title="Delivery" items={delivery} />
       {view.levels.length > 0 && <Group title="Quality" items={quality} />}
       {sound.length > 0 && <Group title="Sound track" items={sound} />}
     </div>

@@ -12,19 +12,28 @@ import './player.css';
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type RefObject } from 'react';
 import type { LiveChannel } from '../lib/api';
 import { formatDelay } from '../lib/format';
+import { lateScript } from '../lib/late_script';
+import type { Way, Wish } from '../lib/delivery';
 import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
+import type { Trouble } from '../rtc/link_keeper';
+import type { LinkView } from '../rtc/rtc_link';
+import type { SessionError } from '../rtc/session_client';
 import { Icon } from '../ui/icons';
 import { PosterArt } from '../ui/poster_art';
 import { HelpDialog } from './help';
 import { commandOf, type Command, type KeyPress } from './keys';
-import { LivePlayer, type PlayerView } from './live_player';
+import type { PlayerEngine, PlayerView } from './engine';
 import { SettingsMenu } from './menu';
+import { RealtimePlayer, type RealtimeAnswer } from './realtime_player';
 import { StatsPanel } from './stats_panel';
 
 interface Props {
   name: string;
   title: string;
   url: string;
+  whepUrl: string;
+  way: Way;
+  wish: Wish;
   channel: LiveChannel | null;
   isInterrupted: boolean;
   isServerReachable: boolean;
@@ -32,28 +41,68 @@ interface Props {
   onTrouble: () => void;
   onEnded: () => void;
   onTheatre: (isTheatre: boolean) => void;
+  onWish: (wish: Wish) => void;
+  onAnswer: (answer: RealtimeAnswer) => void;
+  onLink: (link: LinkView) => void;
+  onGiveUp: (trouble: Trouble, error: SessionError | null, link: LinkView) => void;
 }
 
-function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): LivePlayer | null {
-  const [player, setPlayer] = useState<LivePlayer | null>(null);
-  const { url } = props;
+// hls.js is more than half of all scripts. Who watches in real time does not wait for it: it is fetched once
+// there is a picture, should real time fail later.
+const loadLivePlayer = async () => (await import('./live_player')).LivePlayer;
+
+// The element stays when the way changes, and with it full screen and picture in picture.
+function usePlayer(video: RefObject<HTMLVideoElement | null>, props: Props): PlayerEngine | null {
+  const [player, setPlayer] = useState<PlayerEngine | null>(null);
   const latest = useRef(props);
   latest.current = props;
+  const { way, wish } = props;
+  const address = way === 'hls' ? props.url : props.whepUrl;
   useEffect(() => {
     if (video.current === null) return;
-    const made = new LivePlayer(video.current, {
-      url,
+    const common = {
       clockOffsetMs: () => latest.current.clockOffsetMs(),
       isInterrupted: () => latest.current.isInterrupted,
       onTrouble: () => latest.current.onTrouble(),
-      onEnded: () => latest.current.onEnded(),
-    });
-    setPlayer(made);
-    return () => {
-      setPlayer(null);
-      made.destroy();
     };
-  }, [video, url]);
+    let made: PlayerEngine | null = null;
+    let isOver = false;
+    const show = (engine: PlayerEngine) => setPlayer((made = engine));
+    if (way === 'realtime') {
+      const engine = new RealtimePlayer(video.current, {
+        ...common,
+        url: new URL(address, location.href).href,
+        isPatient: latest.current.wish === 'realtime',
+        onAnswer: (answer) => latest.current.onAnswer(answer),
+        onLink: (link) => latest.current.onLink(link),
+        onGiveUp: (trouble, error, link) => latest.current.onGiveUp(trouble, error, link),
+      });
+      show(engine);
+      const prefetch = () => void loadLivePlayer().catch(() => undefined);
+      video.current.addEventListener('playing', prefetch, { once: true });
+    } else {
+      void lateScript('hls', loadLivePlayer).then(
+        (LivePlayer) => {
+          if (isOver || video.current === null) return;
+          const onEnded = () => latest.current.onEnded();
+          show(new LivePlayer(video.current, { ...common, url: address, onEnded }));
+        },
+        () => undefined,
+      );
+    }
+    return () => {
+      isOver = true;
+      setPlayer(null);
+      made?.destroy();
+    };
+  }, [video, way, address]);
+  useEffect(() => {
+    if (player instanceof RealtimePlayer) player.setPatient(wish === 'realtime');
+  }, [player, wish]);
+  const isLive = props.channel?.state === 'live';
+  useEffect(() => {
+    if (player instanceof RealtimePlayer && isLive) player.retryNow();
+  }, [player, isLive]);
   return player;
 }
 
@@ -92,21 +141,20 @@ function useKeys(run: (command: Command) => void): void {
   }, []);
 }
 
-function LiveButton({ player, view }: { player: LivePlayer; view: PlayerView }) {
+function LiveButton({ player, view }: { player: PlayerEngine; view: PlayerView }) {
   const isLive = view.isFollowing && view.status === 'playing' && view.hasFrame;
+  const delay = formatDelay(view.delayS);
   return (
     <button
       type="button"
       className={isLive ? 'live_button is_live' : 'live_button'}
       onClick={() => player.goLive()}
-      aria-label={
-        isLive ? `Live, ${formatDelay(view.delayS)} behind` : `Go to live, ${formatDelay(view.delayS)} behind`
-      }
+      aria-label={isLive ? `Live, ${delay} behind` : `Go to live, ${delay} behind`}
       title={isLive ? 'Playing live' : 'Go to live'}
     >
       <span className="dot" aria-hidden="true" />
       Live
-      <span className="delay">{formatDelay(view.delayS)}</span>
+      <span className="delay">{delay}</span>
     </button>
   );
 }
@@ -135,7 +183,7 @@ function Overlay({
   view,
   props,
 }: {
-  player: LivePlayer | null;
+  player: PlayerEngine | null;
   view: PlayerView | null;
   props: Props;
 }) {
@@ -214,6 +262,8 @@ export function Player(props: Props) {
         return setTheatre((was) => !was);
       case 'toggle_statistics':
         return setStatistics((was) => !was);
+      case 'toggle_realtime':
+        return props.onWish(props.way === 'realtime' ? 'hls' : 'realtime');
       case 'toggle_help':
         return setHelp((was) => !was);
       case 'go_live':
@@ -227,7 +277,6 @@ export function Player(props: Props) {
 
   // Sound alone leaves nothing to look at that controls could cover.
   const stay = view?.isAudioOnly === true ? '' : undefined;
-  const hasChoices = view !== null && (view.levels.length > 0 || view.audioTracks.length > 0);
   return (
     <div className="stage" id="stage" ref={stage}>
       <media-controller
@@ -243,7 +292,9 @@ export function Player(props: Props) {
           <media-loading-indicator slot="centered-chrome" noautohide="" loadingdelay="300" />
         )}
         <div className="shade" aria-hidden="true" {...{ noautohide: stay }} />
-        <media-time-range noautohide={stay} aria-label="Position in the live window" />
+        {view?.canSeek !== false && (
+          <media-time-range noautohide={stay} aria-label="Position in the live window" />
+        )}
         <media-control-bar noautohide={stay}>
           <media-play-button notooltip="" />
           <media-mute-button notooltip="" />
@@ -261,19 +312,17 @@ export function Player(props: Props) {
           >
             <Icon name="statistics" />
           </button>
-          {hasChoices && (
-            <button
-              type="button"
-              className="control"
-              aria-haspopup="menu"
-              aria-expanded={hasMenu}
-              aria-label="Quality and sound"
-              title="Quality"
-              onClick={() => setMenu((was) => !was)}
-            >
-              <Icon name="settings" />
-            </button>
-          )}
+          <button
+            type="button"
+            className="control"
+            aria-haspopup="menu"
+            aria-expanded={hasMenu}
+            aria-label="Delivery, quality and sound"
+            title="Delivery, quality and sound"
+            onClick={() => setMenu((was) => !was)}
+          >
+            <Icon name="settings" />
+          </button>
           <button
             type="button"
             className="control wide_only"
@@ -302,8 +351,15 @@ export function Player(props: Props) {
       {player !== null && hasStatistics && (
         <StatsPanel player={player} channel={props.channel} onClose={() => setStatistics(false)} />
       )}
-      {player !== null && view !== null && hasMenu && hasChoices && (
-        <SettingsMenu player={player} view={view} onClose={closeMenu} />
+      {player !== null && view !== null && hasMenu && (
+        <SettingsMenu
+          player={player}
+          view={view}
+          way={props.way}
+          wish={props.wish}
+          onWish={props.onWish}
+          onClose={closeMenu}
+        />
       )}
       {hasHelp && <HelpDialog onClose={() => setHelp(false)} />}
     </div>

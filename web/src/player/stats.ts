@@ -1,6 +1,8 @@
 // What the player can tell about itself: the statistics panel shows it and benchmarks read it through
 // `window.stoa.stats()` (web/README.md). Times are seconds unless the name says otherwise, rates bit/s.
 
+import type { ReceiverStats } from '../rtc/receiver_stats';
+
 export interface PlayerEvent {
   timeS: number; // Since the page was opened.
   text: string;
@@ -8,7 +10,7 @@ export interface PlayerEvent {
 }
 
 export interface PlayerStats {
-  engine: 'hls.js' | 'native';
+  engine: 'hls.js' | 'native' | 'whep';
   status: string;
   // Delay.
   latency: number | null; // Playhead to the estimated live edge.
@@ -53,11 +55,20 @@ export interface PlayerStats {
   manifestLoadedMs: number | null;
   firstFrameMs: number | null;
   events: readonly PlayerEvent[]; // The last ones, oldest first.
+  rtc: RealtimeStats | null; // With WHEP; null with HLS.
+}
+
+export interface RealtimeStats extends ReceiverStats {
+  state: string; // Of the session: "up", "restarting", …
+  ice: string;
+  sessions: number; // Begun so far, the first included.
+  restarts: number; // Of ICE, within sessions.
 }
 
 // What `window.stoa` holds on the watch page while a player is on it.
 export interface StoaHandle {
-  hls: unknown; // The hls.js instance; null with native playback or before it is there.
+  hls: unknown; // The hls.js instance; null with native playback, with WHEP or before it is there.
+  connection?: RTCPeerConnection | null; // With WHEP.
   video: HTMLVideoElement;
   stats(): PlayerStats;
 }

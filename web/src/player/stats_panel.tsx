@@ -2,8 +2,8 @@ import { useEffect, useState } from 'react';
 import type { LiveChannel } from '../lib/api';
 import { formatBitrate, formatFrameRate } from '../lib/format';
 import { Icon } from '../ui/icons';
-import type { LivePlayer } from './live_player';
-import type { PlayerStats } from './stats';
+import type { PlayerEngine } from './engine';
+import type { PlayerStats, RealtimeStats } from './stats';
 
 const seconds = (value: number | null, digits = 2): string =>
   value === null ? '–' : `${value.toFixed(digits)} s`;
@@ -33,7 +33,40 @@ function Spark({ values, floor, label }: { values: readonly number[]; floor: num
   );
 }
 
+const known = (value: number | null, unit: string, digits = 0): string =>
+  value === null ? '–' : `${value.toFixed(digits)} ${unit}`;
+
+function realtimeRowsOf(stats: PlayerStats, rtc: RealtimeStats): [string, string][] {
+  const fps = formatFrameRate(stats.framesPerSecond === null ? 0 : Math.round(stats.framesPerSecond));
+  const size = stats.width > 0 ? `${stats.width}×${stats.height}` : '–';
+  const { path } = rtc;
+  const over = [path.protocol.toUpperCase(), path.isRelayed ? 'relayed' : '', path.remote];
+  return [
+    ['Player', `WHEP, ${stats.status}`],
+    ['Connection', `${rtc.state}, ICE ${rtc.ice}`],
+    ['Path', over.filter((part) => part !== '').join(', ') || '–'],
+    ['Picture', `${size}${fps === '' ? '' : ` at ${fps} frames/s`}`],
+    ['Codecs', [rtc.videoCodec, rtc.audioCodec].filter((codec) => codec !== '').join(', ') || '–'],
+    ['Frames', `${stats.framesDecoded} decoded, ${stats.framesDropped} dropped`],
+    ['Bitrate', `${formatBitrate(rtc.videoBitrate ?? 0)} picture, ${formatBitrate(rtc.audioBitrate ?? 0)} sound`],
+    ['Round trip', milliseconds(path.rttMs)],
+    ['Jitter', `${known(rtc.jitterMs, 'ms', 1)}, buffer ${milliseconds(rtc.bufferMs)}`],
+    ['Processing', `${milliseconds(rtc.processingMs)}, of them decoding ${known(rtc.decodeMs, 'ms', 1)}`],
+    [
+      'Loss',
+      `${known(rtc.lossPercent, '%', 1)} now, ${rtc.packetsLost} of ${rtc.packetsReceived + rtc.packetsLost}, ` +
+        `${rtc.retransmitted} sent again`,
+    ],
+    ['Requests', `${rtc.nacks} for packets, ${rtc.keyframeRequests} for keyframes`],
+    ['Sound', `${known(rtc.concealedPercent, '%', 1)} made up for what was missing`],
+    ['Freezes', `${rtc.freezes} (${rtc.frozenS.toFixed(1)} s), ${stats.stalls} stalls`],
+    ['Sessions', `${rtc.sessions}, ${rtc.restarts} ICE restarts`],
+    ['Start', `answer after ${milliseconds(stats.manifestLoadedMs)}, first frame after ${milliseconds(stats.firstFrameMs)}`],
+  ];
+}
+
 function rowsOf(stats: PlayerStats, channel: LiveChannel | null): [string, string][] {
+  if (stats.rtc !== null) return realtimeRowsOf(stats, stats.rtc);
   const fps = formatFrameRate(stats.framesPerSecond === null ? 0 : Math.round(stats.framesPerSecond));
   const size = stats.width > 0 ? `${stats.width}×${stats.height}` : '–';
   const codecs = [stats.videoCodec, stats.audioCodec].filter((codec) => codec !== '').join(', ');
@@ -80,7 +113,7 @@ export function StatsPanel({
   channel,
   onClose,
 }: {
-  player: LivePlayer;
+  player: PlayerEngine;
   channel: LiveChannel | null;
   onClose: () => void;
 }) {
@@ -89,6 +122,9 @@ export function StatsPanel({
     const timer = window.setInterval(() => setStats(player.stats()), 500);
     return () => window.clearInterval(timer);
   }, [player]);
+  const isRealtime = stats.engine === 'whep';
+  const inWords = (value: number | null) =>
+    isRealtime ? milliseconds(value === null ? null : value * 1000) : seconds(value);
   return (
     <section className="stats" aria-label="Statistics">
       <button type="button" className="icon_button" onClick={onClose} aria-label="Close statistics">
@@ -96,12 +132,12 @@ export function StatsPanel({
       </button>
       <div className="stats_graphs">
         <div>
-          <span>Delay {seconds(stats.delay ?? stats.latency)}</span>
-          <Spark values={player.delays.list()} floor={3} label="Delay over the last two minutes" />
+          <span>Delay {inWords(stats.delay ?? stats.latency)}</span>
+          <Spark values={player.delays.list()} floor={isRealtime ? 0.3 : 3} label="Delay over the last two minutes" />
         </div>
         <div>
-          <span>Buffer {seconds(stats.forwardBuffer)}</span>
-          <Spark values={player.buffers.list()} floor={2} label="Buffer over the last two minutes" />
+          <span>Buffer {inWords(stats.forwardBuffer)}</span>
+          <Spark values={player.buffers.list()} floor={isRealtime ? 0.1 : 2} label="Buffer over the last two minutes" />
         </div>
       </div>
       <dl>

@@ -1,5 +1,6 @@
 import { Fragment } from 'react';
 import { CopyButton } from './copy_button';
+import { StudioForm } from './studio_form';
 
 function Line({ label, text }: { label: string; text: string }) {
   return (
@@ -25,6 +26,11 @@ export function PublishHelp({ channel = 'my-channel' }: { channel?: string }) {
     `-c:a aac -b:a 128k -f flv ${server}/${channel}`;
   return (
     <div className="publish">
+      <section>
+        <h3>This browser</h3>
+        <p>Camera or screen, straight from here: with no more than half a second of delay.</p>
+        <StudioForm />
+      </section>
       <section>
         <h3>OBS Studio</h3>
         <p>

@@ -2,6 +2,7 @@
 // machines that wait cost nothing.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,7 +10,7 @@
 
 #include "base/time.h"
 
-namespace stoa::shard {
+namespace stoa {
 
 template <typename Key>
 class TimerQueue {
@@ -28,6 +29,7 @@ class TimerQueue {
       queue_.emplace(at, key);
     }
   }
+  std::size_t size() const { return queue_.size(); }
   Timestamp next() const { return queue_.empty() ? Timestamp::never() : queue_.begin()->first; }
   // Takes out one key that is due, if any is.
   std::optional<Key> take_due(Timestamp now) {
@@ -43,4 +45,4 @@ class TimerQueue {
   std::map<Key, Timestamp> filed_;
 };
 
-}  // namespace stoa::shard
+}  // namespace stoa

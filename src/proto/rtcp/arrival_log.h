@@ -1,0 +1,115 @@
+// What arrived when, until the sender has been told: the receiving side of both congestion feedbacks.
+//
+// ArrivalLog speaks transport-wide feedback, one number sequence for all streams of a transport;
+// CongestionLog speaks RFC 8888, one for each stream. Both stand on ArrivalWindow. When to tell is theirs
+// (`next_deadline`), where the bytes go is the caller's:
+//
+//   if (now >= log.next_deadline())
+//     while (log.has_news() && log.write_feedback(now, …, writer)) {}  // Send and clear the writer when it
+//     is full.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "proto/rtcp/congestion_feedback.h"
+#include "proto/rtcp/limits.h"
+#include "proto/rtcp/ntp.h"
+#include "proto/rtcp/sequence.h"
+#include "proto/rtcp/writer.h"
+
+namespace stoa::rtcp {
+
+// The last kArrivalWindow numbers of one sequence. Memory is 32 KiB from the first arrival on, and never
+// grows.
+class ArrivalWindow {
+ public:
+  struct Arrival {
+    Timestamp at = Timestamp::never();  // never(): not arrived.
+    Ecn ecn = Ecn::kNotCapable;
+  };
+
+  // False for a duplicate, a jump that is not believed yet, and what comes later than kArrivalLateMax allows.
+  // The first arrival of a packet counts.
+  bool handle_packet(Timestamp now, std::uint16_t sequence, Ecn ecn = Ecn::kNotCapable);
+
+  // Numbers in [untold(), end()) are news. A late packet moves untold() back, so that its neighbours are told
+  // again with it; a sender ignores what it knows.
+  std::int64_t untold() const { return untold_; }
+  std::int64_t end() const { return end_; }
+  bool has_news() const { return untold_ < end_; }
+  // Requires: untold() <= sequence < end().
+  const Arrival& operator[](std::int64_t sequence) const { return ring_[index_of(sequence)]; }
+  // Requires: untold() <= sequence <= end().
+  void set_told(std::int64_t sequence) { untold_ = sequence; }
+
+  std::uint64_t too_late() const { return too_late_; }
+
+ private:
+  static std::size_t index_of(std::int64_t sequence) {
+    return static_cast<std::uint64_t>(sequence) % kArrivalWindow;
+  }
+  void start(std::int64_t sequence);
+
+  SequenceExtender extender_;
+  std::vector<Arrival> ring_;
+  std::int64_t untold_ = 0;
+  std::int64_t end_ = 0;  // The ring speaks of [end_ - kArrivalWindow, end_).
+  std::uint64_t too_late_ = 0;
+};
+
+struct FeedbackConfig {
+  // From the first news to the feedback. Chromium's own range is 50 to 250 ms.
+  Duration interval = Duration::milliseconds(50);
+  // Of one feedback packet. Requires: >= 64.
+  std::size_t packet_bytes_max = kDatagramBytes;
+};
+
+class ArrivalLog {
+ public:
+  explicit ArrivalLog(const FeedbackConfig& config = {}) : config_(config) {}
+
+  // A packet with a transport-wide number, of whatever stream.
+  bool handle_packet(Timestamp now, std::uint16_t transport_sequence);
+
+  bool has_news() const { return window_.has_news(); }
+  // Writes one feedback packet with as much news as it takes. False when there is none or no place for it.
+  bool write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_ssrc, Writer& writer);
+  Timestamp next_deadline() const { return next_deadline_; }
+  std::uint64_t too_late() const { return window_.too_late(); }
+
+ private:
+  FeedbackConfig config_;
+  ArrivalWindow window_;
+  std::uint8_t feedback_count_ = 0;
+  Timestamp next_deadline_ = Timestamp::never();
+};
+
+class CongestionLog {
+ public:
+  explicit CongestionLog(const FeedbackConfig& config = {}) : config_(config) {}
+
+  // False as ArrivalWindow::handle_packet(), and for a source beyond kCongestionSourcesMax.
+  bool handle_packet(Timestamp now, std::uint32_t ssrc, std::uint16_t sequence, Ecn ecn);
+  // The source said BYE or its stream was taken down.
+  void drop_source(std::uint32_t ssrc);
+
+  bool has_news() const;
+  // As ArrivalLog::write_feedback(); `ntp` is the wall clock's reading of `now`.
+  bool write_feedback(Timestamp now, NtpTime ntp, std::uint32_t sender_ssrc, Writer& writer);
+  Timestamp next_deadline() const { return next_deadline_; }
+
+ private:
+  struct Source {
+    std::uint32_t ssrc;
+    ArrivalWindow window;
+  };
+
+  FeedbackConfig config_;
+  std::vector<Source> sources_;
+  Timestamp next_deadline_ = Timestamp::never();
+};
+
+}  // namespace stoa::rtcp

@@ -1,0 +1,264 @@
+#include "session/webrtc/fan_out.h"
+
+#include "session/webrtc/fan_out_impl.h"
+
+namespace stoa::webrtc {
+namespace {
+
+template <typename T>
+void erase_value(std::vector<T>& values, const T& value) {
+  std::erase(values, value);
+}
+
+}  // namespace
+
+FanOut::Impl::Impl(const FanOutConfig& settings, srtp::Transform& cipher, Rng random)
+    : config(settings),
+      transform(cipher),
+      rng(random),
+      streams(settings.streams_max),
+      senders(settings.senders_max) {
+  protecting.reserve(kProtectPackets + DatagramBatch::kTrainSegmentsMax);
+}
+
+void FanOut::Impl::enter(Role role, std::vector<OutletRef>& list, OutletRef ref, Outlet& outlet) {
+  outlet.places[static_cast<std::size_t>(role)] = static_cast<std::uint32_t>(list.size());
+  list.push_back(ref);
+}
+
+void FanOut::Impl::leave(Role role, std::vector<OutletRef>& list, Outlet& outlet) {
+  const std::size_t role_index = static_cast<std::size_t>(role);
+  const std::uint32_t place = outlet.places[role_index];
+  STOA_DCHECK(place < list.size());
+  list[place] = list.back();
+  list.pop_back();
+  if (place == list.size()) return;
+  if (Outlet* moved = find_outlet(list[place])) moved->places[role_index] = place;
+}
+
+Sender* FanOut::Impl::find_sender(SenderId id) {
+  std::unique_ptr<Sender>* found = senders.find(id);
+  return found ? found->get() : nullptr;
+}
+
+Outlet* FanOut::Impl::find_outlet(OutletRef ref) {
+  Sender* sender = find_sender(ref.sender);
+  return sender && ref.outlet < sender->outlet_count ? &sender->outlets[ref.outlet] : nullptr;
+}
+
+Stream* FanOut::Impl::find_stream(StreamId id) { return streams.find(id); }
+
+Layer* FanOut::Impl::find_layer(StreamId id, std::size_t layer) {
+  Stream* stream = find_stream(id);
+  return stream && layer < stream->layer_count() ? stream->layers[layer].get() : nullptr;
+}
+
+// Out of all lists but those of its sender.
+void FanOut::Impl::detach(Outlet& outlet) {
+  stop_waiting(outlet);
+  leave_feed(outlet);
+  if (Stream* stream = find_stream(outlet.source)) leave(Role::kSubscribed, stream->subscribed, outlet);
+  outlet.source = {};
+}
+
+void FanOut::Impl::enqueue(Sender& sender) {
+  if (sender.is_in_work) return;
+  sender.is_in_work = true;
+  work.push_back(sender.id);
+}
+
+void FanOut::Impl::enqueue(Sender& sender, std::uint16_t index) {
+  Outlet& outlet = sender.outlets[index];
+  const std::size_t list = outlet.is_video ? 1 : 0;
+  if (!outlet.is_queued) {
+    outlet.is_queued = true;
+    outlet.next_queued = Outlet::kNone;
+    if (sender.first_queued[list] == Outlet::kNone) {
+      sender.first_queued[list] = index;
+    } else {
+      sender.outlets[sender.last_queued[list]].next_queued = index;
+    }
+    sender.last_queued[list] = index;
+  }
+  // Video that is held back waits for its turn.
+  if (list == 0 || !sender.is_held) enqueue(sender);
+}
+
+FanOut::FanOut(const FanOutConfig& config, srtp::Transform& transform, Rng rng)
+    : impl_(std::make_unique<Impl>(config, transform, rng)) {}
+
+FanOut::~FanOut() = default;
+
+StreamId FanOut::add_stream(const payload::RtpTrack& track) {
+  const StreamId id = impl_->streams.insert();
+  if (!id.is_set()) return id;
+  Stream& stream = *impl_->streams.find(id);
+  stream.track = track;
+  for (std::size_t i = 0; i < stream.layer_count(); ++i)
+    stream.layers[i] =
+        std::make_unique<Layer>(impl_->config.history, track, id, static_cast<payload::LayerIndex>(i));
+  if (stream.layer_count() > 1 && impl_->layered_streams++ == 0)
+    impl_->layers_checked_at = impl_->now + kLayerCheck;
+  return id;
+}
+
+void FanOut::remove_stream(StreamId id) {
+  Stream* stream = impl_->find_stream(id);
+  if (stream == nullptr) return;
+  while (!stream->subscribed.empty()) {
+    Outlet& outlet = *impl_->find_outlet(stream->subscribed.back());
+    impl_->stop_waiting(outlet);
+    impl_->leave(Role::kSubscribed, stream->subscribed, outlet);
+    outlet.source = {};
+  }
+  for (std::size_t i = 0; i < stream->layer_count(); ++i) {
+    Layer* layer = stream->layers[i].get();
+    while (!layer->waiting.empty()) impl_->stop_waiting(*impl_->find_outlet(layer->waiting.back()));
+    while (!layer->fed.empty()) impl_->leave_feed(*impl_->find_outlet(layer->fed.back()));
+    erase_value(impl_->dirty, layer);
+    erase_value(impl_->wanted, layer);
+  }
+  if (stream->layer_count() > 1 && --impl_->layered_streams == 0)
+    impl_->layers_checked_at = Timestamp::never();
+  impl_->streams.erase(id);
+}
+
+void FanOut::append(Timestamp now, StreamId id, const payload::PacketBatch& batch) {
+  impl_->append(now, id, std::span(&batch, 1), false);
+}
+
+void FanOut::append_group(Timestamp now, StreamId id, std::span<const payload::PacketBatch> group) {
+  impl_->append(now, id, group, true);
+}
+
+void FanOut::map_clock(StreamId stream, payload::LayerIndex layer, const payload::ClockMapping& mapping) {
+  Layer* found = impl_->find_layer(stream, layer);
+  if (found == nullptr) return;
+  found->clock = mapping;
+  found->clock->timestamp += found->history.timestamp_shift();
+}
+
+const History* FanOut::history(StreamId stream, payload::LayerIndex layer) const {
+  const Layer* found = impl_->find_layer(stream, layer);
+  return found ? &found->history : nullptr;
+}
+
+SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::SendContext& context,
+                            const ice::Path& path) {
+  if (config.outlets.size() > kOutletsMax) return {};
+  const SenderId id = impl_->senders.insert(std::make_unique<Sender>(config.pacer, context, path));
+  if (!id.is_set()) return id;
+  Sender& sender = *impl_->find_sender(id);
+  const srtp::ProfileShape shape = srtp::shape_of(context.profile());
+  sender.id = id;
+  sender.tag_bytes = shape.rtp_tag_bytes;
+  sender.cname = config.cname.substr(0, rtcp::kSdesTextBytesMax);
+  sender.outlet_count = static_cast<std::uint16_t>(config.outlets.size());
+  sender.outlets = std::make_unique<Outlet[]>(config.outlets.size());
+  for (std::size_t i = 0; i < config.outlets.size(); ++i) {
+    const OutletConfig& from = config.outlets[i];
+    Outlet& outlet = sender.outlets[i];
+    outlet.encoding = from.encoding;
+    outlet.is_video = payload::is_video(from.encoding);
+    outlet.ssrc = from.ssrc;
+    outlet.payload_type = from.payload_type & 0x7f;
+    outlet.has_nack = from.has_nack;
+    outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
+    outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
+    outlet.rtx_payload_type = from.rtx_payload_type.value_or(0) & 0x7f;
+    outlet.can_repeat = from.has_nack && !outlet.has_rtx && !crypto::is_aead(shape.cipher);
+    outlet.header = HeaderTemplate(from, outlet.can_repeat, impl_->config.playout_delay);
+    outlet.tells_playout = outlet.header.has_playout();
+    // RFC 3711 §3.3.1: the lower half, so that a loss at the start does not confuse the rollover counter.
+    outlet.next_out = static_cast<std::int64_t>(impl_->rng.below(0x8000));
+    outlet.rtx_sequence = static_cast<std::uint16_t>(impl_->rng.below(0x8000));
+    outlet.last_timestamp = static_cast<std::int64_t>(impl_->rng.below(0x8000'0000));
+  }
+  if (impl_->ids.size() <= id.index) impl_->ids.resize(id.index + 1u);
+  impl_->ids[id.index] = id;
+  const double phase = 0.1 + 0.4 * impl_->rng.unit();
+  impl_->reports.set(now, id.index,
+                     now + Duration::from_seconds(impl_->config.report_interval.as_seconds() * phase));
+  return id;
+}
+
+void FanOut::remove_sender(SenderId id) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr) return;
+  for (Outlet& outlet : sender->all()) impl_->detach(outlet);
+  impl_->pacing.drop(id.index);
+  impl_->reports.drop(id.index);
+  impl_->ids[id.index] = {};
+  impl_->senders.erase(id);
+}
+
+void FanOut::set_path(SenderId id, const std::optional<ice::Path>& path) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr) return;
+  sender->path = path;
+  if (path) impl_->enqueue(*sender);
+}
+
+void FanOut::set_source(Timestamp now, SenderId id, std::size_t outlet, StreamId stream, FanOutOutputs& out) {
+  impl_->now = now;
+  const OutletRef ref{id, static_cast<std::uint16_t>(std::min<std::size_t>(outlet, Outlet::kNone))};
+  if (impl_->find_outlet(ref) == nullptr) return;
+  impl_->subscribe(now, ref, stream);
+  impl_->emit_wanted(out);
+}
+
+void FanOut::set_layer_max(Timestamp now, SenderId id, std::size_t outlet, payload::LayerIndex layer,
+                           FanOutOutputs& out) {
+  impl_->now = now;
+  const OutletRef ref{id, static_cast<std::uint16_t>(std::min<std::size_t>(outlet, Outlet::kNone))};
+  Outlet* found = impl_->find_outlet(ref);
+  if (found == nullptr || found->layer_max == layer) return;
+  found->layer_max = layer;
+  impl_->choose_layer(now, ref);
+  impl_->emit_wanted(out);
+}
+
+void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
+  impl_->now = now;
+  for (std::uint32_t index; (index = impl_->pacing.take_due(now)) != Wheel::kNone;) {
+    Sender* sender = impl_->find_sender(impl_->ids[index]);
+    if (sender == nullptr) continue;
+    sender->is_held = false;
+    impl_->enqueue(*sender);
+  }
+  for (std::uint32_t index; (index = impl_->reports.take_due(now)) != Wheel::kNone;) {
+    Sender* sender = impl_->find_sender(impl_->ids[index]);
+    if (sender == nullptr) continue;
+    impl_->report(now, wall, *sender, out);
+    const double share = 0.8 + 0.4 * impl_->rng.unit();
+    const Duration wait = Duration::from_seconds(impl_->config.report_interval.as_seconds() * share);
+    impl_->reports.set(now, index, now + std::max(wait, Duration::milliseconds(20)));
+  }
+  if (now >= impl_->layers_checked_at) {
+    impl_->layers_checked_at = now + kLayerCheck;
+    impl_->check_layers(now);
+  }
+  if (now >= impl_->trimmed_at) impl_->trim_histories(now);
+  impl_->emit_wanted(out);
+}
+
+Timestamp FanOut::next_deadline() const {
+  return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->layers_checked_at, impl_->trimmed_at,
+                   impl_->next_wish()});
+}
+
+bool FanOut::fill(Timestamp now, DatagramBatch& batch) { return impl_->fill(now, batch); }
+
+bool FanOut::has_work() const { return !impl_->dirty.empty() || impl_->work_first < impl_->work.size(); }
+
+std::size_t FanOut::streams() const { return impl_->streams.size(); }
+std::size_t FanOut::senders() const { return impl_->senders.size(); }
+
+OutletStats FanOut::stats(SenderId sender, std::size_t outlet) const {
+  const Sender* found = impl_->find_sender(sender);
+  return found && outlet < found->outlet_count ? found->outlets[outlet].stats : OutletStats{};
+}
+
+const FanOut::Totals& FanOut::totals() const { return impl_->totals; }
+
+}  // namespace stoa::webrtc

@@ -1,0 +1,411 @@
+#include <cstring>
+#include <limits>
+
+#include "proto/rtp/extension_values.h"
+#include "proto/rtp/rtx.h"
+#include "session/webrtc/fan_out_impl.h"
+
+namespace stoa::webrtc {
+namespace {
+
+constexpr std::size_t kAudio = 0, kVideo = 1;
+
+void store_u16(std::uint8_t* at, std::uint16_t value) {
+  at[0] = static_cast<std::uint8_t>(value >> 8);
+  at[1] = static_cast<std::uint8_t>(value);
+}
+
+}  // namespace
+
+// A packet that will be written: looked at twice, once for its size.
+struct FanOut::Impl::Planned {
+  Outlet* outlet;
+  const Run* run;
+  const History* history;
+  Position position;
+  std::int64_t out;
+  std::uint32_t bytes;  // On the wire, without padding to equal sizes.
+  std::uint16_t header_bytes;
+  std::uint8_t padding_bytes;  // Of a packet that is nothing else.
+  bool is_again, is_rtx, tells_playout;
+};
+
+struct FanOut::Impl::Plan {
+  static constexpr std::size_t kMax = DatagramBatch::kTrainSegmentsMax;
+
+  bool is_full() const { return count == kMax; }
+
+  std::size_t count = 0, bytes = 0;
+  std::array<Planned, kMax> packets;
+};
+
+bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
+  now = at;
+  send_time = rtp::AbsSendTime::at(at).ticks();
+  collect_dirty();
+  bool has_room = true;
+  while (work_first < work.size()) {
+    if (work_first + 1 < work.size())
+      if (Sender* following = find_sender(work[work_first + 1])) __builtin_prefetch(following->outlets.get());
+    Sender* sender = find_sender(work[work_first]);
+    if (sender && sender->path && send(at, *sender, batch) == Sent::kNoRoom) {
+      has_room = false;
+      break;
+    }
+    if (sender) sender->is_in_work = false;
+    ++work_first;
+    if (protecting.size() >= kProtectPackets) protect_all();
+  }
+  protect_all();
+  if (work_first == work.size()) {
+    work.clear();
+    work_first = 0;
+  } else if (work_first > 4096 && work_first * 2 > work.size()) {
+    work.erase(work.begin(), work.begin() + static_cast<std::ptrdiff_t>(work_first));
+    work_first = 0;
+  }
+  return !has_room;
+}
+
+void FanOut::Impl::collect_dirty() {
+  for (Layer* layer : dirty) {
+    layer->is_dirty = false;
+    // Nobody is always the last.
+    const std::size_t count = layer->fed.size(), begin = count > 0 ? layer->turn++ % count : 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const OutletRef& ref = layer->fed[begin + i < count ? begin + i : begin + i - count];
+      if (Sender* sender = find_sender(ref.sender)) enqueue(*sender, ref.outlet);
+    }
+    for (const OutletRef& ref : layer->waiting)
+      if (Sender* sender = find_sender(ref.sender)) enqueue(*sender, ref.outlet);
+  }
+  dirty.clear();
+}
+
+// The first outlet of the list becomes the last: where the budget ended, the next one begins.
+void FanOut::Impl::rotate(Sender& sender, std::size_t list) {
+  const std::uint16_t first = sender.first_queued[list];
+  if (first == Outlet::kNone || first == sender.last_queued[list]) return;
+  sender.first_queued[list] = sender.outlets[first].next_queued;
+  sender.outlets[sender.last_queued[list]].next_queued = first;
+  sender.outlets[first].next_queued = Outlet::kNone;
+  sender.last_queued[list] = first;
+}
+
+FanOut::Impl::Sent FanOut::Impl::send(Timestamp at, Sender& sender, DatagramBatch& batch) {
+  Plan plan;
+  for (;;) {
+    plan.count = plan.bytes = 0;
+    plan_list(at, sender, kAudio, std::numeric_limits<std::int64_t>::max(), plan);
+    bool is_held = false;
+    if (!sender.is_held && sender.first_queued[kVideo] != Outlet::kNone) {
+      const std::int64_t budget = sender.pacer.budget(at) - static_cast<std::int64_t>(plan.bytes);
+      is_held = plan_list(at, sender, kVideo, budget, plan) && budget <= 0;
+    }
+    if (plan.count > 0 && !write_plan(at, sender, plan, batch)) return Sent::kNoRoom;
+    drop_finished(sender, kAudio);
+    drop_finished(sender, kVideo);
+    if (is_held) {
+      rotate(sender, kVideo);
+      sender.is_held = true;
+      ++totals.held_back;
+      pacing.set(at, sender.id.index, std::max(sender.pacer.next_release(at), at + Duration::nanoseconds(1)));
+      return Sent::kHeld;
+    }
+    if (plan.count == 0) return Sent::kAll;
+  }
+}
+
+// Plans what the outlets of a list have, up to `budget` bytes or a full plan. True: something is left.
+bool FanOut::Impl::plan_list(Timestamp at, Sender& sender, std::size_t list, std::int64_t budget,
+                             Plan& plan) {
+  const std::int64_t began = static_cast<std::int64_t>(plan.bytes);
+  for (std::uint16_t i = sender.first_queued[list]; i != Outlet::kNone; i = sender.outlets[i].next_queued) {
+    Outlet& outlet = sender.outlets[i];
+    const OutletRef ref{sender.id, i};
+    const bool can_send = settle(at, ref, outlet);
+    const std::int64_t left = budget - (static_cast<std::int64_t>(plan.bytes) - began);
+    if (plan.is_full() || left <= 0) {
+      if (has_more(outlet)) return true;
+      continue;
+    }
+    if (outlet.again && !outlet.again->is_empty()) plan_again(sender, outlet, left, plan);
+    const std::int64_t rest = budget - (static_cast<std::int64_t>(plan.bytes) - began);
+    if (can_send && rest > 0) plan_media(at, ref, sender, outlet, rest, plan);
+  }
+  return false;
+}
+
+bool FanOut::Impl::has_more(const Outlet& outlet) const {
+  return (outlet.again && !outlet.again->is_empty()) ||
+         (outlet.feed && outlet.cursor < outlet.feed->history.end()) ||
+         (outlet.waits_for && is_ready(now, outlet));
+}
+
+// Takes outlets with nothing left off the front of the list.
+void FanOut::Impl::drop_finished(Sender& sender, std::size_t list) {
+  std::uint16_t* link = &sender.first_queued[list];
+  sender.last_queued[list] = Outlet::kNone;
+  while (*link != Outlet::kNone) {
+    Outlet& outlet = sender.outlets[*link];
+    if (has_more(outlet)) {
+      sender.last_queued[list] = *link;
+      link = &outlet.next_queued;
+    } else {
+      outlet.is_queued = false;
+      *link = outlet.next_queued;
+    }
+  }
+}
+
+void FanOut::Impl::plan_again(Sender& sender, Outlet& outlet, std::int64_t budget, Plan& plan) {
+  Retransmissions& again = *outlet.again;
+  const std::size_t began = plan.bytes;
+  for (std::size_t i = 0, planned = 0; i < again.size() && !plan.is_full();) {
+    if (static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
+    // A repeat goes under its old number, which SRTP takes only while that is new enough.
+    const bool is_late = outlet.next_out - again.at(i) > kLateMax;
+    const Run* run = is_late ? nullptr : outlet.find_run(again.at(i));
+    Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
+    std::optional<Position> position;
+    if (layer && layer->history.epoch() == run->epoch)
+      position = layer->history.find_position(run->source_of(again.at(i)));
+    if (!position) {
+      if (planned > 0) return;  // It is at the front the next time.
+      again.drop_first();
+      continue;
+    }
+    plan_packet(sender, outlet, *run, layer->history, *position, true, plan);
+    ++planned;
+    ++i;
+  }
+}
+
+void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outlet& outlet,
+                              std::int64_t budget, Plan& plan) {
+  const History& history = outlet.feed->history;
+  const std::size_t began = plan.bytes, before = plan.count;
+  std::int64_t next = outlet.next_out;
+  for (Position position = outlet.cursor; position < history.end() && !plan.is_full(); ++position) {
+    if (static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
+    const History::Slot& slot = history.slot(position);
+    const Run& run = outlet.run();
+    const std::int64_t out = run.out_of(slot.sequence);
+    if (out > next + kGapMax) {
+      if (plan.count > 0) return;  // Runs that are planned with stay where they are.
+      // Where the run has come to the newest keyframe there is nothing to begin with behind it.
+      if (const auto keyframe = history.keyframe();
+          outlet.is_video && keyframe && *keyframe <= position &&
+          run.out_of(history.keyframe_sequence()) <= next + kGapMax) {
+        outlet.cursor = position + 1;  // Far ahead of what came behind it: whoever misses it asks again.
+        continue;
+      }
+      if (pass_gap(at, ref, outlet, position)) plan_media(at, ref, sender, outlet, budget, plan);
+      return;
+    }
+    if (slot.sequence < run.first_source || out < next - kLateMax) {
+      if (plan.count == before) outlet.cursor = position + 1;  // Of the time before, or too late.
+      continue;
+    }
+    plan_packet(sender, outlet, run, history, position, false, plan);
+    next = std::max(next, out + 1);
+    // Where a switch is near, no more than to the end of a frame.
+    if (outlet.waits_for && slot.packet->marker) return;
+  }
+}
+
+// Too much was lost to go on as if it might still come. True: there is something to go on with, which is
+// farther on and begins with the next number.
+bool FanOut::Impl::pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Position position) {
+  Layer* layer = outlet.feed;
+  if (!outlet.is_video) {
+    outlet.begin_run(position, layer->history.slot(position).sequence, elapsed_to(outlet, *layer, position));
+    return true;
+  }
+  leave_feed(outlet);
+  if (outlet.waits_for == nullptr) wait_for(at, ref, outlet, layer);
+  return settle(at, ref, outlet);
+}
+
+void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history,
+                               Position position, bool is_again, Plan& plan) {
+  const History::Slot& slot = history.slot(position);
+  const payload::Packet& packet = *slot.packet;
+  Planned& planned = plan.packets[plan.count++];
+  planned.outlet = &outlet;
+  planned.run = &run;
+  planned.history = &history;
+  planned.position = position;
+  planned.out = run.out_of(slot.sequence);
+  planned.is_again = is_again;
+  planned.is_rtx = is_again && outlet.has_rtx;
+  planned.tells_playout = outlet.tells_playout;
+  planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet, planned.tells_playout));
+  planned.padding_bytes = packet.payload_bytes == 0 ? 1 : 0;
+  planned.bytes = planned.header_bytes + packet.payload_bytes + planned.padding_bytes + sender.tag_bytes +
+                  (planned.is_rtx ? static_cast<std::uint32_t>(rtp::kOriginalSequenceBytes) : 0u);
+  plan.bytes += planned.bytes;
+}
+
+// How many of the packets make the next train. All but the last can be padded to `segment_bytes`; the last
+// may be shorter.
+std::size_t FanOut::Impl::cut_train(std::span<Planned> planned, std::size_t& segment_bytes,
+                                    std::size_t& total) {
+  std::size_t largest = planned[0].bytes, count = 1;
+  const auto reach = [](const Planned& packet) {
+    return packet.bytes + (packet.outlet->can_repeat ? 0 : kEqualizeBytesMax);
+  };
+  std::size_t ceiling = reach(planned[0]);
+  while (count < planned.size()) {
+    const Planned& next = planned[count];
+    const std::size_t grown = std::max<std::size_t>(largest, next.bytes);
+    if (grown > ceiling || grown * (count + 1) > DatagramBatch::kTrainBytesMax) break;
+    ++count;
+    largest = grown;
+    if (reach(next) < largest) break;  // Shorter than padding can help: the last.
+    ceiling = std::min(ceiling, reach(next));
+  }
+  segment_bytes = largest;
+  // The last is not padded: if it is as long as the others it needs none.
+  total = largest * (count - 1) + planned[count - 1].bytes;
+  return count;
+}
+
+bool FanOut::Impl::write_plan(Timestamp at, Sender& sender, Plan& plan, DatagramBatch& batch) {
+  std::span<Planned> rest(plan.packets.data(), plan.count);
+  while (!rest.empty()) {
+    std::size_t segment_bytes = 0, total = 0;
+    const std::size_t count = cut_train(rest, segment_bytes, total);
+    if (!batch.has_room(total)) return false;
+    std::uint8_t* out = batch.room().data();
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool is_last = i + 1 == count;
+      write_packet(sender, rest[i], is_last ? rest[i].bytes : segment_bytes, out);
+      out += segment_bytes;
+      note_sent(at, sender, rest[i]);
+    }
+    batch.commit(sender.path->local, sender.path->remote, total, static_cast<std::uint16_t>(segment_bytes));
+    sender.pacer.handle_sent(total);
+    ++totals.trains;
+    rest = rest.subspan(count);
+  }
+  return true;
+}
+
+void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::size_t bytes,
+                                std::uint8_t* out) {
+  Outlet& outlet = *planned.outlet;
+  const History::Slot& slot = planned.history->slot(planned.position);
+  const payload::Packet& packet = *slot.packet;
+  HeaderValues values;
+  values.sequence = static_cast<std::uint16_t>(planned.is_rtx ? outlet.rtx_sequence++ : planned.out);
+  values.timestamp = static_cast<std::uint32_t>(planned.run->timestamp_of(slot.timestamp));
+  values.marker = packet.marker;
+  values.frame_offset = planned.run->frame_offset;
+  values.tells_playout = planned.tells_playout;
+  if (outlet.header.counts_transport()) values.transport_sequence = sender.transport_sequence++;
+  values.send_time = send_time;
+  outlet.header.write(packet, slot.block->descriptor(packet), values,
+                      planned.is_rtx ? outlet.rtx_payload_type : outlet.payload_type,
+                      planned.is_rtx ? outlet.rtx_ssrc : outlet.ssrc, out);
+
+  Bytes payload = slot.block->payload(packet);
+  std::uint8_t* prefix = out + planned.header_bytes;
+  std::size_t prefix_bytes = 0;
+  if (planned.is_rtx) {
+    store_u16(prefix, static_cast<std::uint16_t>(planned.out));
+    prefix_bytes = rtp::kOriginalSequenceBytes;
+  }
+  if (planned.run->rewrites_pictures) {
+    const PictureFields fields = planned.history->picture(planned.position);
+    if (fields.descriptor_bytes != 0) {
+      write_prefix(planned, prefix + prefix_bytes);
+      prefix_bytes += fields.descriptor_bytes;
+      payload = payload.subspan(fields.descriptor_bytes);
+    }
+  }
+  const std::size_t equalizing = bytes - planned.bytes;
+  totals.padding_bytes += equalizing;
+  protecting.push_back({.context = sender.context,
+                        .header = Bytes(out, planned.header_bytes),
+                        .prefix = Bytes(prefix, prefix_bytes),
+                        .payload = payload,
+                        .padding_bytes = static_cast<std::uint8_t>(planned.padding_bytes + equalizing),
+                        .is_repeat = planned.is_again && !planned.is_rtx,
+                        .out = std::span(out, bytes),
+                        .outcome = {}});
+}
+
+// The payload's descriptor with the ids of this receiver.
+void FanOut::Impl::write_prefix(const Planned& planned, std::uint8_t* out) const {
+  const PictureFields fields = planned.history->picture(planned.position);
+  const Run& run = *planned.run;
+  const History::Slot& slot = planned.history->slot(planned.position);
+  std::memcpy(out, slot.block->payload(*slot.packet).data(), fields.descriptor_bytes);
+  const auto picture = static_cast<std::uint16_t>(fields.picture_id + run.picture_offset);
+  if (fields.picture_id_bits == 15) {
+    store_u16(out + fields.picture_id_at, static_cast<std::uint16_t>(0x8000 | (picture & 0x7fff)));
+  } else {
+    out[fields.picture_id_at] = picture & 0x7f;
+  }
+  if (fields.tl0_index_at != 0)
+    out[fields.tl0_index_at] = static_cast<std::uint8_t>(fields.tl0_index + run.tl0_offset);
+  if (fields.key_index_at != 0) {
+    std::uint8_t& key = out[fields.key_index_at];
+    key = static_cast<std::uint8_t>((key & ~0x1f) | ((fields.key_index + run.key_offset) & 0x1f));
+  }
+}
+
+void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planned) {
+  Outlet& outlet = *planned.outlet;
+  const History::Slot& slot = planned.history->slot(planned.position);
+  const payload::Packet& packet = *slot.packet;
+  if (planned.is_again) {
+    outlet.again->drop_first();
+    ++outlet.stats.retransmitted;
+    ++totals.retransmitted;
+    return;
+  }
+  outlet.cursor = planned.position + 1;
+  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
+  ++outlet.stats.packets;
+  outlet.stats.bytes += packet.payload_bytes;
+  ++totals.packets;
+  totals.bytes += packet.payload_bytes;
+  sender.sent.add(at, planned.bytes);
+  if (packet.facts.is_keyframe) outlet.keyframe_sent_at = at;
+  if (planned.tells_playout) {
+    if (!outlet.playout_told_from) outlet.playout_told_from = static_cast<std::uint16_t>(planned.out);
+    outlet.tells_playout = outlet.stats.packets < kPlayoutPacketsMax;
+  }
+  if (planned.out < outlet.next_out) return;
+  outlet.next_out = planned.out + 1;
+  outlet.last_timestamp =
+      std::max(planned.run->timestamp_of(slot.timestamp),
+               outlet.has_sent ? outlet.last_timestamp : std::numeric_limits<std::int64_t>::min());
+  outlet.last_source_timestamp = slot.timestamp;
+  outlet.last_arrived = slot.arrived;
+  outlet.has_sent = true;
+  outlet.ends_frame = packet.marker;
+  if (planned.history->has_descriptors())
+    outlet.note_picture(planned.history->picture(planned.position), *planned.run);
+  if (packet.descriptor_bytes >= 3) {
+    const Bytes descriptor = slot.block->descriptor(packet);
+    outlet.last_frame =
+        static_cast<std::uint16_t>((descriptor[1] << 8 | descriptor[2]) + planned.run->frame_offset);
+  }
+}
+
+void FanOut::Impl::protect_all() {
+  if (protecting.empty()) return;
+  transform.protect(protecting);
+  for (const srtp::RtpToProtect& packet : protecting) {
+    if (packet.outcome) continue;
+    // Nothing of it may leave in the clear; what is left is dropped by whoever gets it.
+    std::ranges::fill(packet.out, std::uint8_t{0});
+    ++totals.refused;
+  }
+  protecting.clear();
+}
+
+}  // namespace stoa::webrtc

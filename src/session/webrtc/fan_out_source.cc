@@ -1,0 +1,283 @@
+#include "session/webrtc/fan_out_impl.h"
+
+namespace stoa::webrtc {
+
+void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::PacketBatch> batches,
+                          bool is_group) {
+  now = at;
+  Stream* stream = find_stream(id);
+  if (stream == nullptr) return;
+  unsigned present = 0;
+  for (const payload::PacketBatch& batch : batches)
+    for (std::size_t i = 0; i < batch.count; ++i) present |= 1u << (batch[i].layer & 31u);
+  bool has_changed = false;
+  for (std::size_t i = 0; i < stream->layer_count(); ++i) {
+    if (!(present >> i & 1)) continue;
+    Layer& layer = *stream->layers[i];
+    const std::int64_t shift = layer.history.timestamp_shift();
+    if (is_group) {
+      take_group(at, layer, batches);
+    } else {
+      for (const payload::PacketBatch& batch : batches) layer.history.append(at, batch, layer.index);
+      if (layer.is_group_too_large) layer.is_group_too_large = !layer.history.keyframe();
+    }
+    // Another clock from here on, until somebody says what it shows.
+    if (layer.history.timestamp_shift() != shift) layer.clock.reset();
+    layer.appended_at = at;
+    for (std::size_t j = 0; j < stream->layer_count(); ++j)
+      layer.frames_of_others[j] = stream->layers[j]->history.frames();
+    has_changed |= !layer.is_alive;
+    layer.is_alive = true;
+    if (!layer.is_dirty) {
+      layer.is_dirty = true;
+      dirty.push_back(&layer);
+    }
+  }
+  if (has_changed && stream->layer_count() > 1) reconsider(at, *stream);
+  if (trimmed_at == Timestamp::never()) trimmed_at = at + kTrimInterval;
+}
+
+// Who is fed goes on where it was; the packets have the numbers that they had.
+void FanOut::Impl::take_group(Timestamp at, Layer& layer, std::span<const payload::PacketBatch> group) {
+  History& history = layer.history;
+  const bool is_video = payload::is_video(find_stream(layer.stream)->track.encoding);
+  if (!is_video && history.end() > 0) return;  // Sound that is over.
+  if (!is_video || history.keyframe()) {
+    for (const payload::PacketBatch& batch : group) history.append(at, batch, layer.index);
+    return;
+  }
+  history.restore(at, group, layer.index);
+  layer.is_group_too_large = !history.keyframe();
+  for (const OutletRef& ref : layer.fed) {
+    Outlet& outlet = *find_outlet(ref);
+    if (outlet.run().epoch == history.epoch())
+      outlet.cursor = history.position_from(outlet.run().source_of(outlet.next_out));
+  }
+}
+
+void FanOut::Impl::subscribe(Timestamp at, OutletRef ref, StreamId id) {
+  Outlet& outlet = *find_outlet(ref);
+  Stream* stream = find_stream(id);
+  if (stream && stream->track.encoding != outlet.encoding) stream = nullptr;  // No payload type for it.
+  if (Stream* before = find_stream(outlet.source)) leave(Role::kSubscribed, before->subscribed, outlet);
+  outlet.source = stream ? id : StreamId{};
+  if (stream == nullptr) {
+    stop_waiting(outlet);
+    leave_feed(outlet);
+    return;
+  }
+  enter(Role::kSubscribed, stream->subscribed, ref, outlet);
+  choose_layer(at, ref);
+}
+
+// The highest layer that is alive and allowed; while none is, the highest allowed.
+void FanOut::Impl::choose_layer(Timestamp at, OutletRef ref) {
+  Outlet& outlet = *find_outlet(ref);
+  Stream* stream = find_stream(outlet.source);
+  if (stream == nullptr) return;
+  const std::size_t highest = std::min<std::size_t>(outlet.layer_max, stream->layer_count() - 1);
+  Layer* chosen = nullptr;
+  for (std::size_t i = highest + 1; i-- > 0 && chosen == nullptr;)
+    if (stream->layers[i]->is_alive) chosen = stream->layers[i].get();
+  if (chosen == nullptr) {
+    // What is above the limit is better kept than nothing, and what is waited for need not change if it may
+    // be.
+    if (outlet.feed && outlet.feed->stream == outlet.source && outlet.feed->index <= highest) {
+      const Layer* waits_for = outlet.waits_for;
+      if (waits_for && (waits_for->stream != outlet.source || waits_for->index > highest))
+        stop_waiting(outlet);
+      return;
+    }
+    chosen = stream->layers[highest].get();
+  }
+  if (chosen == outlet.feed) {
+    stop_waiting(outlet);
+  } else if (chosen != outlet.waits_for) {
+    wait_for(at, ref, outlet, chosen);
+  }
+}
+
+void FanOut::Impl::reconsider(Timestamp at, Stream& stream) {
+  for (std::size_t i = 0; i < stream.subscribed.size(); ++i) choose_layer(at, stream.subscribed[i]);
+}
+
+void FanOut::Impl::wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* layer) {
+  stop_waiting(outlet);
+  outlet.waits_for = layer;
+  outlet.waits_from = layer->history.end();
+  enter(Role::kWaiting, layer->waiting, ref, outlet);
+  if (is_ready(at, outlet)) {
+    enqueue(*find_sender(ref.sender), ref.outlet);
+  } else if (outlet.is_video) {
+    want_keyframe(*layer);
+  }
+}
+
+void FanOut::Impl::stop_waiting(Outlet& outlet) {
+  if (outlet.waits_for == nullptr) return;
+  leave(Role::kWaiting, outlet.waits_for->waiting, outlet);
+  outlet.waits_for = nullptr;
+}
+
+void FanOut::Impl::leave_feed(Outlet& outlet) {
+  if (outlet.feed == nullptr) return;
+  if (outlet.feed->clock && outlet.has_sent) {
+    outlet.last_captured = outlet.feed->captured_at(outlet.last_source_timestamp);
+  } else {
+    outlet.last_captured.reset();
+  }
+  leave(Role::kFed, outlet.feed->fed, outlet);
+  outlet.feed = nullptr;
+}
+
+// Whether nothing is to be expected from what feeds it.
+bool FanOut::Impl::is_silent(Timestamp at, const Outlet& outlet) const {
+  const Layer* feed = outlet.feed;
+  if (feed == nullptr || !feed->is_alive) return true;
+  return feed->stream != outlet.waits_for->stream && at - feed->appended_at > kSourceSilence;
+}
+
+// Whether what it waits for is there.
+bool FanOut::Impl::is_ready(Timestamp at, const Outlet& outlet) const {
+  const History& history = outlet.waits_for->history;
+  if (!outlet.is_video) return history.end() > std::max(outlet.waits_from, history.begin());
+  const auto keyframe = history.keyframe();
+  if (!keyframe) return false;
+  const Duration age = at - history.slot(*keyframe).arrived;
+  if (is_silent(at, outlet)) return age <= config.catch_up_max || !outlet.waits_for->can_ask;
+  if (*keyframe < outlet.waits_from) return false;
+  return outlet.ends_frame || age > kFrameEndWait;
+}
+
+// From the newest packet sent to the newest of the layer, or to the one at `to` for audio.
+Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer, Position to) const {
+  const History& history = layer.history;
+  if (!outlet.has_sent || history.end() == history.begin()) return {};
+  if (outlet.is_video) to = history.end() - 1;
+  const std::int64_t timestamp = outlet.is_video ? history.newest_timestamp() : history.slot(to).timestamp;
+  const Duration arrived = history.slot(to).arrived - outlet.last_arrived;
+  // In ticks of its own clock where the newest packet sent was of this layer too.
+  const Run* run = outlet.has_run() ? &outlet.run() : nullptr;
+  if (run && run->stream == layer.stream && run->layer == layer.index && run->epoch == history.epoch() &&
+      outlet.next_out > run->first_out)
+    return Duration::from_ticks(timestamp - outlet.last_source_timestamp, layer.clock_rate);
+  std::optional<WallTime> last = outlet.last_captured;
+  if (outlet.feed)
+    last = outlet.feed->clock ? std::optional(outlet.feed->captured_at(outlet.last_source_timestamp))
+                              : std::nullopt;
+  if (!last || !layer.clock) return arrived;
+  const Duration captured = layer.captured_at(timestamp) - *last;
+  return (captured - arrived).abs() <= kClockSkewMax ? captured : arrived;
+}
+
+// Requires: is_ready().
+void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
+  Layer* layer = outlet.waits_for;
+  const History& history = layer->history;
+  const Position audio = std::max(outlet.waits_from, history.begin());
+  const Duration elapsed = elapsed_to(outlet, *layer, audio);
+  stop_waiting(outlet);
+  leave_feed(outlet);
+  outlet.feed = layer;
+  enter(Role::kFed, layer->fed, ref, outlet);
+  if (outlet.is_video) {
+    outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
+    outlet.replay_until = history.end();
+    outlet.keyframe_sent_at = at;
+  } else {
+    outlet.begin_run(audio, history.slot(audio).sequence, elapsed);
+  }
+}
+
+// Brings the outlet where it can send from. False when there is nothing for it to send now.
+bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
+  if (outlet.waits_for && is_ready(at, outlet)) enter_feed(at, ref, outlet);
+  if (outlet.feed == nullptr) return false;
+  const History& history = outlet.feed->history;
+  const bool is_behind = outlet.cursor < history.begin();
+  if (!is_behind && outlet.run().epoch == history.epoch()) return true;
+  // Fell behind: on from the newest keyframe, or with the newest sound.
+  const auto skipped = static_cast<std::uint64_t>(std::max<Position>(0, history.begin() - outlet.cursor));
+  outlet.stats.skipped += skipped;
+  totals.skipped += skipped;
+  Layer* layer = outlet.feed;
+  if (outlet.waits_for == nullptr) {
+    leave_feed(outlet);
+    wait_for(at, ref, outlet, layer);
+    outlet.waits_from = outlet.is_video ? history.begin() : std::max(history.begin(), history.end() - 1);
+  } else {
+    leave_feed(outlet);
+  }
+  if (!is_ready(at, outlet)) return false;
+  enter_feed(at, ref, outlet);
+  return true;
+}
+
+// Of a source that cannot be asked the group that its owner keeps is wished for, where it is not here.
+void FanOut::Impl::want_keyframe(Layer& layer) {
+  if (layer.is_wanted) return;
+  if (!layer.can_ask && (layer.history.keyframe() || layer.is_group_too_large)) return;
+  layer.is_wanted = true;
+  layer.wanted_at = now;
+  layer.wanted_from = layer.history.end();
+  wanted.push_back(&layer);
+}
+
+Timestamp FanOut::Impl::wish_due(const Layer& layer) const {
+  return layer.asked_at ? std::max(layer.wanted_at, *layer.asked_at + kAskInterval) : layer.wanted_at;
+}
+
+Timestamp FanOut::Impl::next_wish() const {
+  Timestamp next = Timestamp::never();
+  for (const Layer* layer : wanted) next = std::min(next, wish_due(*layer));
+  return next;
+}
+
+void FanOut::Impl::emit_wanted(FanOutOutputs& out) {
+  std::erase_if(wanted, [&](Layer* layer) {
+    const auto keyframe = layer->history.keyframe();
+    const bool has_come = keyframe && *keyframe >= layer->wanted_from;
+    if (!has_come && wish_due(*layer) > now) return false;
+    layer->is_wanted = false;
+    if (has_come) return true;
+    layer->asked_at = now;
+    out.push(StreamKeyframeWanted{layer->stream, layer->index});
+    return true;
+  });
+}
+
+bool FanOut::Impl::has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const {
+  if (at - layer.appended_at < kLayerStall) return false;
+  for (std::size_t i = 0; i < stream.layer_count(); ++i)
+    if (i != layer.index &&
+        stream.layers[i]->history.frames() - layer.frames_of_others[i] >= kLayerStallFrames)
+      return true;
+  return false;
+}
+
+void FanOut::Impl::check_layers(Timestamp at) {
+  streams.for_each([&](StreamId, Stream& stream) {
+    if (stream.layer_count() < 2) return;
+    bool has_changed = false;
+    for (std::size_t i = 0; i < stream.layer_count(); ++i) {
+      Layer& layer = *stream.layers[i];
+      if (!layer.is_alive || !has_stalled(at, stream, layer)) continue;
+      layer.is_alive = false;
+      has_changed = true;
+    }
+    if (has_changed) reconsider(at, stream);
+  });
+}
+
+void FanOut::Impl::trim_histories(Timestamp at) {
+  trimmed_at = Timestamp::never();
+  streams.for_each([&](StreamId, Stream& stream) {
+    for (std::size_t i = 0; i < stream.layer_count(); ++i) {
+      History& history = stream.layers[i]->history;
+      history.trim(at);
+      if (history.begin() < history.end()) trimmed_at = at + kTrimInterval;
+    }
+  });
+}
+
+}  // namespace stoa::webrtc

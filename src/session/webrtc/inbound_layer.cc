@@ -1,0 +1,102 @@
+#include "session/webrtc/inbound_layer.h"
+
+#include <algorithm>
+
+#include "proto/rtcp/sequence.h"
+
+namespace stoa::webrtc {
+namespace {
+
+rtcp::NackConfig nack_config(Duration round_trip) {
+  rtcp::NackConfig config;
+  config.round_trip = round_trip;
+  return config;
+}
+
+}  // namespace
+
+bool ReceivedWindow::insert(std::int64_t index) {
+  if (index < first_) return false;
+  if (!is_started_ || index - highest_ >= kPackets) {
+    bits_.fill(0);
+    is_started_ = true;
+    highest_ = index;
+  } else if (index > highest_) {
+    while (highest_ < index) {
+      ++highest_;
+      word(highest_) &= ~bit(highest_);
+    }
+  } else if (highest_ - index >= kPackets || (word(index) & bit(index)) != 0) {
+    return false;
+  }
+  word(index) |= bit(index);
+  return true;
+}
+
+void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) {
+  Timestamp allowed = sent_ ? std::max(now, *sent_ + interval) : now;
+  bool is_new = due_ == Timestamp::never();
+  if (is_new) ++command_;
+  from_ = is_new ? from : std::max(from_, from);
+  due_ = std::min(due_, allowed);
+  repeats_left_ = kRepeats;
+}
+
+void KeyframeWish::mark_sent(Timestamp now, Duration round_trip) {
+  sent_ = now;
+  due_ = repeats_left_-- > 0 ? now + std::max(kRepeatAfter, round_trip * 2) : Timestamp::never();
+}
+
+InboundLayer::InboundLayer(std::uint32_t clock_rate, Duration round_trip)
+    : nack(nack_config(round_trip)), clock(clock_rate), clock_rate_(clock_rate), round_trip_(round_trip) {}
+
+void InboundLayer::begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t index,
+                                std::uint32_t rtp_time) {
+  if (auto highest = window_.highest()) {
+    sequence_offset_ += *highest + 1 - index;
+    std::int64_t passed = (now - last_media).to_ticks(clock_rate_);
+    unwrapper_.reset();
+    time_offset_ = last_timestamp + std::max<std::int64_t>(passed, 1) - unwrapper_.peek(rtp_time);
+    window_.start(index);
+    nack = rtcp::NackGenerator(nack_config(round_trip_));
+    clock = rtcp::SenderClock(clock_rate_);
+  }
+  ssrc_ = ssrc;
+  is_mapped = false;
+}
+
+void InboundLayer::set_round_trip(Duration round_trip) {
+  round_trip_ = round_trip;
+  nack.set_round_trip(round_trip);
+}
+
+std::optional<std::int64_t> InboundLayer::extend(std::uint16_t sequence) const {
+  auto highest = window_.highest();
+  if (!highest) return std::nullopt;
+  return rtcp::extend_sequence(*highest, sequence);
+}
+
+bool InboundLayer::admit(Timestamp now, std::int64_t index, rtcp::PacketOrigin origin,
+                         rtcp::NackOutputs& out) {
+  if (!window_.insert(index)) return false;
+  nack.handle_packet(now, static_cast<std::uint16_t>(index), origin, out);
+  return true;
+}
+
+void InboundLayer::handle_media(Timestamp now, std::int64_t timestamp) {
+  last_media = now;
+  last_timestamp = std::max(last_timestamp, timestamp);
+  has_ended = false;
+}
+
+void InboundLayer::end(Timestamp now) {
+  has_ended = true;
+  ended_at_ = now;
+  is_active = false;
+  keyframe.drop();
+  nack = rtcp::NackGenerator(nack_config(round_trip_));
+}
+
+bool InboundLayer::is_ended(Timestamp now) const { return has_ended && now - ended_at_ < kByeHold; }
+
+}  // namespace stoa::webrtc

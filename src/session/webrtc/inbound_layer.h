@@ -1,0 +1,125 @@
+// One layer of a track as it is received: its numbers, which go on when the SSRC that carries it changes,
+// what came before, what is missing, and when a keyframe is to be asked for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+#include "base/time.h"
+#include "media/payload/packet.h"
+#include "proto/rtcp/nack_generator.h"
+#include "proto/rtcp/sender_clock.h"
+#include "proto/rtp/unwrap.h"
+
+namespace stoa::webrtc {
+
+// Which numbers came, of the last kPackets of a stream. 256 bytes.
+class ReceivedWindow {
+ public:
+  static constexpr std::int64_t kPackets = 2048;
+
+  // Forgets all. Nothing before `first` is wanted.
+  void start(std::int64_t first) {
+    first_ = first;
+    is_started_ = false;
+  }
+  // False when it came before, or is so old that nobody knows.
+  bool insert(std::int64_t index);
+  std::optional<std::int64_t> highest() const { return is_started_ ? std::optional(highest_) : std::nullopt; }
+
+ private:
+  std::uint64_t& word(std::int64_t index) { return bits_[static_cast<std::uint64_t>(index) % kPackets / 64]; }
+  static std::uint64_t bit(std::int64_t index) {
+    return std::uint64_t{1} << (static_cast<std::uint64_t>(index) % 64);
+  }
+
+  std::array<std::uint64_t, kPackets / 64> bits_{};
+  std::int64_t first_ = 0, highest_ = 0;
+  bool is_started_ = false;
+};
+
+// When to ask for a keyframe: at most once in `interval`, and again when none comes of it.
+class KeyframeWish {
+ public:
+  static constexpr int kRepeats = 3;
+  static constexpr Duration kRepeatAfter = Duration::seconds(1);
+  static constexpr std::int64_t kAnyKeyframe = std::numeric_limits<std::int64_t>::min();
+
+  // The first keyframe that comes from now on and has at least the number `from`, as receivers see it, ends
+  // the wish, sent for the first time or again. Of several wishes the highest number counts.
+  void request(Timestamp now, Duration interval, std::int64_t from = kAnyKeyframe);
+  // Asked. It is due again when no keyframe comes.
+  void mark_sent(Timestamp now, Duration round_trip);
+  void handle_keyframe(std::int64_t sequence) {
+    if (sequence >= from_) drop();
+  }
+  void drop() { due_ = Timestamp::never(); }
+  Timestamp due() const { return due_; }
+  // Of FIR: grows with each new wish, stays for one that is repeated (RFC 5104 §4.3.1.2).
+  std::uint8_t command() const { return command_; }
+
+ private:
+  Timestamp due_ = Timestamp::never();
+  std::optional<Timestamp> sent_;
+  std::int64_t from_ = kAnyKeyframe;
+  int repeats_left_ = 0;
+  std::uint8_t command_ = 0;
+};
+
+class InboundLayer {
+ public:
+  // Packets that were sent before a BYE arrive within this after it.
+  static constexpr Duration kByeHold = Duration::milliseconds(500);
+
+  InboundLayer(std::uint32_t clock_rate, Duration round_trip);
+
+  // Packets of a new SSRC carry the layer from here on. Numbers go on: its first packet follows the last of
+  // the one before, and its timestamps go on by the time that passed.
+  void begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t index, std::uint32_t rtp_time);
+  // The number nearest to where the stream stands; nothing before the first packet.
+  std::optional<std::int64_t> extend(std::uint16_t sequence) const;
+  // False for a duplicate. Says which are given up, and what is missing is asked for from now on.
+  bool admit(Timestamp now, std::int64_t index, rtcp::PacketOrigin origin, rtcp::NackOutputs& out);
+  // The numbers of an admitted packet, as receivers see them.
+  std::int64_t sequence_of(std::int64_t index) const { return index + sequence_offset_; }
+  std::int64_t timestamp_of(std::uint32_t rtp_time) { return unwrapper_.unwrap(rtp_time) + time_offset_; }
+  std::uint32_t last_rtp_time() const { return static_cast<std::uint32_t>(unwrapper_.last().value_or(0)); }
+  // Of another time of the same clock, without consequences.
+  std::int64_t peek_timestamp(std::uint32_t rtp_time) const {
+    return unwrapper_.peek(rtp_time) + time_offset_;
+  }
+  void handle_media(Timestamp now, std::int64_t timestamp);
+  // The sender said BYE: nothing is missing any more.
+  void end(Timestamp now);
+
+  std::optional<std::uint32_t> ssrc() const { return ssrc_; }
+  // The newest number; nothing before the first packet.
+  std::optional<std::int64_t> highest() const { return window_.highest(); }
+  Duration round_trip() const { return round_trip_; }
+  void set_round_trip(Duration round_trip);
+  Timestamp ended_at() const { return ended_at_; }  // Of has_ended.
+  // Packets that come this soon after a BYE were under way.
+  bool is_ended(Timestamp now) const;
+
+  rtcp::NackGenerator nack;
+  rtcp::SenderClock clock;
+  KeyframeWish keyframe;
+  bool is_active = false;  // Carries packets now.
+  bool has_ended = false;  // BYE, and nothing since.
+  bool is_mapped = false;  // Receivers know of its clock.
+  Timestamp last_media;    // Once it was active.
+  std::int64_t last_timestamp = 0;
+
+ private:
+  std::uint32_t clock_rate_;
+  std::optional<std::uint32_t> ssrc_;
+  ReceivedWindow window_;
+  rtp::TimestampUnwrapper unwrapper_;
+  std::int64_t sequence_offset_ = 0, time_offset_ = 0;
+  Timestamp ended_at_;
+  Duration round_trip_;
+};
+
+}  // namespace stoa::webrtc

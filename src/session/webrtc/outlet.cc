@@ -1,0 +1,60 @@
+#include "session/webrtc/outlet.h"
+
+#include <algorithm>
+
+namespace stoa::webrtc {
+namespace {
+
+std::uint16_t frame_number_of(const History::Entry& entry) {
+  if (entry.descriptor.size() < 3) return 0;
+  return static_cast<std::uint16_t>(entry.descriptor[1] << 8 | entry.descriptor[2]);
+}
+
+}  // namespace
+
+void Outlet::begin_run(Position at, std::int64_t sequence, Duration elapsed) {
+  const History& history = feed->history;
+  if (run_count == kRuns) {
+    std::ranges::copy(runs.begin() + 1, runs.end(), runs.begin());
+    --run_count;
+  }
+  Run begun;
+  begun.stream = feed->stream;
+  begun.layer = feed->index;
+  begun.epoch = history.epoch();
+  // A frame that stays half sent must not look whole with what follows: a number is left out.
+  begun.first_out = next_out + (is_video && has_sent && !ends_frame ? 1 : 0);
+  begun.first_source = sequence;
+  std::int64_t first_timestamp = history.newest_timestamp();
+  begun.edge = first_timestamp;
+  if (const auto first = history.find(sequence)) {
+    first_timestamp = first->timestamp;
+    if (!is_video) begun.edge = first_timestamp;
+    const PictureFields& picture = first->picture;
+    if (has_sent) {
+      begun.picture_offset = static_cast<std::uint16_t>(last_picture + 1 - picture.picture_id);
+      begun.tl0_offset = static_cast<std::uint8_t>(last_tl0 + 1 - picture.tl0_index);
+      begun.key_offset = static_cast<std::uint8_t>(last_key + 1 - picture.key_index);
+      begun.frame_offset = static_cast<std::uint16_t>(last_frame + 1 - frame_number_of(*first));
+      begun.rewrites_pictures = picture.descriptor_bytes != 0;
+    }
+  }
+  const std::int64_t rate = feed->clock_rate;
+  // A frame later at the least, a tick of a thousandth of a second.
+  const std::int64_t live = last_timestamp + std::max(rate / 1'000, elapsed.to_ticks(rate));
+  begun.timestamp_offset = live - begun.edge;
+  if (has_sent) {
+    const std::int64_t begins = begun.timestamp_of(first_timestamp);
+    begun.excess = std::max<std::int64_t>(0, last_timestamp + rate / 1'000 - begins);
+  }
+  runs[run_count++] = begun;
+  cursor = at;
+}
+
+void Outlet::note_picture(const PictureFields& fields, const Run& of) {
+  last_picture = static_cast<std::uint16_t>(fields.picture_id + of.picture_offset);
+  last_tl0 = static_cast<std::uint8_t>(fields.tl0_index + of.tl0_offset);
+  last_key = static_cast<std::uint8_t>((fields.key_index + of.key_offset) & 0x1f);
+}
+
+}  // namespace stoa::webrtc

@@ -1,0 +1,156 @@
+// One section of one receiver: where it is in a layer, and how that layer's numbers become its own.
+//
+// A run is a stretch of one layer, sent with the same offsets. A new one begins where the layer or the stream
+// changes, where the receiver fell behind, and where it is given a keyframe once more; numbers go on without
+// a hole there, unless a frame was left in its middle. The last few runs are remembered, so that an outgoing
+// number finds its packet.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "session/webrtc/header.h"
+#include "session/webrtc/retransmit.h"
+#include "session/webrtc/stream.h"
+
+namespace stoa::webrtc {
+
+// The state of one layer of one stream, and who is fed from it.
+struct OutletRef {
+  SenderId sender;
+  std::uint16_t outlet = 0;
+};
+// The lists that an outlet may be in, one each.
+enum class Role : std::uint8_t { kFed, kWaiting, kSubscribed };
+inline constexpr std::size_t kRoles = 3;
+
+struct Layer {
+  Layer(const HistoryLimits& limits, const payload::RtpTrack& track, StreamId of, payload::LayerIndex at)
+      : history(limits, track.encoding, track.can_ask_keyframe ? std::nullopt : std::optional(kGroupLimits)),
+        stream(of),
+        index(at),
+        can_ask(track.can_ask_keyframe),
+        clock_rate(track.clock_rate()) {}
+
+  WallTime captured_at(std::int64_t timestamp) const {
+    return clock->captured_at + Duration::from_ticks(timestamp - clock->timestamp, clock_rate);
+  }
+
+  History history;
+  StreamId stream;
+  payload::LayerIndex index;
+  bool can_ask;  // For a keyframe.
+  std::uint32_t clock_rate;
+  std::optional<payload::ClockMapping> clock;  // On the history's line of timestamps.
+  Timestamp appended_at;
+  // Of the stream's other layers, when this one had packets last: how many frames they had.
+  std::array<std::uint64_t, payload::kLayersMax> frames_of_others{};
+  bool is_alive = false;              // Packets came, and it did not fall silent.
+  bool is_dirty = false;              // In the list of those with new packets.
+  bool is_wanted = false;             // In the list of those that need a keyframe …
+  Timestamp wanted_at;                // … since.
+  Position wanted_from = 0;           // One from here on grants it.
+  std::optional<Timestamp> asked_at;  // When its publisher was asked last.
+  bool is_group_too_large = false;    // To be kept here: no use in wishing for it before the next keyframe.
+  std::size_t turn = 0;               // Who is the first to be sent the next packets, of `fed`.
+  std::vector<OutletRef> fed;         // Those who send its packets.
+  std::vector<OutletRef> waiting;     // Those who will from its next keyframe on.
+};
+
+struct Run {
+  // Cached frames are drawn together by this factor: a group of two seconds into 60 ms, which is less than
+  // the time it takes to send it. So a browser does not play it at its own speed but hurries through it.
+  static constexpr std::int64_t kCatchUp = 32;
+  // Where a run had to begin later than the clock says, one tick in so many is left out until it is right.
+  static constexpr std::int64_t kSettle = 8;
+
+  StreamId stream;
+  std::uint32_t epoch = 0;
+  payload::LayerIndex layer = 0;
+  std::uint8_t tl0_offset = 0, key_offset = 0;
+  std::uint16_t picture_offset = 0, frame_offset = 0;
+  bool rewrites_pictures = false;
+  std::int64_t first_out = 0;
+  std::int64_t first_source = 0;
+  std::int64_t timestamp_offset = 0;  // From the history's timestamps.
+  std::int64_t edge = 0;              // Timestamp of the source where live begins.
+  std::int64_t excess = 0;            // Ticks ahead of the clock at the edge.
+
+  std::int64_t out_of(std::int64_t sequence) const { return sequence - first_source + first_out; }
+  std::int64_t source_of(std::int64_t out) const { return out - first_out + first_source; }
+  // Grows strictly with its argument, by at least a kCatchUp-th.
+  std::int64_t timestamp_of(std::int64_t timestamp) const {
+    if (timestamp < edge)
+      return edge - (edge - timestamp + kCatchUp - 1) / kCatchUp + timestamp_offset + excess;
+    const std::int64_t ahead = excess - (timestamp - edge) / kSettle;
+    return timestamp + timestamp_offset + (ahead > 0 ? ahead : 0);
+  }
+};
+
+struct Outlet {
+  static constexpr std::size_t kRuns = 4;
+  static constexpr std::uint16_t kNone = 0xffff;
+
+  // Hot: what a packet needs.
+  Layer* feed = nullptr;
+  Position cursor = 0;
+  std::int64_t next_out = 0;
+  std::int64_t last_timestamp = 0, last_source_timestamp = 0;  // Of the newest packet sent.
+  Timestamp last_arrived;
+  bool has_sent = false, ends_frame = true;  // The newest packet sent was the last of its frame.
+  bool is_video = true, is_queued = false, can_repeat = false;
+  std::uint8_t run_count = 0;
+  std::uint16_t next_queued = kNone;
+  std::array<Run, kRuns> runs;  // The newest is runs[run_count - 1].
+  HeaderTemplate header;
+  std::uint32_t ssrc = 0, rtx_ssrc = 0;
+  std::uint8_t payload_type = 0, rtx_payload_type = 0;
+  bool has_rtx = false;
+  bool tells_playout = false;                      // Until a report shows that a packet with it came.
+  std::optional<std::uint16_t> playout_told_from;  // The first number sent with it.
+  std::uint16_t rtx_sequence = 0;
+  std::uint16_t last_picture = 0, last_frame = 0;
+  std::uint8_t last_tl0 = 0, last_key = 0;
+  std::unique_ptr<Retransmissions> again;
+
+  // Where it should be fed from.
+  StreamId source;
+  payload::LayerIndex layer_max = payload::kLayersMax - 1;
+  Layer* waits_for = nullptr;  // For a keyframe of this one.
+  Position waits_from = 0;
+  Timestamp waits_since;
+  payload::Encoding encoding = payload::Encoding::kH264;
+  bool has_nack = false;
+  std::optional<WallTime> last_captured;          // Known when the stream that fed it is gone.
+  std::optional<std::int64_t> replayed_keyframe;  // Of the source: what was sent again when asked for.
+  Timestamp replayed_at, keyframe_sent_at;
+  Position replay_until = 0;  // What it is sent of the past ends here; replayed_at is when it came to that.
+  // RFC 5104 §4.3.1.1: who asks counts its requests, and repeats one under the same number.
+  struct FullIntraRequest {
+    std::uint32_t sender_ssrc = 0;
+    std::uint8_t sequence = 0;
+    bool operator==(const FullIntraRequest&) const = default;
+  };
+  std::optional<FullIntraRequest> intra_request;
+  std::array<std::uint32_t, kRoles> places{};  // In the lists.
+  OutletStats stats;
+
+  Run& run() { return runs[run_count - 1u]; }
+  const Run& run() const { return runs[run_count - 1u]; }
+  bool has_run() const { return run_count > 0; }
+  // The run that this outgoing number was sent in. Null when that is not known any longer.
+  const Run* find_run(std::int64_t out) const {
+    for (std::size_t i = run_count; i-- > 0;)
+      if (runs[i].first_out <= out) return &runs[i];
+    return nullptr;
+  }
+  // Begins to send `feed` at `at`, whose first packet to go has the number `sequence`. `elapsed`: from the
+  // newest packet sent to the newest of the layer (video) or to this one (audio: it is never drawn together).
+  // Requires: feed, at >= begin().
+  void begin_run(Position at, std::int64_t sequence, Duration elapsed);
+  void note_picture(const PictureFields& fields, const Run& run);
+};
+
+}  // namespace stoa::webrtc

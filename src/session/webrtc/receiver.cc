@@ -1,0 +1,385 @@
+#include "session/webrtc/receiver.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "media/payload/inspect.h"
+#include "proto/rtp/rtx.h"
+#include "session/webrtc/receiver_impl.h"
+
+namespace stoa::webrtc {
+namespace {
+
+constexpr std::uint8_t kNoKind = 0xff;
+constexpr std::uint64_t kSrtpIndexMask = (std::uint64_t{1} << 48) - 1;  // RFC 3711 §3.3.1.
+constexpr Duration kRoundTripDefault = Duration::milliseconds(100);
+
+using Kind = rtp::ExtensionKind;
+
+bool is_reduced_size(const sdp::Agreement& agreement) {
+  return std::all_of(agreement.sections.begin(), agreement.sections.end(),
+                     [](const sdp::AgreedSection& section) { return section.has_rtcp_rsize; });
+}
+
+StreamLabels labels_of(Bytes mid, Bytes rid, Bytes repaired_rid) {
+  return {rtp::parse_mid(mid).value_or(""), rtp::parse_rid(rid).value_or(""),
+          rtp::parse_rid(repaired_rid).value_or("")};
+}
+
+}  // namespace
+
+const char* name_of(ReceiveRefusal refusal) {
+  switch (refusal) {
+    case ReceiveRefusal::kMalformed: return "malformed";
+    case ReceiveRefusal::kUnknownStream: return "unknown_stream";
+    case ReceiveRefusal::kTooManyStreams: return "too_many_streams";
+    case ReceiveRefusal::kDuplicate: return "duplicate";
+    case ReceiveRefusal::kUnknownPayload: return "unknown_payload";
+  }
+  return "?";
+}
+
+Receiver::Impl::Impl(const sdp::Agreement& agreement, const ReceiverConfig& its_config,
+                     std::uint32_t its_local_ssrc, Rng its_rng, Timestamp now)
+    : config(its_config),
+      local_ssrc(its_local_ssrc),
+      rng(its_rng),
+      demux(agreement, its_config.streams_max),
+      feedback(its_local_ssrc, its_config.cname, is_reduced_size(agreement)),
+      born(now),
+      deadline(now) {
+  kinds.fill(kNoKind);
+  read_agreement(agreement);
+  for (const InboundSection& section : demux.sections()) {
+    Track track;
+    track.id = static_cast<media::TrackId>(all_tracks.size());
+    for (std::size_t i = 0; i < section.rids.size(); ++i)
+      track.layers.emplace_back(section.clock_rate(), kRoundTripDefault);
+    all_tracks.push_back(std::move(track));
+  }
+  open_tracks.reserve(all_tracks.size());
+}
+
+void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
+  sdp::Feedback agreed;
+  for (const InboundSection& section : demux.sections()) {
+    for (const InboundCodec& codec : section.codecs) agreed = agreed | codec.feedback;
+  }
+  // In a bundle an id means the same everywhere (RFC 9143 §14).
+  for (const sdp::AgreedSection& section : agreement.sections) {
+    for (const sdp::AgreedExtension& extension : section.extensions) {
+      auto kind = rtp::find_extension_kind(sdp::uri_of(extension.extension));
+      if (!kind || !extension.can_receive || extension.id == 0 || kinds[extension.id] != kNoKind) continue;
+      kinds[extension.id] = static_cast<std::uint8_t>(*kind);
+      has_arrivals |= *kind == Kind::kTransportSequence;
+      has_arrivals_on_request |= *kind == Kind::kTransportSequenceAsk;
+    }
+  }
+  has_congestion = agreed.ccfb;
+  has_arrivals &= agreed.transport_cc && !has_congestion;
+  has_arrivals_on_request &= agreed.transport_cc && !has_congestion;
+}
+
+Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock& block) const {
+  Elements elements;
+  rtp::ExtensionReader reader(block);
+  while (auto element = reader.next()) {
+    std::uint8_t kind = kinds[element->id];
+    if (kind != kNoKind) elements.values[kind] = element->value;
+  }
+  return elements;
+}
+
+// Of every packet of the transport, also of streams that nobody knows: senders probe with those.
+void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements) {
+  if (has_arrivals) {
+    if (auto sequence = rtp::parse_transport_sequence(elements[Kind::kTransportSequence])) {
+      arrivals.handle_packet(now, *sequence);
+      deadline = std::min(deadline, arrivals.next_deadline());
+    }
+  }
+  if (has_arrivals_on_request) {
+    if (auto ask = rtp::parse_transport_sequence_ask(elements[Kind::kTransportSequenceAsk])) {
+      arrivals.handle_packet(now, ask->sequence);
+      is_arrival_asked |= ask->asks_now;
+    }
+  }
+}
+
+Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
+                                                        ReceiverOutputs& out) {
+  if (bytes.size() > kRtpBytesMax) return refuse(ReceiveRefusal::kMalformed);
+  auto packet = rtp::parse(bytes);
+  if (!packet) return refuse(ReceiveRefusal::kMalformed);
+  const rtp::Header& header = packet->header;
+  Elements elements = read_elements(packet->extension);
+  note_arrival(now, elements);
+  auto index = static_cast<std::int64_t>(srtp_index & kSrtpIndexMask);
+  STOA_DCHECK(static_cast<std::uint16_t>(index) == header.sequence);
+  auto placed =
+      demux.place(now, header.ssrc, header.payload_type,
+                  labels_of(elements[Kind::kMid], elements[Kind::kRid], elements[Kind::kRepairedRid]));
+  if (!placed) {
+    // Browsers probe with padding on the retransmission SSRCs, some before they have said whose those are.
+    if (packet->payload.empty() && packet->padding_bytes > 0) return {};
+    if (placed.error() == ReceiveRefusal::kUnknownPayload) pass_over(now, *packet, index, out);
+    return refuse(placed.error());
+  }
+  InboundSource* source = *placed;
+  InboundPlace place = source->place;
+  InboundLayer& layer = all_tracks[place.section].layers[place.layer];
+  if (layer.has_ended && (place.is_rtx || (layer.ssrc() == header.ssrc && layer.is_ended(now))))
+    return refuse(ReceiveRefusal::kUnknownStream);
+  source->handle_packet(now);
+  source->reception.handle_packet(now, header.sequence, header.timestamp);
+  if (has_congestion) {
+    congestion.handle_packet(now, header.ssrc, header.sequence, rtcp::Ecn::kNotCapable);
+    deadline = std::min(deadline, congestion.next_deadline());
+  }
+  last_media_ssrc = header.ssrc;
+  start_reports(now);
+  if (place.is_rtx) return handle_rtx(now, place, *packet, elements, out);
+
+  if (layer.ssrc() != header.ssrc) {
+    if (layer.ssrc()) demux.retire_repairs(place, layer.last_media);
+    layer.begin_source(now, header.ssrc, index, header.timestamp);
+  }
+  Arrived arrived;
+  arrived.codec = demux.sections()[place.section].media_types[header.payload_type];
+  arrived.index = index;
+  arrived.payload = packet->payload;
+  return accept(now, place, *packet, elements, arrived, out);
+}
+
+// A packet of a known stream in a format that was not agreed upon: it used a number of the stream.
+void Receiver::Impl::pass_over(Timestamp now, const rtp::Packet& packet, std::int64_t index,
+                               ReceiverOutputs& out) {
+  InboundSource* source = demux.find(packet.header.ssrc);
+  if (!source || source->place.is_rtx) return;
+  Track& track = all_tracks[source->place.section];
+  InboundLayer& layer = track.layers[source->place.layer];
+  if (layer.ssrc() != packet.header.ssrc || layer.has_ended) return;
+  source->handle_packet(now);
+  source->reception.handle_packet(now, packet.header.sequence, packet.header.timestamp);
+  if (!layer.admit(now, index, rtcp::PacketOrigin::kFirstSent, nack_outputs)) return;
+  take_nack_outputs(now, track, layer, out);
+  deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
+  Arrived arrived;
+  arrived.index = index;
+  if (track.is_open) forward(track, source->place.layer, packet, {}, arrived, {});
+}
+
+// A retransmission whose original cannot be told yet is not worth keeping: it will be asked for again.
+Result<void, ReceiveRefusal> Receiver::Impl::handle_rtx(Timestamp now, InboundPlace place,
+                                                        const rtp::Packet& packet, const Elements& elements,
+                                                        ReceiverOutputs& out) {
+  if (packet.payload.size() < rtp::kOriginalSequenceBytes) return {};  // Sent to probe.
+  const InboundLayer& layer = all_tracks[place.section].layers[place.layer];
+  auto index = layer.extend(ByteReader(packet.payload).u16());
+  if (!index) return {};  // No original came yet: what it repairs cannot be told.
+  if (*index - *layer.highest() > kRepairAheadMax) return refuse(ReceiveRefusal::kUnknownStream);
+  Arrived arrived;
+  arrived.codec = demux.sections()[place.section].rtx_types[packet.header.payload_type];
+  arrived.index = *index;
+  arrived.origin = rtcp::PacketOrigin::kRetransmitted;
+  arrived.payload = packet.payload.subspan(rtp::kOriginalSequenceBytes);
+  return accept(now, place, packet, elements, arrived, out);
+}
+
+Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace place,
+                                                    const rtp::Packet& packet, const Elements& elements,
+                                                    Arrived arrived, ReceiverOutputs& out) {
+  Track& track = all_tracks[place.section];
+  InboundLayer& layer = track.layers[place.layer];
+  auto highest = layer.highest();
+  arrived.is_newest = !highest || arrived.index > *highest;
+  std::uint64_t recovered = layer.nack.stats().recovered;
+  if (!layer.admit(now, arrived.index, arrived.origin, nack_outputs))
+    return refuse(ReceiveRefusal::kDuplicate);
+  take_nack_outputs(now, track, layer, out);
+  deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
+  stats.packets += 1;
+  stats.bytes += packet.header_bytes + packet.payload.size() + packet.padding_bytes;
+  bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
+  if (is_retransmitted || layer.nack.stats().recovered != recovered) ++stats.retransmitted;
+
+  if (arrived.payload.empty()) {
+    if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
+    return {};
+  }
+  const InboundCodec& codec = demux.sections()[place.section].codecs[arrived.codec];
+  auto facts = payload::inspect_payload(codec.track.encoding, arrived.payload);
+  if (!facts || !select_codec(now, track, place.layer, arrived, *facts, out)) {
+    // Its number was used, and nobody shall wait for it.
+    arrived.payload = {};
+    if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
+    return refuse(facts ? ReceiveRefusal::kUnknownPayload : ReceiveRefusal::kMalformed);
+  }
+  forward(track, place.layer, packet, elements, arrived, *facts);
+  if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
+  if (is_retransmitted) return {};
+
+  layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
+  if (!layer.is_active) {
+    layer.is_active = true;
+    silence_due = std::min(silence_due, now + config.layer_silence);
+    deadline = std::min(deadline, silence_due);
+    tell_active(track, out);
+  }
+  if (!layer.is_mapped) map_clock(now, track, place.layer, packet.header.timestamp, out);
+  return {};
+}
+
+// False when the packet is of another codec than the track is now, and may not change that.
+bool Receiver::Impl::select_codec(Timestamp now, Track& track, payload::LayerIndex layer,
+                                  const Arrived& arrived, const payload::PayloadFacts& facts,
+                                  ReceiverOutputs& out) {
+  if (!track.is_open) {
+    if (arrived.origin == rtcp::PacketOrigin::kRetransmitted) return false;
+    open(now, track, arrived.codec, out);
+    return true;
+  }
+  if (track.codec == arrived.codec) return true;
+  const auto& codecs = demux.sections()[track.id].codecs;
+  if (codecs[track.codec].track == codecs[arrived.codec].track) {
+    if (arrived.is_newest) track.codec = arrived.codec;
+    return true;
+  }
+  bool may_begin = facts.is_keyframe || !codecs[arrived.codec].track.is_video();
+  if (!may_begin || now - track.opened_at < kCodecHold) {
+    if (arrived.is_newest) wish_keyframe(now, track.layers[layer]);
+    return false;
+  }
+  close(track, out);
+  open(now, track, arrived.codec, out);
+  return true;
+}
+
+void Receiver::Impl::forward(Track& track, payload::LayerIndex layer, const rtp::Packet& packet,
+                             const Elements& elements, const Arrived& arrived,
+                             const payload::PayloadFacts& facts) {
+  InboundLayer& from = track.layers[layer];
+  payload::Packet forwarded;
+  forwarded.sequence = from.sequence_of(arrived.index);
+  forwarded.timestamp = from.timestamp_of(packet.header.timestamp);
+  forwarded.layer = layer;
+  if (arrived.payload.empty()) {
+    track.writer.add(forwarded, {});
+    return;
+  }
+  forwarded.marker = packet.header.marker;
+  forwarded.facts = facts;
+  if (Bytes value = elements[Kind::kVideoOrientation]; value.size() == 1) {
+    forwarded.has_orientation = true;
+    forwarded.orientation = value[0];
+  }
+  if (Bytes value = elements[Kind::kAudioLevel]; value.size() == 1) {
+    forwarded.has_audio_level = true;
+    forwarded.audio_level = value[0];
+  }
+  if (Bytes value = elements[Kind::kAbsCaptureTime]; !value.empty() && peer_clock.is_known()) {
+    if (auto time = rtp::parse_abs_capture_time(value)) {
+      std::uint64_t peers = time->ntp + static_cast<std::uint64_t>(time->clock_offset.value_or(0));
+      forwarded.capture_ntp = peer_clock.to_ours(rtcp::NtpTime::from_bits(peers)).bits();
+    }
+  }
+  track.writer.add(forwarded, arrived.payload, {}, elements[Kind::kDependencyDescriptor]);
+}
+
+void Receiver::Impl::open(Timestamp now, Track& track, std::uint8_t codec, ReceiverOutputs& out) {
+  track.is_open = true;
+  track.codec = codec;
+  track.opened_at = now;
+  const payload::RtpTrack& opened = demux.sections()[track.id].codecs[codec].track;
+  auto at = std::find_if(open_tracks.begin(), open_tracks.end(),
+                         [&](const payload::RtpTrack& other) { return other.id > track.id; });
+  open_tracks.insert(at, opened);
+  out.push(TrackOpened{opened});
+}
+
+void Receiver::Impl::close(Track& track, ReceiverOutputs& out) {
+  hand_on(track, out);
+  track.is_open = false;
+  std::erase_if(open_tracks, [&](const payload::RtpTrack& other) { return other.id == track.id; });
+  out.push(TrackClosed{track.id});
+  for (InboundLayer& layer : track.layers) {
+    layer.is_active = false;
+    layer.is_mapped = false;
+  }
+}
+
+void Receiver::Impl::hand_on(Track& track, ReceiverOutputs& out) {
+  if (track.writer.is_empty()) return;
+  track.writer.take_batches(batches);
+  for (payload::PacketBatch& batch : batches) out.push(PacketsReceived{track.id, std::move(batch)});
+  batches.clear();
+}
+
+void Receiver::Impl::tell_active(const Track& track, ReceiverOutputs& out) {
+  LayersActive active{track.id, 0};
+  for (std::size_t i = 0; i < track.layers.size(); ++i) {
+    if (track.layers[i].is_active) active.layers |= static_cast<std::uint8_t>(1u << i);
+  }
+  out.push(active);
+}
+
+const InboundCodec* Receiver::Impl::codec_of(const Track& track) const {
+  return track.is_open ? &demux.sections()[track.id].codecs[track.codec] : nullptr;
+}
+
+Receiver::Receiver(const sdp::Agreement& agreement, const ReceiverConfig& config, std::uint32_t local_ssrc,
+                   Rng rng, Timestamp now)
+    : impl_(std::make_unique<Impl>(agreement, config, local_ssrc, rng, now)) {}
+Receiver::~Receiver() = default;
+
+Result<void, ReceiveRefusal> Receiver::handle_rtp(Timestamp now, Bytes packet, std::uint64_t srtp_index,
+                                                  ReceiverOutputs& out) {
+  auto result = impl_->handle_rtp(now, packet, srtp_index, out);
+  if (!result) ++impl_->stats.refused[static_cast<std::size_t>(result.error())];
+  return result;
+}
+
+void Receiver::handle_rtcp(Timestamp now, WallTime wall, Bytes packet, ReceiverOutputs& out) {
+  impl_->learn_wall(now, wall);
+  impl_->map_waiting(out);
+  impl_->handle_rtcp(now, packet, out);
+  impl_->update_deadline();
+}
+
+void Receiver::flush(Timestamp now, ReceiverOutputs& out) {
+  for (Impl::Track& track : impl_->all_tracks) impl_->hand_on(track, out);
+  impl_->send_due_feedback(now, out);
+  impl_->feedback.finish(out);
+  impl_->update_deadline();
+}
+
+void Receiver::handle_deadline(Timestamp now, WallTime wall, ReceiverOutputs& out) {
+  impl_->learn_wall(now, wall);
+  impl_->map_waiting(out);
+  impl_->send_due_feedback(now, out);
+  impl_->find_silent(now, out);
+  if (impl_->report_due <= now) impl_->send_report(now, out);
+  impl_->feedback.finish(out);
+  impl_->update_deadline();
+}
+
+Timestamp Receiver::next_deadline() const { return impl_->deadline; }
+
+void Receiver::request_keyframe(Timestamp now, media::TrackId track, payload::LayerIndex layer,
+                                ReceiverOutputs& out) {
+  if (track >= impl_->all_tracks.size()) return;
+  Impl::Track& wanted = impl_->all_tracks[track];
+  if (!wanted.is_open || layer >= wanted.layers.size()) return;
+  InboundLayer& from = wanted.layers[layer];
+  if (!from.ssrc() || from.has_ended) return;
+  from.keyframe.request(now, impl_->config.keyframe_interval_min);
+  impl_->send_keyframe_wish(now, wanted, from, out);
+  impl_->feedback.finish(out);
+  impl_->update_deadline();
+}
+
+void Receiver::set_round_trip(Duration round_trip) { impl_->set_round_trip(round_trip); }
+const std::vector<payload::RtpTrack>& Receiver::tracks() const { return impl_->open_tracks; }
+const ReceiverStats& Receiver::stats() const { return impl_->stats; }
+
+}  // namespace stoa::webrtc

@@ -1,0 +1,342 @@
+#include "session/webrtc/stream.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "media/payload/vp8.h"
+#include "media/payload/vp9.h"
+
+namespace stoa::webrtc {
+namespace {
+
+constexpr std::size_t kSlotsAtFirst = 64, kBlocksAtFirst = 8;
+constexpr std::int64_t kNoSequence = std::numeric_limits<std::int64_t>::min();
+
+template <typename Parsed>
+PictureFields fields_of(const Parsed& parsed) {
+  PictureFields fields;
+  if (!parsed.descriptor.picture_id || parsed.descriptor_bytes > History::kPictureDescriptorBytesMax)
+    return fields;
+  const payload::SourceIds ids = parsed.source_ids();
+  fields.descriptor_bytes = static_cast<std::uint8_t>(parsed.descriptor_bytes);
+  fields.picture_id_bits = ids.picture_id_bits;
+  fields.picture_id = ids.picture_id;
+  fields.picture_id_at = parsed.picture_id_at;
+  fields.tl0_index_at = parsed.tl0_index_at;
+  fields.tl0_index = ids.tl0_index.value_or(0);
+  fields.key_index = ids.key_index.value_or(0);
+  if constexpr (requires { parsed.key_index_at; }) fields.key_index_at = parsed.key_index_at;
+  return fields;
+}
+
+}  // namespace
+
+History::History(const HistoryLimits& limits, payload::Encoding encoding,
+                 const std::optional<HistoryLimits>& group)
+    : limits_(limits),
+      group_(group),
+      packets_max_(group ? std::max(limits.packets, group->packets) : limits.packets),
+      encoding_(encoding),
+      clock_(payload::clock_rate_of(encoding)) {
+  STOA_ASSERT(std::has_single_bit(packets_max_));
+  const std::size_t count = std::min(packets_max_, kSlotsAtFirst);
+  slots_.resize(count);
+  known_.assign(count, {kNoSequence, -1});
+  if (encoding == payload::Encoding::kVp8 || encoding == payload::Encoding::kVp9) pictures_.resize(count);
+  held_.resize(kBlocksAtFirst);
+}
+
+void History::append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer) {
+  for (std::size_t i = 0; i < batch.count; ++i)
+    if (batch[i].layer == layer) append_packet(now, batch, batch[i]);
+  trim(now);
+}
+
+void History::restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer) {
+  const std::uint32_t epoch = epoch_;
+  const std::int64_t shift = timestamp_shift();
+  clear();
+  for (const payload::PacketBatch& batch : group) append(now, batch, layer);
+  if (timestamp_shift() == shift) epoch_ = epoch;
+}
+
+void History::clear() {
+  while (begin_ < end_) drop_first();
+  std::ranges::fill(known_, Known{kNoSequence, -1});
+  holes_.clear();
+  keyframe_.reset();
+  padding_count_ = 0;
+  clock_.clear();
+  is_new_ = true;
+  refused_in_a_row_ = 0;
+  ++epoch_;
+}
+
+History::Entry History::entry(Position at) const {
+  STOA_DCHECK(begin_ <= at && at < end_);
+  const Slot& kept = slot(at);
+  return {.packet = kept.packet,
+          .payload = kept.block->payload(*kept.packet),
+          .descriptor = kept.block->descriptor(*kept.packet),
+          .arrived = kept.arrived,
+          .sequence = kept.sequence,
+          .timestamp = kept.timestamp,
+          .picture = picture(at)};
+}
+
+std::optional<Position> History::find_position(std::int64_t sequence) const {
+  const Known& known = known_[index_of(sequence)];
+  if (known.sequence != sequence || known.position < begin_) return std::nullopt;
+  return known.position;
+}
+
+Position History::position_from(std::int64_t sequence) const {
+  if (begin_ == end_) return end_;
+  const std::int64_t first = newest_ - static_cast<std::int64_t>(slots_.size()) + 1;
+  for (std::int64_t each = std::max(sequence, first); each <= newest_; ++each)
+    if (const auto position = find_position(each)) return *position;
+  return end_;
+}
+
+std::optional<History::Entry> History::find(std::int64_t sequence) const {
+  const auto position = find_position(sequence);
+  if (!position) return std::nullopt;
+  return entry(*position);
+}
+
+std::optional<Position> History::keyframe() const {
+  if (!keyframe_ || keyframe_->position < begin_) return std::nullopt;
+  if (!holes_.empty() && holes_.back().begin > keyframe_->sequence) return std::nullopt;
+  return keyframe_->position;
+}
+
+// True: a duplicate, or from before all that is kept.
+bool History::is_refused(std::int64_t sequence) {
+  const Known& known = known_[index_of(sequence)];
+  if (known.sequence == sequence) return true;
+  const auto window = static_cast<std::int64_t>(slots_.size());
+  if (!is_new_ && (known.sequence > sequence || sequence <= newest_ - window)) {
+    if (++refused_in_a_row_ < kRestartPackets) return true;
+    clear();
+    return false;
+  }
+  refused_in_a_row_ = 0;
+  return false;
+}
+
+void History::append_packet(Timestamp now, const payload::PacketBatch& batch, const payload::Packet& packet) {
+  std::int64_t sequence = close_up(packet.sequence);
+  if (packet.payload_bytes == 0 && (is_new_ || sequence > newest_)) {
+    if (!is_new_ && sequence > newest_ + 1) {
+      note_hole(newest_ + 1, sequence);
+      newest_ = sequence - 1;
+    }
+    note_padding(packet.sequence);
+    return;
+  }
+  if (is_refused(sequence)) return;
+  if (is_new_) sequence = close_up(packet.sequence);
+  if (static_cast<std::size_t>(end_ - begin_) == slots_.size()) {
+    if (slots_.size() < packets_max_) {
+      grow();
+    } else {
+      drop_first();
+    }
+  }
+  const std::int64_t timestamp = clock_.place(now, packet.timestamp, is_new_ || sequence > newest_);
+  const Position at = end_++;
+  slots_[index_of(at)] = {&packet, batch.block.get(), sequence, timestamp, now};
+  known_[index_of(sequence)] = {sequence, at};
+  held_bytes_ += packet.payload_bytes;
+  appended_bytes_ += packet.payload_bytes;
+  hold(batch.block);
+  if (!pictures_.empty()) read_picture(at, batch.block->payload(packet));
+  if (is_new_) {
+    is_new_ = false;
+    oldest_ = newest_ = sequence;
+    newest_timestamp_ = timestamp;
+    ++frames_;
+  } else if (sequence > newest_) {
+    if (sequence > newest_ + 1) note_hole(newest_ + 1, sequence);
+    newest_ = sequence;
+    if (timestamp > newest_timestamp_) ++frames_;
+    newest_timestamp_ = std::max(newest_timestamp_, timestamp);
+  } else {
+    fill_hole(sequence);
+  }
+  note_keyframe(sequence);
+  if (sequence < newest_) note_late(sequence);
+}
+
+// The number without the padding before it. The newest padding comes last in the ring.
+std::int64_t History::close_up(std::int64_t raw) const {
+  std::int64_t before = padding_count_;
+  const std::int64_t kept = std::min<std::int64_t>(padding_count_, kPaddingsKept);
+  for (std::int64_t i = 0; i < kept; ++i) {
+    if (paddings_[static_cast<std::size_t>(padding_count_ - 1 - i) % kPaddingsKept] < raw) break;
+    --before;
+  }
+  return raw - before;
+}
+
+void History::note_padding(std::int64_t raw) {
+  if (padding_count_ > 0 && paddings_[static_cast<std::size_t>(padding_count_ - 1) % kPaddingsKept] >= raw)
+    return;
+  paddings_[static_cast<std::size_t>(padding_count_++) % kPaddingsKept] = raw;
+}
+
+// The oldest. What it may have been of is not begun with any longer.
+void History::give_up_hole() {
+  if (keyframe_ && holes_.front().begin > keyframe_->sequence) keyframe_.reset();
+  holes_.erase(holes_.begin());
+}
+
+void History::note_hole(std::int64_t from, std::int64_t to) {
+  if (holes_.size() == kHolesMax) give_up_hole();
+  holes_.push_back({from, to});
+}
+
+bool History::fill_hole(std::int64_t sequence) {
+  for (auto hole = holes_.end(); hole != holes_.begin();) {
+    --hole;
+    if (sequence >= hole->end) return false;
+    if (sequence < hole->begin) continue;
+    const std::int64_t end = hole->end;
+    if (sequence == hole->begin) {
+      if (++hole->begin == end) holes_.erase(hole);
+    } else {
+      hole->end = sequence;
+      if (sequence + 1 < end) holes_.insert(hole + 1, {sequence + 1, end});
+      if (holes_.size() > kHolesMax) give_up_hole();
+    }
+    return true;
+  }
+  return false;
+}
+
+const History::Slot* History::find_slot(std::int64_t sequence) const {
+  const auto position = find_position(sequence);
+  return position ? &slot(*position) : nullptr;
+}
+
+// Of the keyframe that this packet is of.
+std::optional<std::int64_t> History::find_keyframe_start(std::int64_t sequence) const {
+  const Slot* start = find_slot(sequence);
+  if (start == nullptr || !start->packet->facts.is_keyframe) return std::nullopt;
+  const bool is_nal = encoding_ == payload::Encoding::kH264 || encoding_ == payload::Encoding::kHevc;
+  const Slot* before = find_slot(sequence - 1);
+  const auto is_same = [&] { return before != nullptr && before->timestamp == start->timestamp; };
+  // Those after the first need no look: it is the first that says what frame it is …
+  if (is_same() && (!is_nal || before->packet->facts.is_keyframe)) return std::nullopt;
+  // … but for units that may be in front of any picture.
+  for (std::int64_t walked = 0; is_same() && walked < kLeadingPacketsMax; ++walked) {
+    start = before;
+    before = find_slot(start->sequence - 1);
+  }
+  if (is_same()) return std::nullopt;
+  if (before != nullptr) return start->sequence;
+  if (!start->packet->facts.starts_frame) return std::nullopt;
+  // Parameter sets may be what is missing before a slice; what came and was let go of is long over.
+  const std::int64_t previous = start->sequence - 1;
+  const bool is_sure =
+      !is_nal || start->sequence == oldest_ || known_[index_of(previous)].sequence == previous;
+  return is_sure ? std::optional(start->sequence) : std::nullopt;
+}
+
+void History::note_keyframe(std::int64_t sequence) {
+  const auto start = find_keyframe_start(sequence);
+  if (!start || (keyframe_ && *start <= keyframe_->sequence)) return;
+  // Packets behind it may have come before it.
+  Position first = *find_position(*start);
+  for (std::int64_t each = *start + 1; each <= newest_; ++each)
+    if (const auto position = find_position(each)) first = std::min(first, *position);
+  std::uint64_t bytes_before = appended_bytes_;
+  for (Position at = first; at < end_; ++at) bytes_before -= slot(at).packet->payload_bytes;
+  keyframe_ = {*start, first, bytes_before};
+}
+
+// What came late may have shown where a keyframe began.
+void History::note_late(std::int64_t sequence) {
+  const Slot* next = find_slot(sequence + 1);
+  for (std::int64_t walked = 0; next != nullptr && walked < kLeadingPacketsMax; ++walked) {
+    if (next->packet->facts.is_keyframe) return note_keyframe(next->sequence);
+    const Slot* following = find_slot(next->sequence + 1);
+    next = following && following->timestamp == next->timestamp ? following : nullptr;
+  }
+}
+
+void History::read_picture(Position at, Bytes payload) {
+  PictureFields fields;
+  if (encoding_ == payload::Encoding::kVp8) {
+    if (const auto parsed = payload::parse_vp8(payload)) fields = fields_of(*parsed);
+  } else if (const auto parsed = payload::parse_vp9(payload)) {
+    fields = fields_of(*parsed);
+  }
+  pictures_[index_of(at)] = fields;
+}
+
+void History::hold(const std::shared_ptr<const payload::PacketBlock>& block) {
+  const std::size_t mask = held_.size() - 1;
+  if (held_count_ > 0) {
+    Held& last = held_[(held_first_ + held_count_ - 1) & mask];
+    if (last.block == block) {
+      last.end = end_;
+      return;
+    }
+  }
+  if (held_count_ == held_.size()) {
+    std::vector<Held> larger(held_.size() * 2);
+    for (std::size_t i = 0; i < held_count_; ++i) larger[i] = std::move(held_[(held_first_ + i) & mask]);
+    held_ = std::move(larger);
+    held_first_ = 0;
+  }
+  held_[(held_first_ + held_count_++) & (held_.size() - 1)] = {block, end_};
+}
+
+void History::drop_first() {
+  Slot& first = slots_[index_of(begin_)];
+  held_bytes_ -= first.packet->payload_bytes;
+  first.packet = nullptr;
+  first.block = nullptr;
+  ++begin_;
+  while (held_count_ > 0 && held_[held_first_].end <= begin_) {
+    held_[held_first_].block.reset();
+    held_first_ = (held_first_ + 1) & (held_.size() - 1);
+    --held_count_;
+  }
+}
+
+bool History::is_over_limits(Timestamp now) const {
+  const bool is_group = group_ && keyframe_ && begin_ >= keyframe_->position && keyframe();
+  const HistoryLimits& limits = is_group ? *group_ : limits_;
+  return held_bytes_ > limits.bytes || now - slot(begin_).arrived > limits.age ||
+         static_cast<std::size_t>(end_ - begin_) > limits.packets;
+}
+
+void History::trim(Timestamp now) {
+  while (begin_ < end_ && is_over_limits(now)) drop_first();
+}
+
+void History::grow() {
+  const std::size_t mask = slots_.size() - 1;
+  std::vector<Slot> slots(slots_.size() * 2);
+  std::vector<PictureFields> pictures(pictures_.empty() ? 0 : slots.size());
+  std::vector<Known> known(slots.size(), {kNoSequence, -1});
+  for (Position at = begin_; at < end_; ++at) {
+    const std::size_t from = static_cast<std::size_t>(at) & mask,
+                      to = static_cast<std::size_t>(at) & (slots.size() - 1);
+    slots[to] = slots_[from];
+    if (!pictures.empty()) pictures[to] = pictures_[from];
+  }
+  for (const Known& each : known_) {
+    if (each.sequence == kNoSequence) continue;
+    Known& to = known[static_cast<std::size_t>(each.sequence) & (slots.size() - 1)];
+    if (to.sequence < each.sequence) to = each;
+  }
+  slots_ = std::move(slots);
+  pictures_ = std::move(pictures);
+  known_ = std::move(known);
+}
+
+}  // namespace stoa::webrtc
