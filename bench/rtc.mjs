@@ -137,16 +137,17 @@ const elsewhere = {
 const names = ['path', 'srtp', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];
 const asked = readSections(defaults, names, ['janus']);
 const { name: _name, command: _command, made: _made, machine: _machine, flags: _flags, ...data } = load('rtc', {});
-const rig = asked.some((name) => onSink[name]) ? await SinkRig.start() : null;
-try {
-  for (const name of asked) {
-    console.log(`${name} …`);
-    const began = Date.now();
-    const found = await (onSink[name] ? onSink[name](rig) : elsewhere[name]());
-    data[name] = { made_by: `./dev bench rtc ${[name, ...process.argv.slice(2).filter((word, i, all) => word.startsWith('--') || all[i - 1]?.startsWith('--'))].join(' ')}`, took_seconds: Math.round((Date.now() - began) / 1000), flags, ...found };
-    console.log(JSON.stringify(data[name], null, 1));
-    save('rtc', data);
+for (const name of asked) {
+  console.log(`${name} …`);
+  const began = Date.now();
+  const rig = onSink[name] ? await SinkRig.start({ isBridged: name === 'janus' }) : null;
+  let found;
+  try {
+    found = await (rig ? onSink[name](rig) : elsewhere[name]());
+  } finally {
+    await rig?.stop();
   }
-} finally {
-  await rig?.stop();
+  data[name] = { made_by: `./dev bench rtc ${[name, ...process.argv.slice(2).filter((word, i, all) => word.startsWith('--') || all[i - 1]?.startsWith('--'))].join(' ')}`, took_seconds: Math.round((Date.now() - began) / 1000), flags, ...found };
+  console.log(JSON.stringify(data[name], null, 1));
+  save('rtc', data);
 }

@@ -55,7 +55,7 @@ const rtc = load('rtc');
 if (rtc) {
   note(rtc);
   const done = (name, add) => rtc[name] && add(rtc[name], (what, value) => row(what, value, rtc[name].made_by));
-  const us = (value) => `${value.toFixed(2)} µs`;
+  const us = (value) => (value === null ? '—' : `${value.toFixed(2)} µs`);
   const three = ({ p50, p95, p99 }) => [p50, p95, p99].map(ms).join(' / ');
   done('path', ({ nanoseconds_a_packet: all, kernel }, add) => {
     for (const one of all.filter(({ segmentation }) => segmentation === 'software')) {
@@ -65,7 +65,7 @@ if (rtc) {
   });
   done('srtp', ({ nanoseconds_a_packet: all }, add) => {
     for (const one of all.filter(({ calls, profile, kernel }) => calls === 'one a frame' && !profile.includes('256') && kernel.startsWith('ipsec-mb'))) {
-      add(`SRTP alone, ${one.rtp_bytes} bytes, ${one.profile}: protect, unprotect`, `${one.protect} ns, ${one.unprotect} ns`);
+      add(`SRTP alone, ${one.rtp_bytes} bytes, ${one.profile} (${one.kernel}): protect, unprotect`, `${one.protect} ns, ${one.unprotect} ns`);
     }
   });
   for (const [name, of] of [['streams', `streams of ${rtc.streams?.flags['video-kbps']} kb/s`], ['audio', `audio streams of ${rtc.audio?.flags['audio-kbps']} kb/s`]]) {

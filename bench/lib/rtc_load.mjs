@@ -15,7 +15,7 @@ const kPatienceSeconds = 28; // Viewers leave after 30 s without an answer.
 // `cpus`: of the server.
 export async function withServer(rig, cpus, shards, work) {
   // All viewers are of one address here.
-  const args = ['--limits-rtc-viewers-per-address', '1000000'];
+  const args = ['--limits-rtc-viewers-per-address', '1000000', '--limits-rtc-unconnected-per-address', '1000000'];
   const server = await Server.start({ pin: cpus, shards, address: rig.server, prefix: rig.prefix, args });
   try {
     const channel = (way) => `${server.origin}/${way}/load-{n}`;

@@ -9,20 +9,26 @@
 // Viewers join over the pair as over any network. While they are diverted they go on sending reports and checks, and
 // after 30 s without an answer they leave (RFC 7675). The sink has no segmentation of its own: the kernel cuts
 // trains in software and the server is charged for it. Everything goes with the process that holds the namespace.
+//
+// A route cannot divert what sockets that are bound to their device send, as those of Janus are. With `isBridged` the
+// server's address is on a bridge of the pair and the sink, and a link-layer address leads to the one or the other.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { Program } from '../../tests/e2e/lib/program.mjs';
 import { until } from '../../tests/e2e/lib/until.mjs';
 
 const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+
+const kSinkAddress = '02:00:00:00:00:03';
 
 export class SinkRig {
   server = '10.200.0.1';
   near = '10.200.0.2';
   load = '10.200.0.3';
 
-  static async start() {
+  static async start({ isBridged = false } = {}) {
     const rig = new SinkRig();
+    rig.isBridged = isBridged;
     rig.holder = new Program('namespace', 'unshare', ['--net', 'sleep', 'infinity']);
     try {
       const own = readlinkSync('/proc/self/ns/net');
@@ -46,7 +52,6 @@ export class SinkRig {
     run('ip', 'address', 'add', `${this.load}/24`, 'dev', 'stoa-here');
     run('ip', 'link', 'set', 'stoa-here', 'up');
     this.inside('ip', 'link', 'set', 'lo', 'up');
-    this.inside('ip', 'address', 'add', `${this.server}/24`, 'dev', 'there');
     this.inside('ip', 'link', 'set', 'there', 'up');
     this.kind = ['ifb', 'dummy'].find((kind) => {
       try {
@@ -59,13 +64,22 @@ export class SinkRig {
     if (!this.kind) throw new Error('this kernel has neither ifb nor dummy devices');
     this.inside('ethtool', '-K', 'sink', 'tx-udp-segmentation', 'off');
     this.inside('ip', 'link', 'set', 'sink', 'up');
+    if (this.isBridged) {
+      this.inside('ip', 'link', 'add', 'name', 'bridge', 'type', 'bridge');
+      for (const port of ['there', 'sink']) this.inside('ip', 'link', 'set', port, 'master', 'bridge');
+      this.inside('ip', 'link', 'set', 'bridge', 'up');
+      this.inside('bridge', 'fdb', 'add', kSinkAddress, 'dev', 'sink', 'master', 'static');
+    }
+    this.inside('ip', 'address', 'add', `${this.server}/24`, 'dev', this.isBridged ? 'bridge' : 'there');
   }
 
   divert() {
-    this.inside('ip', 'route', 'replace', `${this.load}/32`, 'dev', 'sink', 'src', this.server);
+    if (this.isBridged) this.inside('ip', 'neighbour', 'replace', this.load, 'lladdr', kSinkAddress, 'dev', 'bridge', 'nud', 'permanent');
+    else this.inside('ip', 'route', 'replace', `${this.load}/32`, 'dev', 'sink', 'src', this.server);
   }
   restore() {
-    this.inside('ip', 'route', 'delete', `${this.load}/32`);
+    if (this.isBridged) this.inside('ip', 'neighbour', 'delete', this.load, 'dev', 'bridge');
+    else this.inside('ip', 'route', 'delete', `${this.load}/32`);
   }
 
   // That came to the sink: datagrams, since trains were cut before.
@@ -75,8 +89,9 @@ export class SinkRig {
     return fields[1] + fields[9];
   }
 
-  stop() {
-    return this.holder.stop('SIGKILL');
+  async stop() {
+    await this.holder.stop('SIGKILL');
+    await until('its devices are gone', () => !existsSync('/sys/class/net/stoa-here'));
   }
 }
 

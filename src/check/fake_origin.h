@@ -41,6 +41,7 @@ struct FakeOptions {
   bool is_low_latency = true, can_skip = true, has_i_frames = false, is_media_only = false;
   std::optional<std::uint64_t> discontinuity_msn;  // New MAP and new timestamps from this segment on.
   std::optional<std::uint64_t> gap_msn;            // The encoder was away.
+  std::optional<std::uint64_t> gap_part;           // It was away for a part.
   std::optional<std::uint64_t> end_parts;          // ENDLIST after so many parts.
   std::uint64_t window = 10;                       // Complete segments listed.
   std::uint64_t bunch = 1;                         // So many parts are published at once.

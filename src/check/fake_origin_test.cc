@@ -202,6 +202,7 @@ Buffer FakeOrigin::make_part(const std::string& name, std::uint64_t part) const 
 Buffer FakeOrigin::make_segment(const std::string& name, std::uint64_t msn) const {
   Buffer bytes;
   for (std::uint64_t i = 0; i < kPartsPerSegment; ++i) {
+    if (options_.gap_part == msn * kPartsPerSegment + i) continue;
     Buffer part = make_part(name, msn * kPartsPerSegment + i);
     bytes.insert(bytes.end(), part.begin(), part.end());
   }
@@ -239,9 +240,9 @@ std::string FakeOrigin::write_segment(const std::string& name, std::uint64_t msn
     if (part >= parts) break;
     bool is_independent = name == "a0" || i == 0;
     text += say("#EXT-X-PART:DURATION=0.40000,URI=\"", name, "/p", part, ".m4s\"",
-                is_gap           ? ",GAP=YES"
-                : is_independent ? ",INDEPENDENT=YES"
-                                 : "",
+                is_gap || options_.gap_part == part ? ",GAP=YES"
+                : is_independent                    ? ",INDEPENDENT=YES"
+                                                    : "",
                 "\n");
   }
   if (is_complete) {
@@ -342,7 +343,8 @@ Reply FakeOrigin::answer_media(const Fetch& fetch, const std::string& path, Time
   std::uint64_t parts = parts_at(now);
   Buffer bytes;
   char kind = path.size() > 10 && path[8] == '/' ? path[9] : 'x';
-  bool is_gap_part = kind == 'p' && options_.gap_msn && number / kPartsPerSegment == *options_.gap_msn;
+  bool is_gap_part = kind == 'p' && (options_.gap_part == number ||
+                                     (options_.gap_msn && number / kPartsPerSegment == *options_.gap_msn));
   if (kind == 'i' && number <= 1) {
     bytes = fake_init({.is_video = name != "a0", .level = static_cast<std::uint8_t>(number ? 0x28 : 0x1f)});
     if (options_.edit_init) options_.edit_init(bytes, name, number);

@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         Occasion{"new_format_behind_discontinuity", Rule::kG18,
                  [](FakeOptions& o) { o.discontinuity_msn = 36; }},
         Occasion{"gap", Rule::kG20, [](FakeOptions& o) { o.gap_msn = 36; }},
+        Occasion{"gap_within_a_segment", Rule::kG18, [](FakeOptions& o) { o.gap_part = 182; }},
         Occasion{"end", Rule::kG15, [](FakeOptions& o) { o.end_parts = 190; }},
         Occasion{"directives_after_end", Rule::kD5, [](FakeOptions& o) { o.end_parts = 190; }},
         Occasion{"i_frames", Rule::kL8, [](FakeOptions& o) { o.has_i_frames = true; }},

@@ -17,9 +17,10 @@ struct Span {
   bool has_sync = false;
 };
 
-// The time that the first track of `fragments` covers; holes inside go under G18.
-Span span_of(const std::vector<Fragment>& fragments, const InitFacts& init, const std::string& where,
-             Ledger& ledger) {
+// The time that the first track of `fragments` covers; holes inside go under G18, but for those that GAP
+// parts of `gaps` in all announce.
+Span span_of(const std::vector<Fragment>& fragments, const InitFacts& init, Duration gaps,
+             const std::string& where, Ledger& ledger) {
   const InitTrack& track = *init.find(fragments.front().track_id);
   Span span;
   std::uint64_t expected = fragments.front().decode_time;
@@ -31,6 +32,10 @@ Span span_of(const std::vector<Fragment>& fragments, const InitFacts& init, cons
   for (const auto& fragment : fragments) {
     if (fragment.track_id != track.track_id) continue;
     Duration apart = time(fragment.decode_time) - time(expected);
+    if (Duration announced = std::clamp(apart, Duration(), gaps); announced > kSeam) {
+      gaps = gaps - announced;
+      apart = apart - announced;
+    }
     ledger.require(Rule::kG18, apart.abs() <= kBreak, where, " tfdt jumps by ", apart, " s inside");
     if (apart.abs() <= kBreak) {
       ledger.expect(Rule::kG18, apart.abs() <= kSeam, where, " tfdt is ", apart, " s off inside");
@@ -70,7 +75,7 @@ void judge_part(const std::string& name, const PartRecord& part, const InitFacts
   }
   // Breaks inside are found again, and noted, when the whole segment is read.
   Ledger unused;
-  Span span = span_of(*fragments, init, where, unused);
+  Span span = span_of(*fragments, init, Duration(), where, unused);
   Duration lasts = span.end - span.start;
   ledger.require(Rule::kL6, (lasts - part.duration).abs() <= std::max(kTold, span.longest_sample), where,
                  " lasts ", lasts, " s, DURATION says ", part.duration);
@@ -132,16 +137,17 @@ SegmentFacts judge_segment(const std::string& name, const SegmentRecord& segment
                       " cannot be read: ", fragments ? "" : name_of(fragments.error()))) {
     return facts;
   }
-  Span span = span_of(*fragments, *init, where, ledger);
+  Duration gaps;
+  for (const auto& part : segment.parts)
+    if (part.is_gap) gaps = gaps + part.duration;
+  Span span = span_of(*fragments, *init, gaps, where, ledger);
   facts.start = span.start;
   facts.end = span.end;
   if (is_iframes) return facts;
-  bool has_gap =
-      std::any_of(segment.parts.begin(), segment.parts.end(), [](const auto& part) { return part.is_gap; });
   Duration lasts = span.end - span.start;
-  ledger.require(rule,
-                 has_gap || (lasts - segment.duration).abs() <= std::max(kTold * 2, span.longest_sample),
-                 where, " lasts ", lasts, " s, EXTINF says ", segment.duration);
+  ledger.require(
+      rule, gaps > Duration() || (lasts - segment.duration).abs() <= std::max(kTold * 2, span.longest_sample),
+      where, " lasts ", lasts, " s, EXTINF says ", segment.duration);
   if (!segment.parts.empty()) {
     ledger.require(Rule::kL13, span.has_sync, where, " has no independent frame");
   }

@@ -30,12 +30,13 @@ export async function downloadSegments(segments, name) {
 }
 
 // Every picture with its time and barcode: [{ time, source, frame, clock } | { time, frame: undefined }].
-// Decoding errors are thrown.
+// Decoding errors are thrown. (Times are left in the unit of the file: rounded to frames of a guessed rate, two
+// pictures of a live source may fall on one, which ffmpeg complains about.)
 export async function readFrames(path) {
   const { streams } = await ffprobe(path, ['-select_streams', 'v', '-show_entries', 'stream=width,height']);
   const { width, height } = streams[0];
   const raw = `${path}.gray`;
-  const { stderr } = await run('ffmpeg', ['-v', 'error', '-nostdin', '-y', '-copyts', '-i', path, '-map', '0:v', '-vsync', 'passthrough', '-f', 'rawvideo', '-pix_fmt', 'gray', raw], bigOutput);
+  const { stderr } = await run('ffmpeg', ['-v', 'error', '-nostdin', '-y', '-copyts', '-i', path, '-map', '0:v', '-vsync', 'passthrough', '-enc_time_base', '-1', '-f', 'rawvideo', '-pix_fmt', 'gray', raw], bigOutput);
   if (stderr.trim()) throw new Error(`decoding ${path}: ${stderr.slice(0, 500)}`);
   const { frames } = await ffprobe(path, ['-select_streams', 'v', '-show_entries', 'frame=pts_time']);
   const pixels = readFileSync(raw);
