@@ -7,6 +7,11 @@
 #include "base/assert.h"
 
 namespace stoa::crypto {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+}  // namespace
 
 void fill_random(std::span<std::uint8_t> bytes) {
   if (bytes.empty()) return;
@@ -26,7 +31,6 @@ std::uint64_t random_seed() {
 }
 
 std::string make_base62(std::size_t length, const RandomFill& fill) {
-  static constexpr char kDigits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   // Bytes from 248 on are thrown away: 248 is the largest multiple of 62, so no digit is favoured.
   constexpr std::uint8_t kFairBelow = 248;
   std::string text;
@@ -41,5 +45,7 @@ std::string make_base62(std::size_t length, const RandomFill& fill) {
   }
   return text;
 }
+
+bool is_base62(std::string_view text) { return text.find_first_not_of(kDigits) == std::string_view::npos; }
 
 }  // namespace stoa::crypto

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 
@@ -24,5 +25,7 @@ using RandomFill = std::function<void(std::span<std::uint8_t>)>;
 
 // `length` characters of 0-9 A-Z a-z, each equally likely: 5.95 bits a character, 190 bits in 32.
 std::string make_base62(std::size_t length, const RandomFill& fill = fill_random);
+// Whether make_base62() could have made it.
+bool is_base62(std::string_view text);
 
 }  // namespace stoa::crypto

@@ -23,6 +23,13 @@ TEST(Base62, has_the_length_and_letters_asked_for) {
   }
 }
 
+TEST(Base62, is_told_from_other_text) {
+  EXPECT_TRUE(is_base62(make_base62(200)));
+  EXPECT_TRUE(is_base62(""));
+  for (const char* text : {"a-b", "a b", "a/", "a_", "\xc3\xa9", "a@", "a[", "a`", "a{", "a:"})
+    EXPECT_FALSE(is_base62(text)) << text;
+}
+
 TEST(Base62, favours_no_digit) {
   // Each byte value comes equally often, so each digit must as well.
   std::uint8_t next = 0;

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kTokenLetters = 22;  // 131 bits: who knows a session's address may end it.
 
-bool is_base62(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-
 std::string bearer_or_channel(const api::RtcOffered& call) {
   // Where a channel's name is its own key, encoders need not be told one.
   return call.bearer.empty() ? call.channel : call.bearer;
@@ -79,7 +77,7 @@ ShardIndex Rtc::shard_of_token(std::string_view token) const {
   if (error != std::errc() || shard >= config_.shards) return config_.shards;
   const std::string prefix = std::to_string(shard) + '-';
   const bool is_ours = token.starts_with(prefix) && token.size() == prefix.size() + kTokenLetters &&
-                       std::ranges::all_of(token.substr(prefix.size()), is_base62);
+                       crypto::is_base62(token.substr(prefix.size()));
   return is_ours ? shard : config_.shards;
 }
 
