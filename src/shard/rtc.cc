@@ -60,6 +60,7 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
                      [&](webrtc::PathReleased& released) { out.push(released); },
                      [&](webrtc::SessionConnected& connected) { handle_connected(connected, out); },
                      [&](webrtc::SessionClosed& closed) { handle_closed(now, closed, out); },
+                     [](webrtc::SessionPathLost&) {}, [](webrtc::SessionPathBack&) {},
                      [&](webrtc::Published& published) { handle_published(now, wall, published, out); },
                      [&](webrtc::DataReceived& data) { echo(now, data); },
                      [&](webrtc::StreamKeyframeWanted& wanted) { want_keyframe(now, wall, wanted, out); },

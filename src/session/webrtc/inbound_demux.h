@@ -49,6 +49,13 @@ struct InboundSection {
 // The sections of an agreement that bring media, in order. At most media::kTracksPerPublicationMax.
 std::vector<InboundSection> inbound_sections_of(const sdp::Agreement& agreement);
 
+// Where a section of an agreement goes in a receiver whose sections come and go.
+struct InboundSlot {
+  std::uint8_t slot = 0;    // Also the number of its track.
+  std::size_t section = 0;  // AgreedSection::index.
+  bool is_new = false;      // Nothing of what was there before is of it.
+};
+
 struct InboundPlace {
   std::uint8_t section = 0, layer = 0;
   bool is_rtx = false;

@@ -399,6 +399,7 @@ const char* name_of(OpenRefusal refusal) {
     case OpenRefusal::kTooManyUnconnected: return "too_many_unconnected";
     case OpenRefusal::kTooManyOfAddress: return "too_many_of_address";
     case OpenRefusal::kTooManyViewersOfAddress: return "too_many_viewers_of_address";
+    case OpenRefusal::kNoSession: return "no_session";
   }
   return "unknown";
 }

@@ -3,6 +3,11 @@
 //
 //   open_publisher(), open_viewer() -> answer -> SessionConnected -> … -> SessionClosed
 //
+// Peers of meetings (peer.h) negotiate again and again while they are connected; they both send and receive:
+//
+//   answer_peer() -> answer -> SessionConnected -> … answer_peer() … -> SessionClosed
+//   open_offering_peer() … make_offer() -> accept_answer() -> SessionConnected -> … make_offer() …
+//
 // Datagrams come in batches; what is to be decrypted of a batch is decrypted in one call. What goes out is of
 // two kinds: SendDatagram for the little that control needs, and fill() for media, which is pulled until
 // there is none left. A session is known by the ufrag that its peer's checks carry, and for all else by the
@@ -36,6 +41,7 @@
 #include "session/webrtc/client_counts.h"
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/negotiation.h"
+#include "session/webrtc/peer.h"
 #include "session/webrtc/receiver.h"
 #include "session/webrtc/recent.h"
 #include "session/webrtc/transport.h"
@@ -79,6 +85,9 @@ struct PortConfig {
   ice::LiteConfig ice;
   PublisherOptions publisher;
   sctp::Limits data = kPortDataLimits;
+  // How long a peer of a meeting that lost its path, so after LiteConfig::consent_timeout of silence, is
+  // kept: an ICE restart may bring it back.
+  Duration peer_lost_timeout = Duration::seconds(30);
   std::size_t data_bytes_max = kDataBytesMaxPerShard;
   std::uint64_t viewer_bits_per_second =
       50'000'000;  // The pacer's rate until a congestion controller knows better.
@@ -110,7 +119,14 @@ struct SessionClosed {
   std::string why;
   bool was_connected;
 };
-// What a publisher sends.
+// Of peers of meetings: nothing can be sent to it for now, and it may come back; and it came back.
+struct SessionPathLost {
+  SessionId session;
+};
+struct SessionPathBack {
+  SessionId session;
+};
+// What a publisher, or a peer of a meeting, sends.
 struct Published {
   SessionId session;
   std::variant<TrackOpened, PacketsReceived, TrackClockMapped, LayersActive, TrackClosed> event;
@@ -119,8 +135,9 @@ struct DataReceived {
   SessionId session;
   DataEvent event;
 };
-using PortOutput = std::variant<SendDatagram, PathProved, PathReleased, SessionConnected, SessionClosed,
-                                Published, DataReceived, StreamKeyframeWanted>;
+using PortOutput =
+    std::variant<SendDatagram, PathProved, PathReleased, SessionConnected, SessionClosed, SessionPathLost,
+                 SessionPathBack, Published, DataReceived, StreamKeyframeWanted>;
 using PortOutputs = Outbox<PortOutput>;
 
 enum class OpenRefusal : std::uint8_t {
@@ -129,8 +146,9 @@ enum class OpenRefusal : std::uint8_t {
   kTooManyUnconnected,  // See unconnected.h.
   kTooManyOfAddress,    // Likewise, of the client's address.
   kTooManyViewersOfAddress,
+  kNoSession,  // A peer's session that is over, or never was.
 };
-inline constexpr int kOpenRefusals = 5;
+inline constexpr int kOpenRefusals = 6;
 const char* name_of(OpenRefusal refusal);
 struct OpenFault {
   OpenRefusal refusal;
@@ -146,6 +164,37 @@ struct OpenedViewer {
   std::vector<ViewerOutlet> outlets;  // In the order of FanOut's.
   std::vector<media::TrackId> left_out;
   std::vector<media::Kind> unseated;  // Of sections that got no track.
+};
+
+// The answer to an offer of a peer, and where all of it stands now.
+struct PeerAnswered {
+  SessionId session;
+  std::string answer;
+  std::vector<PeerTrack> tracks;           // All that the peer sends from now on.
+  std::vector<PeerSeat> seats;             // All.
+  std::vector<std::uint64_t> unseated;     // No section that is free.
+  std::vector<std::uint64_t> unsupported;  // No codec in common.
+};
+struct PeerOffered {
+  std::string offer;
+  std::vector<PeerSeat> seats;          // All.
+  std::vector<std::uint64_t> unseated;  // No room for more.
+};
+struct PeerAccepted {
+  std::vector<PeerSeat> seats;          // All that the peer takes.
+  std::vector<std::uint64_t> rejected;  // What it does not take.
+};
+
+// What came of one layer of a track.
+struct LayerStats {
+  std::uint64_t packets = 0, bytes = 0;  // First sent and sent again, duplicates left out.
+  std::int64_t expected = 0, lost = 0;   // Since its SSRC began; lost is before repair.
+  Duration jitter;
+  bool is_active = false;
+};
+struct TrackStats {
+  media::TrackId track = 0;
+  std::vector<LayerStats> layers;
 };
 
 enum class PatchRefusal : std::uint8_t {
@@ -176,6 +225,35 @@ class Port {
                                               const IpAddress& client = {});
   Result<Patched, PatchRefusal> patch(Timestamp now, SessionId session, std::string_view fragment,
                                       bool may_restart, PortOutputs& out);
+
+  // Peers of meetings. They have proved who they are elsewhere: limits of viewers do not count.
+  //
+  // The peer makes all offers of this session. `session` unset: a new one. What `outlets` does not name any
+  // more falls silent at once. Errors: kBadOffer and kNoSession leave the session as it was.
+  Result<PeerAnswered, OpenFault> answer_peer(Timestamp now, SessionId session, std::string_view offer,
+                                              std::span<const PeerOutlet> outlets, const IpAddress& client,
+                                              PortOutputs& out);
+  // We make all offers of this session.
+  Result<SessionId, OpenFault> open_offering_peer(Timestamp now, const IpAddress& client);
+  // Nothing while an offer is not answered (what left the list is silent all the same), and where there is no
+  // such session. An offer that nobody answers ends a session that is not connected.
+  std::optional<PeerOffered> make_offer(Timestamp now, SessionId session, std::span<const PeerOutlet> outlets,
+                                        bool restarts_ice, PortOutputs& out);
+  // After a refusal the offer still waits for an answer.
+  Result<PeerAccepted, NegotiationFault> accept_answer(Timestamp now, SessionId session,
+                                                       std::string_view answer, PortOutputs& out);
+  Result<sctp::StreamId, sctp::Refusal> open_channel(Timestamp now, SessionId session,
+                                                     sctp::ChannelSettings settings, PortOutputs& out);
+  // Of an outlet that has a stream with layers: no layer above this one.
+  void set_layer_max(Timestamp now, SessionId session, std::size_t outlet, payload::LayerIndex layer,
+                     PortOutputs& out);
+  std::optional<OutletStats> outlet_stats(SessionId session, std::size_t outlet);
+  // Of all tracks that came, by number.
+  std::vector<TrackStats> track_stats(SessionId session);
+  std::optional<Duration> round_trip(SessionId session);
+  // "192.0.2.1:5000 udp"; empty where there is none now.
+  std::string path(SessionId session);
+
   void close(Timestamp now, SessionId session, PortOutputs& out);
   void close_all(Timestamp now, PortOutputs& out);
   void request_keyframe(Timestamp now, SessionId publisher, media::TrackId track, payload::LayerIndex layer,

@@ -114,6 +114,7 @@ class PortWorld {
   std::vector<SessionConnected> connected;
   std::vector<Closed> closed;
   std::vector<LocalPath> proved, released;
+  std::vector<SessionId> paths_lost, paths_back;
   std::uint64_t sent_to_nobody = 0, claimed_bytes = 0;
   std::map<IpAddress, std::uint64_t> bytes_to_nobody;
   std::map<LocalPath, std::uint64_t> sent_by;
@@ -190,6 +191,8 @@ class PortWorld {
                    [&](PathReleased& path) { released.push_back(path.local); },
                    [&](SessionConnected& session) { connected.push_back(session); },
                    [&](SessionClosed& end) { closed.push_back({end.session, end.end, end.was_connected}); },
+                   [&](SessionPathLost& lost) { paths_lost.push_back(lost.session); },
+                   [&](SessionPathBack& back) { paths_back.push_back(back.session); },
                    [&](Published& published) { pass_on(published); },
                    [&](DataReceived& data) {
                      auto* message = std::get_if<sctp::ChannelMessage>(&data.event);

@@ -1,0 +1,128 @@
+// A peer of a meeting: a session that negotiates again and again while it is connected. What it is to be
+// sent and what it sends come and go in sections of one description; this keeps what both descriptions said
+// so far. Descriptions in, descriptions out; no transport, no packets.
+//
+// One side makes all offers of a session (two that offer at once would have to roll back):
+// - the peer: answer() (a single connection for both ways, or one that a client only publishes on);
+// - we: offer(), accept() (a connection that a client only receives on).
+//
+// A section of a peer
+// - keeps its mid and its place for good; where the peer stopped it (port 0), its place may get another mid
+//   and begins anew (RFC 9429 §5.2.2);
+// - that sends is a track, under a number that its mid keeps as long as there are numbers left (those of
+//   mids that do not send are taken over); with another msid it is another track under the same number;
+// - that receives may have an outlet of ours in it, its seat. An outlet that is gone leaves its section
+//   inactive, and that may serve another outlet only after one exchange of descriptions said so: then the
+//   receiver has closed the one track before it is told of the next.
+//
+// Payload types and extension ids stay what they were for the life of the session: packets under way know no
+// versions (RFC 3264 §8.3.2, RFC 8285 §5).
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/rng.h"
+#include "media/payload/packet.h"
+#include "proto/sdp/negotiate.h"
+#include "session/webrtc/fan_out.h"
+#include "session/webrtc/inbound_demux.h"
+#include "session/webrtc/negotiation.h"
+
+namespace stoa::webrtc {
+
+// What a peer is to be sent, in a section of its own. Another encoding, or another msid, under the same key
+// gets another section.
+struct PeerOutlet {
+  std::uint64_t key = 0;    // The owner's name for it, unique in the session.
+  payload::RtpTrack track;  // What feeds it: tells which payload types fit.
+  // a=msid. Requires: words of 1 to 256 visible characters.
+  std::string stream_id, track_id;
+};
+
+// A section that the peer sends in.
+struct PeerTrack {
+  media::TrackId id = 0;  // As Published has it.
+  std::string mid;
+  media::Kind kind = media::Kind::kVideo;
+  std::string stream_id, track_id;  // a=msid; empty where it has none.
+  // Of its layers, in order, from the smallest picture as browsers have it. One empty text without simulcast.
+  std::vector<std::string> rids;
+  payload::Encoding encoding = payload::Encoding::kH264;  // The first that was agreed upon.
+  bool is_new = false;  // Was not in the description before, or as another track.
+  bool operator==(const PeerTrack&) const = default;
+};
+
+struct PeerSeat {
+  std::uint64_t key = 0;
+  std::string mid;
+  std::size_t outlet = 0;  // For set_source(), set_layer_max(), outlet_stats(). Others' stay what they were.
+  bool operator==(const PeerSeat&) const = default;
+};
+
+struct PeerOptions {
+  std::string cname = "stoa";  // Of what we send.
+  std::size_t layers_max = payload::kLayersMax;
+  std::optional<std::uint64_t> video_bps_max;
+  bool has_transport_feedback = false;  // See answer_viewer().
+};
+
+// What is to be sent under which numbers, beside the number of its outlet.
+struct SeatedOutlet {
+  std::size_t outlet = 0;
+  OutletConfig config;
+};
+
+class PeerNegotiation {
+ public:
+  PeerNegotiation(PeerOptions options, std::uint64_t session_id, Rng rng);
+
+  struct Answered {
+    std::string answer;
+    sdp::Agreement agreement;
+    RemoteTransport remote;
+    dtls::Role dtls_role = dtls::Role::kServer;
+    bool restarts_ice = false;  // The peer has new credentials, the answer those of `fresh`.
+    std::vector<PeerTrack> tracks;
+    std::vector<InboundSlot> inbound;  // Of the agreement: where each track is.
+    std::vector<std::uint64_t> unseated, unsupported;
+  };
+  // `local` has the credentials in use, or those to begin with. Nothing changes where this refuses.
+  Result<Answered, NegotiationFault> answer(std::string_view offer, std::span<const PeerOutlet> outlets,
+                                            const LocalDescription& local, const ice::Credentials& fresh);
+
+  struct Offered {
+    std::string offer;
+    std::vector<std::uint64_t> unseated;  // No room, or no payload type left for the format.
+  };
+  // Nothing while an offer is not answered.
+  std::optional<Offered> offer(std::span<const PeerOutlet> outlets, const LocalDescription& local);
+  struct Accepted {
+    sdp::Agreement agreement;
+    RemoteTransport remote;
+    dtls::Role dtls_role = dtls::Role::kServer;
+    std::vector<std::uint64_t> rejected;
+  };
+  Result<Accepted, NegotiationFault> accept(std::string_view answer, bool may_restart);
+
+  // All that have a section now, by outlet. Those of an offer that is not answered have no config yet.
+  std::vector<PeerSeat> seats() const;
+  // Of those that may be sent.
+  std::vector<SeatedOutlet> outlets() const;
+  bool has_open_offer() const { return open_offer_.has_value(); }
+
+ private:
+  struct Section;
+  struct Change;
+
+  std::optional<sdp::SessionDescription> open_offer_;
+};
+
+}  // namespace stoa::webrtc
