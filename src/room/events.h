@@ -73,8 +73,9 @@ struct UpdateSelf {
 // The payload is passed on as it is.
 struct SendData {
   bool is_reliable = true;
-  std::vector<std::string> identities;  // Empty: everybody else.
+  std::vector<std::string> identities, sids;  // Both empty: everybody else.
   SharedBytes payload;
+  std::uint32_t sequence = 0;  // The sender's number of it; opaque here.
 };
 // The media connection is there, or is there again.
 struct BecomeActive {};
@@ -178,9 +179,10 @@ struct QualityChanged {
   std::vector<Quality> qualities;
 };
 struct DataArrived {
-  std::string from_identity;  // Empty: the server itself.
+  std::string from_identity, from_sid;  // Empty: the server itself.
   bool is_reliable = true;
   SharedBytes payload;
+  std::uint32_t sequence = 0;
 };
 
 using Event =

@@ -18,7 +18,11 @@
 
 #include "api/answer.h"
 #include "api/hls.h"
+#include "api/livekit/grant.h"
+#include "api/livekit/join_params.h"
 #include "api/whip.h"
+#include "base/address.h"
+#include "base/bytes.h"
 #include "base/metric.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
@@ -26,6 +30,7 @@
 #include "live/snapshot.h"
 #include "media/track.h"
 #include "proto/relay/message.h"
+#include "room/room.h"
 
 namespace stoa::shard {
 
@@ -91,9 +96,116 @@ struct RtcReplied {
   api::RequestKey request;
   http::Response response;
 };
+
+// ---- Rooms. A room has one owner (`owner_of` its name), where room::Room is. A participant has a seat on the
+// shard that the room says; its WebSocket may have come to any shard.
+
+// A WebSocket, by the request that it began with, at the shard that has it.
+struct SignalAddress {
+  ShardIndex shard = 0;
+  api::RequestKey request = 0;
+  bool operator==(const SignalAddress&) const = default;
+};
+// What a believed token grants. Made by control.
+struct RoomGrant {
+  std::string key_id;
+  std::shared_ptr<const livekit::AccessGrant> access;
+  room::RoomInfo room;  // As it is kept, or as the token wants it, or the defaults. Its sid may be empty.
+};
+struct RequestDenied {
+  int status = 401;
+  std::string text;
+};
+struct JoinDecided {
+  api::RequestKey request;
+  Result<std::shared_ptr<const RoomGrant>, RequestDenied> decision;
+};
+// To the room's owner. Answered by JoinRefused, or SignalAccepted from the seat's shard.
+struct JoinWanted {
+  SignalAddress signal;
+  std::shared_ptr<const livekit::JoinParams> params;
+  std::shared_ptr<const RoomGrant> grant;
+  IpAddress client;
+};
+struct JoinRefused {
+  api::RequestKey request;
+  RequestDenied why;
+  bool may_join_anew = false;  // A resume of what is gone: the client is told so and comes again.
+};
+// From the owner to the shard of the seat.
+struct SeatOpened {
+  JoinWanted join;
+  room::Joined joined;
+};
+struct SeatResumed {
+  JoinWanted join;
+  room::ParticipantId participant;
+  room::Room::Snapshot snapshot;
+};
+struct SeatClosed {
+  std::string room;
+  room::ParticipantId participant;
+  room::LeaveReason reason;
+};
+// Between the shard of a seat and that of its WebSocket.
+struct SignalAccepted {
+  api::RequestKey request;
+  ShardIndex shard;  // Of the seat.
+  std::uint64_t seat;
+};
+struct SignalSent {
+  api::RequestKey request;
+  SharedBytes frame;
+  bool is_text;
+};
+struct SignalClosed {
+  api::RequestKey request;
+  std::uint16_t code;
+};
+struct SignalHeard {
+  std::uint64_t seat;
+  SignalAddress from;
+  SharedBytes frame;
+  bool is_text;
+};
+struct SignalLost {
+  std::uint64_t seat;
+  SignalAddress from;
+};
+// From a seat to the owner of its room.
+struct RoomAsked {
+  std::string room;
+  room::ParticipantId participant;
+  room::Command command;
+};
+// From the owner to a shard: for these seats, or all but one of the room's seats there.
+struct RoomTold {
+  std::string room;
+  std::shared_ptr<const room::Event> event;
+  std::vector<room::ParticipantId> only;
+  std::optional<room::ParticipantId> except;
+};
+struct RoomAudible {
+  std::string room;
+  bool is_limited;
+  std::vector<std::string> tracks;
+};
+// Between rooms.
+struct RoomForwarded {
+  room::ForwardChanged forward;
+};
+// A fresh token for a participant.
+struct TokenMade {
+  std::uint64_t seat;
+  std::string token;
+};
+
 using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, SourceEnded, SourceDropped,
                           SnapshotChanged, BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted,
-                          RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber>;
+                          RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted,
+                          JoinRefused, SeatOpened, SeatResumed, SeatClosed, SignalAccepted, SignalSent,
+                          SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible, RoomForwarded,
+                          TokenMade>;
 
 // To control.
 struct PublishAsked {
@@ -114,6 +226,24 @@ struct MetricsGiven {
   std::uint64_t question;
   MetricSamples samples;
 };
-using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven>;
+// May this token join? Answered by JoinDecided.
+struct JoinAsked {
+  ShardIndex shard;
+  api::RequestKey request;
+  std::string token;
+  bool is_reconnect = false;
+};
+// Answered by TokenMade.
+struct TokenWanted {
+  ShardIndex shard;
+  std::uint64_t seat;
+  std::shared_ptr<const RoomGrant> grant;
+  room::SharedParticipant participant;  // As it is now.
+};
+struct RoomHappened {
+  room::Happened happened;
+};
+using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked, TokenWanted,
+                                 RoomHappened>;
 
 }  // namespace stoa::shard

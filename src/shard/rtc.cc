@@ -54,18 +54,27 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
   if (std::exchange(is_handling_port_outputs_, true)) return;
   while (!port_outputs_.empty()) {
     for (webrtc::PortOutput& output : port_outputs_.take()) {
-      std::visit(Overloaded{
-                     [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
-                     [&](webrtc::PathProved& proved) { out.push(proved); },
-                     [&](webrtc::PathReleased& released) { out.push(released); },
-                     [&](webrtc::SessionConnected& connected) { handle_connected(connected, out); },
-                     [&](webrtc::SessionClosed& closed) { handle_closed(now, closed, out); },
-                     [](webrtc::SessionPathLost&) {}, [](webrtc::SessionPathBack&) {},
-                     [&](webrtc::Published& published) { handle_published(now, wall, published, out); },
-                     [&](webrtc::DataReceived& data) { echo(now, data); },
-                     [&](webrtc::StreamKeyframeWanted& wanted) { want_keyframe(now, wall, wanted, out); },
-                 },
-                 output);
+      std::visit(
+          Overloaded{
+              [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
+              [&](webrtc::PathProved& proved) { out.push(proved); },
+              [&](webrtc::PathReleased& released) { out.push(released); },
+              [&](webrtc::StreamKeyframeWanted& wanted) {
+                if (stream_owners_.contains(wanted.stream)) {
+                  want_keyframe(now, wall, wanted, out);
+                } else {
+                  out.push(webrtc::PortOutput(wanted));
+                }
+              },
+              [&](auto& event) {
+                if (is_own(event.session)) {
+                  handle_own(now, wall, event, out);
+                } else {
+                  out.push(webrtc::PortOutput(std::move(event)));
+                }
+              },
+          },
+          output);
     }
   }
   is_handling_port_outputs_ = false;
@@ -327,6 +336,7 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, R
                    found->second->handle_keyframe_wanted(now, wanted, publication_outputs_);
                    handle_publication_outputs(now, wall, wanted.publication, *found->second, out);
                  },
+                 [](relay::QualityWanted&) {},  // Channels' publishers are not asked for less.
              },
              message);
   handle_port_outputs(now, wall, out);

@@ -30,19 +30,14 @@
 #include "proto/dtls/identity.h"
 #include "session/webrtc/port.h"
 #include "shard/mail.h"
+#include "shard/outputs.h"
 #include "shard/publication.h"
 
 namespace stoa::shard {
 
-struct SendMail {
-  ShardIndex to;  // May be the shard itself.
-  Mail mail;
-};
-struct SendControlMail {
-  ControlMail mail;
-};
+// Events of sessions that are not of channels (of rooms) are handed on.
 using RtcOutput = std::variant<webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased, api::Answer,
-                               SendMail, SendControlMail, LogLine>;
+                               SendMail, SendControlMail, LogLine, webrtc::PortOutput>;
 using RtcOutputs = Outbox<RtcOutput>;
 
 struct RtcConfig {
@@ -124,6 +119,13 @@ class Rtc {
   void handle_path_closed(Timestamp now, WallTime wall, LocalPath local, const SocketAddress& remote,
                           RtcOutputs& out);
   bool fill(Timestamp now, DatagramBatch& batch) { return port_.fill(now, batch); }
+
+  // For rooms, whose peers are behind the same port. What the port puts out is handled by
+  // handle_port_outputs().
+  webrtc::Port& port() { return port_; }
+  webrtc::PortOutputs& port_outputs() { return port_outputs_; }
+  void handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out);
+  bool is_open() const { return state_ == State::kOpen; }
 
   void handle_deadline(Timestamp now, WallTime wall, RtcOutputs& out);
   Timestamp next_deadline() const;
@@ -225,8 +227,23 @@ class Rtc {
   void refuse_offer(ShardIndex to, api::RequestKey request, const webrtc::OpenFault& fault, RtcOutputs& out);
 
   // Sessions and media (rtc.cc).
-  void handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out);
+  bool is_own(webrtc::SessionId session) const {
+    return publishers_.contains(session.value()) || viewers_.contains(session.value());
+  }
   void handle_published(Timestamp now, WallTime wall, webrtc::Published& published, RtcOutputs& out);
+  void handle_own(Timestamp, WallTime, const webrtc::SessionConnected& connected, RtcOutputs& out) {
+    handle_connected(connected, out);
+  }
+  void handle_own(Timestamp now, WallTime, const webrtc::SessionClosed& closed, RtcOutputs& out) {
+    handle_closed(now, closed, out);
+  }
+  void handle_own(Timestamp now, WallTime wall, webrtc::Published& published, RtcOutputs& out) {
+    handle_published(now, wall, published, out);
+  }
+  void handle_own(Timestamp now, WallTime, webrtc::DataReceived& data, RtcOutputs&) { echo(now, data); }
+  // Peers of meetings only.
+  void handle_own(Timestamp, WallTime, const webrtc::SessionPathLost&, RtcOutputs&) {}
+  void handle_own(Timestamp, WallTime, const webrtc::SessionPathBack&, RtcOutputs&) {}
   void handle_connected(const webrtc::SessionConnected& connected, RtcOutputs& out);
   void handle_closed(Timestamp now, const webrtc::SessionClosed& closed, RtcOutputs& out);
   void handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Published& published,

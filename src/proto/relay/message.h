@@ -8,9 +8,11 @@
 //                        <-          PacketsSent …
 //                        <-          ClockMapped …
 //   KeyframeWanted       ->
+//   QualityWanted        ->
 //   Unsubscribe          ->
 //
-// A publication is named by what it is published as (a channel's name). Tracks of one `generation` belong
+// A publication is named by what it is published as: a channel's name, or kTrackPrefix and what a track of a
+// room is called; the latter has one track. Tracks of one `generation` belong
 // together; when another source takes over, or one changes its codecs, TracksChanged begins the next. What
 // comes with an older generation is passed over.
 //
@@ -20,6 +22,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -28,6 +31,10 @@
 namespace stoa::relay {
 
 using Generation = std::uint32_t;
+
+// No channel's name has a '/'.
+inline constexpr std::string_view kTrackPrefix = "track/";
+inline bool is_room_track(std::string_view publication) { return publication.starts_with(kTrackPrefix); }
 
 struct Subscribe {
   std::string publication;
@@ -45,6 +52,13 @@ struct KeyframeWanted {
   Generation generation = 0;
   media::TrackId track = 0;
   payload::LayerIndex layer = 0;
+};
+// Of a room's track: the best that any receiver of this shard wants, 0 (the smallest picture) to 2; 3: nobody
+// wants any for now.
+struct QualityWanted {
+  std::string publication;
+  std::uint32_t shard = 0;
+  std::uint8_t quality = 2;
 };
 
 // A track that is published and does not reach receivers of packets, or not whole.
@@ -86,7 +100,7 @@ struct ClockMapped {
   payload::ClockMapping mapping;
 };
 
-using ToOwner = std::variant<Subscribe, Unsubscribe, KeyframeWanted>;
+using ToOwner = std::variant<Subscribe, Unsubscribe, KeyframeWanted, QualityWanted>;
 using ToSubscriber = std::variant<TracksChanged, PacketsSent, GroupSent, ClockMapped>;
 
 }  // namespace stoa::relay

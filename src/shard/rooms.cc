@@ -1,0 +1,610 @@
+#include "shard/rooms.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace stoa::shard {
+
+namespace {
+
+constexpr std::uint16_t kGoingAway = 1001;
+
+// What clients look for when a token is good.
+constexpr const char* kValid = "success";
+
+http::Response make_plain(int status, std::string text) {
+  return http::make_text_response(status, std::move(text));
+}
+
+RequestDenied denial_of(room::JoinRefusal refusal) {
+  switch (refusal) {
+    case room::JoinRefusal::kFull: return {503, "the room has as many participants as it takes"};
+    case room::JoinRefusal::kBadWish: return {400, "identity, name, metadata or attributes are over a limit"};
+    case room::JoinRefusal::kEnded: return {404, "the room has just ended"};
+  }
+  return {400, "refused"};
+}
+
+}  // namespace
+
+Rooms::Rooms(const RoomsConfig& config, webrtc::Port& port, webrtc::PortOutputs& port_outputs, Rng rng)
+    : config_(config),
+      rng_(rng),
+      hub_(config.index, port),
+      world_{config_.index, port, port_outputs, hub_, hub_outputs_, config_.seat, seat_counters_},
+      seats_(config.seats_max) {}
+
+Rooms::~Rooms() = default;
+
+void Rooms::send(ShardIndex to, Mail mail, RoomsOutputs& out) { out.push(SendMail{to, std::move(mail)}); }
+
+void Rooms::refuse(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out) {
+  ++counters_.refused;
+  http::Response response = make_plain(why.status, why.text);
+  if (why.status == 503) response.headers.add("retry-after", "2");
+  out.push(api::Answer{key, std::move(response)});
+}
+
+// ---- Requests to join.
+
+void Rooms::handle_request(Timestamp now, api::RequestKey key, const http::Request& request,
+                           RoomsOutputs& out) {
+  auto params = livekit::parse_join(request);
+  if (!params) return refuse(key, {params.error().status, params.error().text}, out);
+  if (!params->is_validate && !http::is_websocket_upgrade(request))
+    return refuse(key, {404, "this is for WebSocket clients"}, out);
+  if (is_stopping_) return refuse(key, {503, "the server is stopping"}, out);
+  if (joining_.size() >= config_.joins_max) return refuse(key, {503, "too many are joining"}, out);
+  Joining joining{.params = std::make_shared<const livekit::JoinParams>(std::move(*params)),
+                  .client = IpAddress::parse(request.peer_address).value_or(IpAddress()),
+                  .until = now + config_.join_timeout};
+  out.push(SendControlMail{
+      JoinAsked{config_.index, key, joining.params->token, joining.params->is_reconnect}});
+  timers_.set({TimerKind::kJoining, "", key}, joining.until);
+  joining_[key] = std::move(joining);
+}
+
+void Rooms::handle_cancelled(api::RequestKey key) {
+  if (joining_.erase(key) > 0) timers_.set({TimerKind::kJoining, "", key}, Timestamp::never());
+}
+
+void Rooms::handle_decided(Timestamp, JoinDecided& decided, RoomsOutputs& out) {
+  auto found = joining_.find(decided.request);
+  if (found == joining_.end()) return;
+  const Joining& joining = found->second;
+  if (decided.decision && !joining.params->is_validate) {
+    const std::string& room = (*decided.decision)->room.name;
+    return send(owner_of(room, config_.shards),
+                JoinWanted{{config_.index, decided.request}, joining.params, *decided.decision, joining.client},
+                out);
+  }
+  if (decided.decision) {
+    out.push(api::Answer{decided.request, make_plain(200, kValid)});
+  } else {
+    refuse(decided.request, decided.decision.error(), out);
+  }
+  handle_cancelled(decided.request);
+}
+
+void Rooms::handle_refused(JoinRefused& refused, RoomsOutputs& out) {
+  auto found = joining_.find(refused.request);
+  if (found == joining_.end()) return;
+  const livekit::ClientTraits traits = found->second.params->traits();
+  handle_cancelled(refused.request);
+  if (!refused.may_join_anew) return refuse(refused.request, refused.why, out);
+  // Said over the WebSocket: only so does a client that resumes come again at once.
+  out.push(AcceptSocket{refused.request});
+  out.push(SendSocket{refused.request,
+                      livekit::write_signal(
+                          livekit::make_leave(room::LeaveReason::kStateMismatch,
+                                              livekit::pb::LeaveRequest::RECONNECT, traits),
+                          false),
+                      false});
+  out.push(CloseSocket{refused.request, kGoingAway});
+}
+
+// ---- WebSockets.
+
+void Rooms::handle_signal_message(Timestamp, WallTime, api::RequestKey key, Bytes message, bool is_text,
+                                  RoomsOutputs& out) {
+  auto found = signals_.find(key);
+  if (found == signals_.end()) return;
+  send(found->second.shard,
+       SignalHeard{found->second.seat, {config_.index, key}, SharedBytes::copy_of(message), is_text}, out);
+}
+
+void Rooms::handle_signal_closed(Timestamp, WallTime, api::RequestKey key, RoomsOutputs& out) {
+  auto found = signals_.find(key);
+  if (found == signals_.end()) return;
+  send(found->second.shard, SignalLost{found->second.seat, {config_.index, key}}, out);
+  signals_.erase(found);
+}
+
+// ---- Rooms that are owned here.
+
+Rooms::OwnedRoom* Rooms::find_room(const std::string& name) {
+  auto found = rooms_.find(name);
+  return found == rooms_.end() ? nullptr : found->second.get();
+}
+
+void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted, RoomsOutputs& out) {
+  const std::string& name = wanted.grant->room.name;
+  OwnedRoom* owned = find_room(name);
+  if (wanted.params->is_reconnect) {
+    if (owned) return resume(now, wall, *owned, wanted, out);
+    return send(wanted.signal.shard, JoinRefused{wanted.signal.request, {404, "no such participant"}, true},
+                out);
+  }
+  if (!owned) {
+    if (rooms_.size() >= config_.rooms_max)
+      return send(wanted.signal.shard, JoinRefused{wanted.signal.request, {503, "too many rooms"}, false},
+                  out);
+    owned = &open_room(now, wall, wanted.grant->room);
+  }
+  room::JoinWish wish = livekit::make_join_wish(*wanted.grant->access, *wanted.params);
+  auto joined = owned->room.join(now, wall, std::move(wish), owned->outputs);
+  const SignalAddress signal = wanted.signal;
+  if (joined) {
+    ++counters_.joins;
+    const ShardIndex seat = joined->shard;
+    send(seat, SeatOpened{std::move(wanted), std::move(*joined)}, out);
+  } else {
+    send(signal.shard, JoinRefused{signal.request, denial_of(joined.error()), false}, out);
+  }
+  handle_room_outputs(now, wall, name, out);
+}
+
+Rooms::OwnedRoom& Rooms::open_room(Timestamp now, WallTime wall, const room::RoomInfo& info) {
+  room::RoomConfig config{.limits = config_.limits,
+                          .shard = config_.index,
+                          .shards = config_.shards,
+                          .may_unmute_remotely = config_.may_unmute_remotely};
+  auto owned = std::make_unique<OwnedRoom>(info, config, now, wall, Rng(rng_.next()));
+  return *rooms_.emplace(info.name, std::move(owned)).first->second;
+}
+
+void Rooms::resume(Timestamp, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out) {
+  auto refuse_resume = [&](std::string why) {
+    send(wanted.signal.shard, JoinRefused{wanted.signal.request, {404, std::move(why)}, true}, out);
+  };
+  auto id = owned.room.find_by_sid(wanted.params->participant_sid);
+  if (!id) return refuse_resume("no such participant");
+  room::SharedParticipant self = owned.room.participant(*id);
+  if (!self || self->identity != wanted.grant->access->identity) return refuse_resume("another identity");
+  auto snapshot = owned.room.snapshot(*id, wall - Duration::seconds(120));
+  if (!snapshot) return refuse_resume("no such participant");
+  ++counters_.resumes;
+  const std::uint32_t shard = owned.room.shard_of(*id);
+  send(shard, SeatResumed{std::move(wanted), *id, std::move(*snapshot)}, out);
+}
+
+void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out) {
+  OwnedRoom* owned = find_room(name);
+  if (owned == nullptr) return;
+  bool has_ended = false;
+  for (room::Output& output : owned->outputs.take()) {
+    std::visit(
+        Overloaded{
+            [&](room::ToParticipant& to) {
+              send(to.shard,
+                   RoomTold{name, std::make_shared<const room::Event>(std::move(to.event)), {to.participant}, {}},
+                   out);
+            },
+            [&](room::ToShard& to) {
+              send(to.shard, RoomTold{name, std::move(to.event), std::move(to.only), to.except}, out);
+            },
+            [&](room::AudibleTracks& audible) {
+              send(audible.shard, RoomAudible{name, audible.is_limited, std::move(audible.tracks)}, out);
+            },
+            [&](room::Happened& happened) {
+              out.push(SendControlMail{RoomHappened{std::move(happened)}});
+            },
+            [&](room::ForwardChanged& forward) {
+              const ShardIndex owner = owner_of(forward.to_room, config_.shards);
+              send(owner, RoomForwarded{std::move(forward)}, out);
+            },
+            [&](room::Left& left) {
+              send(left.shard, SeatClosed{name, left.participant, left.reason}, out);
+            },
+            [&](room::Ended&) { has_ended = true; },
+        },
+        output);
+  }
+  (void)now;
+  (void)wall;
+  if (has_ended) return drop_room(name);
+  timers_.set({TimerKind::kRoom, name, 0}, owned->room.next_deadline());
+}
+
+void Rooms::drop_room(const std::string& name) {
+  timers_.set({TimerKind::kRoom, name, 0}, Timestamp::never());
+  rooms_.erase(name);
+}
+
+// ---- Seats that are served here.
+
+Seat* Rooms::find_seat(std::uint64_t id) {
+  std::unique_ptr<Seat>* found = seats_.find(SlotId<struct SeatTag>::from_value(id));
+  return found ? found->get() : nullptr;
+}
+
+Seat* Rooms::find_seat(const std::string& room, room::ParticipantId participant) {
+  auto floor = floors_.find(room);
+  if (floor == floors_.end()) return nullptr;
+  auto found = floor->second.find(participant.value());
+  return found == floor->second.end() ? nullptr : find_seat(found->second);
+}
+
+void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out) {
+  const SignalAddress signal = opened.join.signal;
+  const std::string room = opened.joined.room.name;
+  const room::ParticipantId participant = opened.joined.participant;
+  auto id = seats_.insert(nullptr);
+  if (!id.is_set()) {
+    send(signal.shard, JoinRefused{signal.request, {503, "too many participants"}, false}, out);
+    return send(owner_of(room, config_.shards),
+                RoomAsked{room, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
+  }
+  *seats_.find(id) = std::make_unique<Seat>(world_,
+                                            Seat::Opening{.id = id.value(),
+                                                          .params = opened.join.params,
+                                                          .grant = opened.join.grant,
+                                                          .signal = signal,
+                                                          .client = opened.join.client,
+                                                          .joined = std::move(opened.joined)},
+                                            Rng(rng_.next()));
+  floors_[room][participant.value()] = id.value();
+  send(signal.shard, SignalAccepted{signal.request, config_.index, id.value()}, out);
+  SeatOutputs outputs;
+  (*seats_.find(id))->start(now, wall, outputs);
+  handle_seat_outputs(now, id.value(), outputs, out);
+}
+
+void Rooms::handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out) {
+  const SignalAddress signal = resumed.join.signal;
+  Seat* seat = find_seat(resumed.join.grant->room.name, resumed.participant);
+  if (seat == nullptr)
+    return send(signal.shard, JoinRefused{signal.request, {404, "no such participant"}, true}, out);
+  send(signal.shard, SignalAccepted{signal.request, config_.index, seat->id()}, out);
+  SeatOutputs outputs;
+  // The WebSocket before this one is closed first, by its own address.
+  if (seat->signal()) close_signal(*seat->signal(), kGoingAway, out);
+  seat->resume(now, wall, resumed, outputs);
+  handle_seat_outputs(now, seat->id(), outputs, out);
+}
+
+void Rooms::handle_seat_closed(Timestamp now, WallTime, const SeatClosed& closed, RoomsOutputs& out) {
+  Seat* seat = find_seat(closed.room, closed.participant);
+  if (seat == nullptr) return;
+  const std::uint64_t id = seat->id();
+  SeatOutputs outputs;
+  seat->close(now, closed.reason, outputs);
+  handle_seat_outputs(now, id, outputs, out);
+  remove_seat(id);
+}
+
+void Rooms::remove_seat(std::uint64_t id) {
+  Seat* seat = find_seat(id);
+  if (seat == nullptr) return;
+  auto floor = floors_.find(seat->room());
+  if (floor != floors_.end()) {
+    floor->second.erase(seat->participant().value());
+    if (floor->second.empty()) floors_.erase(floor);
+  }
+  std::erase_if(by_session_, [&](const auto& entry) { return entry.second == id; });
+  timers_.set({TimerKind::kSeat, "", id}, Timestamp::never());
+  seats_.erase(SlotId<struct SeatTag>::from_value(id));
+}
+
+void Rooms::handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out) {
+  RenderedEvent event(*told.event);
+  auto tell = [&](Seat& seat) {
+    SeatOutputs outputs;
+    seat.handle_event(now, wall, event, outputs);
+    handle_seat_outputs(now, seat.id(), outputs, out);
+  };
+  if (!told.only.empty()) {
+    for (room::ParticipantId participant : told.only)
+      if (Seat* seat = find_seat(told.room, participant)) tell(*seat);
+    return;
+  }
+  auto floor = floors_.find(told.room);
+  if (floor == floors_.end()) return;
+  for (const auto& [participant, id] : floor->second)
+    if (!told.except || told.except->value() != participant)
+      if (Seat* seat = find_seat(id)) tell(*seat);
+}
+
+void Rooms::handle_audible(Timestamp now, WallTime, const RoomAudible& audible, RoomsOutputs&) {
+  auto floor = floors_.find(audible.room);
+  if (floor == floors_.end()) return;
+  for (const auto& [participant, id] : floor->second)
+    if (Seat* seat = find_seat(id)) seat->handle_audible(now, audible.is_limited, audible.tracks);
+}
+
+void Rooms::close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out) {
+  send(signal.shard, SignalClosed{signal.request, code}, out);
+}
+
+void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out) {
+  Seat* seat = find_seat(id);
+  if (seat == nullptr) return;
+  const std::string& room = seat->room();
+  for (SeatOutput& output : outputs.take()) {
+    std::visit(Overloaded{
+                   [&](SeatCommand& asked) {
+                     send(owner_of(room, config_.shards),
+                          RoomAsked{room, seat->participant(), std::move(asked.command)}, out);
+                   },
+                   [&](SeatFrame& frame) {
+                     send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text},
+                          out);
+                   },
+                   [&](SeatSignalClosed& closed) { close_signal(closed.to, closed.code, out); },
+                   [&](SeatTokenWanted&) {
+                     out.push(SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self()}});
+                   },
+                   [&](LogLine& line) { out.push(std::move(line)); },
+               },
+               output);
+  }
+  for (webrtc::SessionId session : seat->sessions()) by_session_[session.value()] = id;
+  timers_.set({TimerKind::kSeat, "", id}, seat->next_deadline());
+  touched_.push_back(id);
+  (void)now;
+}
+
+// What one output leads to may put out more.
+void Rooms::flush(Timestamp now, RoomsOutputs& out) {
+  while (!hub_outputs_.empty() || !touched_.empty()) {
+    handle_hub_outputs(now, out);
+    for (std::uint64_t id : std::exchange(touched_, {})) {
+      Seat* seat = find_seat(id);
+      if (seat == nullptr || !seat->wants_flush()) continue;
+      SeatOutputs outputs;
+      seat->flush(now, outputs);
+      handle_seat_outputs(now, id, outputs, out);
+    }
+  }
+}
+
+void Rooms::handle_hub_outputs(Timestamp now, RoomsOutputs& out) {
+  for (HubOutput& output : hub_outputs_.take()) {
+    std::visit(Overloaded{
+                   [&](RelayToOwner& relay) { send(relay.shard, Mail(std::move(relay.message)), out); },
+                   [&](RelayToSubscriber& relay) { send(relay.shard, Mail(std::move(relay.message)), out); },
+                   [&](FeedChanged& changed) {
+                     for (TrackHub::Listener id : hub_.listeners(changed.name)) {
+                       Seat* seat = find_seat(id);
+                       if (seat == nullptr) continue;
+                       SeatOutputs outputs;
+                       seat->handle_feed_changed(now, changed.name, outputs);
+                       handle_seat_outputs(now, id, outputs, out);
+                     }
+                   },
+                   [&](QualityNews& news) {
+                     auto publisher = hub_.find_publisher(news.name);
+                     auto id = publisher ? by_session_.find(publisher->value()) : by_session_.end();
+                     Seat* seat = id == by_session_.end() ? nullptr : find_seat(id->second);
+                     if (seat == nullptr) return;
+                     SeatOutputs outputs;
+                     seat->handle_quality_news(news.name, news.quality, outputs);
+                     handle_seat_outputs(now, seat->id(), outputs, out);
+                   },
+               },
+               output);
+  }
+}
+
+// ---- Mail.
+
+bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& out) {
+  const bool is_ours = std::visit(
+      Overloaded{
+          [&](JoinDecided& decided) { return handle_decided(now, decided, out), true; },
+          [&](JoinWanted& wanted) { return handle_join_wanted(now, wall, wanted, out), true; },
+          [&](JoinRefused& refused) { return handle_refused(refused, out), true; },
+          [&](SeatOpened& opened) { return handle_seat_opened(now, wall, opened, out), true; },
+          [&](SeatResumed& resumed) { return handle_seat_resumed(now, wall, resumed, out), true; },
+          [&](SeatClosed& closed) { return handle_seat_closed(now, wall, closed, out), true; },
+          [&](SignalAccepted& accepted) { return handle_accepted(accepted, out), true; },
+          [&](SignalSent& sent) {
+            out.push(SendSocket{sent.request, std::move(sent.frame), sent.is_text});
+            return true;
+          },
+          [&](SignalClosed& closed) {
+            signals_.erase(closed.request);
+            out.push(CloseSocket{closed.request, closed.code});
+            return true;
+          },
+          [&](SignalHeard& heard) {
+            Seat* seat = find_seat(heard.seat);
+            if (seat == nullptr || seat->signal() != heard.from) return true;
+            SeatOutputs outputs;
+            seat->handle_frame(now, wall, heard.frame.bytes(), heard.is_text, outputs);
+            handle_seat_outputs(now, heard.seat, outputs, out);
+            return true;
+          },
+          [&](SignalLost& lost) {
+            Seat* seat = find_seat(lost.seat);
+            if (seat == nullptr || seat->signal() != lost.from) return true;
+            SeatOutputs outputs;
+            seat->handle_signal_lost(now, outputs);
+            handle_seat_outputs(now, lost.seat, outputs, out);
+            return true;
+          },
+          [&](RoomAsked& asked) {
+            OwnedRoom* owned = find_room(asked.room);
+            if (owned == nullptr) return true;
+            owned->room.handle(now, wall, asked.participant, std::move(asked.command), owned->outputs);
+            handle_room_outputs(now, wall, asked.room, out);
+            return true;
+          },
+          [&](RoomTold& told) { return handle_told(now, wall, told, out), true; },
+          [&](RoomAudible& audible) { return handle_audible(now, wall, audible, out), true; },
+          [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
+          [&](TokenMade& made) {
+            Seat* seat = find_seat(made.seat);
+            if (seat == nullptr) return true;
+            SeatOutputs outputs;
+            seat->handle_token(made.token, outputs);
+            handle_seat_outputs(now, made.seat, outputs, out);
+            return true;
+          },
+          [&](relay::ToOwner& message) {
+            const bool is_track = std::visit(
+                [](const auto& one) { return relay::is_room_track(one.publication); }, message);
+            if (is_track) hub_.handle(now, message, world_.port_outputs, hub_outputs_);
+            return is_track;
+          },
+          [&](relay::ToSubscriber& message) {
+            const bool is_track = std::visit(
+                [](const auto& one) { return relay::is_room_track(one.publication); }, message);
+            if (is_track) hub_.handle(now, message, hub_outputs_);
+            return is_track;
+          },
+          [](auto&) { return false; },
+      },
+      mail);
+  return is_ours;
+}
+
+void Rooms::handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out) {
+  auto found = joining_.find(accepted.request);
+  if (found == joining_.end()) {
+    // Its client went away meanwhile.
+    return send(accepted.shard, SignalLost{accepted.seat, {config_.index, accepted.request}}, out);
+  }
+  handle_cancelled(accepted.request);
+  signals_[accepted.request] = {accepted.shard, accepted.seat};
+  out.push(AcceptSocket{accepted.request});
+}
+
+void Rooms::handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out) {
+  const std::string& name = forwarded.forward.to_room;
+  OwnedRoom* owned = find_room(name);
+  if (owned == nullptr) return;
+  (void)owned->room.handle_forward(now, wall, forwarded.forward, owned->outputs);
+  handle_room_outputs(now, wall, name, out);
+}
+
+// ---- Media.
+
+bool Rooms::handle_port_event(Timestamp now, WallTime, webrtc::PortOutput& event, RoomsOutputs& out) {
+  if (auto* wanted = std::get_if<webrtc::StreamKeyframeWanted>(&event))
+    return hub_.handle_keyframe_wanted(now, *wanted, world_.port_outputs, hub_outputs_);
+  SeatOutputs outputs;
+  std::uint64_t id = 0;
+  auto with_seat = [&](webrtc::SessionId session, auto&& act) {
+    auto found = by_session_.find(session.value());
+    Seat* seat = found == by_session_.end() ? nullptr : find_seat(found->second);
+    if (seat == nullptr) return;
+    id = found->second;
+    act(*seat);
+  };
+  std::visit(
+      Overloaded{
+          [&](webrtc::SessionConnected& connected) {
+            with_seat(connected.session,
+                      [&](Seat& seat) { seat.handle_connected(now, connected.session, outputs); });
+          },
+          [&](webrtc::SessionPathLost& lost) {
+            with_seat(lost.session, [&](Seat& seat) { seat.handle_path(lost.session, false); });
+          },
+          [&](webrtc::SessionPathBack& back) {
+            with_seat(back.session, [&](Seat& seat) { seat.handle_path(back.session, true); });
+          },
+          [&](webrtc::SessionClosed& closed) {
+            with_seat(closed.session, [&](Seat& seat) { seat.handle_session_closed(now, closed, outputs); });
+            by_session_.erase(closed.session.value());
+          },
+          [&](webrtc::Published& published) {
+            with_seat(published.session, [&](Seat& seat) { seat.handle_published(now, published, outputs); });
+          },
+          [&](webrtc::DataReceived& data) {
+            with_seat(data.session, [&](Seat& seat) { seat.handle_data(now, data, outputs); });
+          },
+          [](auto&) {},
+      },
+      event);
+  if (id == 0) return false;
+  if (!outputs.empty()) handle_seat_outputs(now, id, outputs, out);
+  return true;
+}
+
+void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
+  while (auto due = timers_.take_due(now)) {
+    switch (due->kind) {
+      case TimerKind::kJoining:
+        if (joining_.erase(due->id) > 0) {
+          ++counters_.timed_out;
+          refuse(due->id, {503, "the server did not come to it in time"}, out);
+        }
+        break;
+      case TimerKind::kRoom:
+        if (OwnedRoom* owned = find_room(due->name)) {
+          owned->room.handle_deadline(now, wall, owned->outputs);
+          handle_room_outputs(now, wall, due->name, out);
+        }
+        break;
+      case TimerKind::kSeat:
+        if (Seat* seat = find_seat(due->id)) {
+          SeatOutputs outputs;
+          seat->handle_deadline(now, wall, outputs);
+          handle_seat_outputs(now, due->id, outputs, out);
+        }
+        break;
+    }
+  }
+  hub_.handle_deadline(now, hub_outputs_);
+}
+
+void Rooms::close_all(Timestamp now, WallTime wall, RoomsOutputs& out) {
+  is_stopping_ = true;
+  for (const auto& [key, joining] : std::exchange(joining_, {}))
+    refuse(key, {503, "the server is stopping"}, out);
+  std::vector<std::string> names;
+  for (const auto& [name, owned] : rooms_) names.push_back(name);
+  for (const std::string& name : names) {
+    OwnedRoom* owned = find_room(name);
+    owned->room.close(now, wall, room::LeaveReason::kServerShutdown, owned->outputs);
+    handle_room_outputs(now, wall, name, out);
+  }
+}
+
+void Rooms::append_metrics(MetricSamples& samples) const {
+  auto add = [&](const char* name, const char* help, MetricKind kind, std::size_t value) {
+    samples.push_back({name, help, kind, {}, static_cast<double>(value)});
+  };
+  using enum MetricKind;
+  std::size_t published = 0, subscribed = 0;
+  seats_.for_each([&](auto, const std::unique_ptr<Seat>& seat) {
+    published += seat->published();
+    subscribed += seat->subscribed();
+  });
+  add("stoa_rooms", "Rooms.", kGauge, rooms_.size());
+  add("stoa_room_participants", "Participants of rooms.", kGauge, seats_.size());
+  add("stoa_room_tracks_published", "Tracks that participants publish.", kGauge, published);
+  add("stoa_room_tracks_subscribed", "Tracks that participants are subscribed to.", kGauge, subscribed);
+  add("stoa_room_joins_total", "Participants that were let in.", kCounter, counters_.joins);
+  add("stoa_room_resumes_total", "Participants whose signalling came back.", kCounter, counters_.resumes);
+  add("stoa_room_joins_refused_total", "Requests to join that were refused.", kCounter, counters_.refused);
+  add("stoa_room_joins_timed_out_total", "Requests to join that were not answered in time.", kCounter,
+      counters_.timed_out);
+  add("stoa_room_media_failures_total", "Participants whose media connection failed.", kCounter,
+      seat_counters_.media_failures);
+  add("stoa_room_signal_frames_total", "Frames of signalling.", kCounter, seat_counters_.frames);
+  add("stoa_room_signal_refused_total", "Frames of signalling that do not read.", kCounter,
+      seat_counters_.bad_frames);
+  add("stoa_room_signal_floods_total", "Participants that sent too much signalling.", kCounter,
+      seat_counters_.floods);
+  add("stoa_room_offers_total", "Offers of participants.", kCounter, seat_counters_.offers);
+  add("stoa_room_descriptions_refused_total", "Offers and answers of participants that were refused.", kCounter,
+      seat_counters_.bad_offers);
+  add("stoa_room_data_packets_total", "Data packets of participants.", kCounter, seat_counters_.data_packets);
+  add("stoa_room_data_refused_total", "Data packets that were refused.", kCounter, seat_counters_.data_refused);
+  add("stoa_room_data_dropped_total", "Data packets that a receiver did not take.", kCounter,
+      seat_counters_.data_dropped);
+}
+
+}  // namespace stoa::shard

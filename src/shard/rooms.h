@@ -1,0 +1,153 @@
+// The rooms half of a shard: requests to join over WebSocket, the rooms that this shard owns, the seats of
+// participants that it serves, and the tracks that travel between shards.
+//
+//   GET /rtc -> JoinAsked (control) -> JoinWanted (owner) -> SeatOpened (the seat's shard) -> SignalAccepted
+//
+// From there on frames go between WebSocket and seat (seat.h), commands and events between seat and room.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "api/answer.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "base/slot_table.h"
+#include "base/time.h"
+#include "base/timer_queue.h"
+#include "room/room.h"
+#include "session/webrtc/port.h"
+#include "shard/mail.h"
+#include "shard/outputs.h"
+#include "shard/seat.h"
+#include "shard/track_hub.h"
+
+namespace stoa::shard {
+
+struct RoomsConfig {
+  ShardIndex index = 0;
+  ShardIndex shards = 1;
+  room::Limits limits;
+  SeatConfig seat;
+  bool may_unmute_remotely = false;
+  std::size_t rooms_max = 10'000;    // Owned here.
+  std::size_t seats_max = 20'000;    // Served here.
+  std::size_t joins_max = 10'000;    // Under way here: asked, not answered.
+  Duration join_timeout = Duration::seconds(5);  // Of a request to join, until it is answered 503.
+};
+
+class Rooms {
+ public:
+  Rooms(const RoomsConfig& config, webrtc::Port& port, webrtc::PortOutputs& port_outputs, Rng rng);
+  ~Rooms();
+  Rooms(const Rooms&) = delete;
+  Rooms& operator=(const Rooms&) = delete;
+
+  // A request under /rtc.
+  void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, RoomsOutputs& out);
+  void handle_cancelled(api::RequestKey key);
+  // The WebSocket of a request that was accepted.
+  void handle_signal_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message, bool is_text,
+                             RoomsOutputs& out);
+  void handle_signal_closed(Timestamp now, WallTime wall, api::RequestKey key, RoomsOutputs& out);
+
+  // Mail. True: it was of rooms.
+  bool handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& out);
+
+  // Of the port: sessions that are seats'. False: it is nobody's here.
+  bool handle_port_event(Timestamp now, WallTime wall, webrtc::PortOutput& event, RoomsOutputs& out);
+
+  // After every input: what followed from it and was left for the end.
+  void flush(Timestamp now, RoomsOutputs& out);
+  void handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out);
+  Timestamp next_deadline() const { return std::min(timers_.next(), hub_.next_deadline()); }
+
+  // The node stops: participants are told to go elsewhere, rooms end.
+  void refuse_all() { is_stopping_ = true; }
+  void close_all(Timestamp now, WallTime wall, RoomsOutputs& out);
+
+  void append_metrics(MetricSamples& samples) const;
+
+ private:
+  struct OwnedRoom {
+    OwnedRoom(room::RoomInfo info, const room::RoomConfig& config, Timestamp now, WallTime wall, Rng rng)
+        : room(std::move(info), config, now, wall, rng) {}
+    room::Room room;
+    room::Outputs outputs;
+  };
+  // A request to join that waits.
+  struct Joining {
+    std::shared_ptr<const livekit::JoinParams> params;
+    IpAddress client;
+    Timestamp until;
+  };
+  // A WebSocket here and the seat that it belongs to.
+  struct Signal {
+    ShardIndex shard;
+    std::uint64_t seat;
+  };
+  enum class TimerKind : std::uint8_t { kJoining, kRoom, kSeat };
+  struct TimerKey {
+    TimerKind kind;
+    std::string name;
+    std::uint64_t id = 0;
+    auto operator<=>(const TimerKey&) const = default;
+  };
+  using SeatMap = std::unordered_map<std::uint64_t, std::uint64_t>;  // Participant to seat.
+
+  void send(ShardIndex to, Mail mail, RoomsOutputs& out);
+  void refuse(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
+  void handle_decided(Timestamp now, JoinDecided& decided, RoomsOutputs& out);
+  void handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted, RoomsOutputs& out);
+  void resume(Timestamp now, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);
+  void handle_refused(JoinRefused& refused, RoomsOutputs& out);
+  void handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out);
+  void handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out);
+  void handle_seat_closed(Timestamp now, WallTime wall, const SeatClosed& closed, RoomsOutputs& out);
+  void handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out);
+  void handle_audible(Timestamp now, WallTime wall, const RoomAudible& audible, RoomsOutputs& out);
+  OwnedRoom* find_room(const std::string& name);
+  void handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out);
+  void drop_room(const std::string& name);
+  Seat* find_seat(std::uint64_t id);
+  Seat* find_seat(const std::string& room, room::ParticipantId participant);
+  void close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out);
+  void handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out);
+  void handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out);
+  OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
+  void remove_seat(std::uint64_t id);
+  void handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out);
+  void handle_hub_outputs(Timestamp now, RoomsOutputs& out);
+
+  RoomsConfig config_;
+  Rng rng_;
+  TrackHub hub_;
+  HubOutputs hub_outputs_;
+  SeatWorld world_;
+  std::unordered_map<api::RequestKey, Joining> joining_;
+  std::unordered_map<api::RequestKey, Signal> signals_;
+  std::map<std::string, std::unique_ptr<OwnedRoom>> rooms_;
+  SlotTable<std::unique_ptr<Seat>, struct SeatTag> seats_;
+  std::unordered_map<std::string, SeatMap> floors_;                 // By room.
+  std::unordered_map<std::uint64_t, std::uint64_t> by_session_;     // SessionId to seat.
+  std::vector<std::uint64_t> touched_;                             // Seats, since the last flush().
+  TimerQueue<TimerKey> timers_;
+  bool is_stopping_ = false;
+
+  struct Counters {
+    std::uint64_t joins = 0, resumes = 0, refused = 0, timed_out = 0;
+  };
+  Counters counters_;
+  SeatCounters seat_counters_;
+};
+
+}  // namespace stoa::shard

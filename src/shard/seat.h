@@ -1,0 +1,291 @@
+// One participant of a room, as the shard that serves it sees it: its signalling (LiveKit client protocol),
+// its peer connections, what it publishes and what it is sent.
+//
+// Two generations of clients: the older has two connections, one that it offers and publishes on and one that
+// we offer and send on; the newer has one, which it offers, for both. Everything else is alike.
+//
+// The WebSocket may be lost and come back (resume); media goes on meanwhile. A seat ends when its room says
+// so.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "api/livekit/convert.h"
+#include "api/livekit/grant.h"
+#include "api/livekit/join_params.h"
+#include "api/livekit/signal.h"
+#include "api/whip.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "base/outbox.h"
+#include "base/rng.h"
+#include "base/time.h"
+#include "room/layer_choice.h"
+#include "room/loudness.h"
+#include "room/quality.h"
+#include "room/room.h"
+#include "session/webrtc/port.h"
+#include "shard/mail.h"
+#include "shard/track_hub.h"
+
+namespace stoa::shard {
+
+struct SeatConfig {
+  std::vector<api::IceServer> ice_servers;
+  std::string region;
+  std::string node_id = "stoa";
+  Duration ping_interval = Duration::seconds(5), ping_timeout = Duration::seconds(15);
+  // How long a participant without WebSocket is kept: with media, and without.
+  Duration resume_timeout = Duration::seconds(60), resume_timeout_without_media = Duration::seconds(20);
+  // One that never connected its media.
+  Duration token_interval = Duration::seconds(300);
+  Duration report_interval = Duration::seconds(2);
+  // Reliable data that a receiver may have missed while it was away.
+  Duration replay_kept = Duration::seconds(10);
+  std::size_t replay_bytes_max = 1u << 20;
+  // What one participant may ask in a second, and at once.
+  double requests_per_second = 50;
+  double request_burst = 500;
+  std::size_t subscriptions_max = 240;  // Sections of one connection.
+};
+
+// Counted over all seats of a shard.
+struct SeatCounters {
+  std::uint64_t frames = 0, bad_frames = 0, floods = 0, offers = 0, bad_offers = 0, media_failures = 0;
+  std::uint64_t data_packets = 0, data_refused = 0, data_dropped = 0;
+};
+
+// What the seats of a shard share.
+struct SeatWorld {
+  std::uint32_t shard;
+  webrtc::Port& port;
+  webrtc::PortOutputs& port_outputs;
+  TrackHub& hub;
+  HubOutputs& hub_outputs;
+  const SeatConfig& config;
+  SeatCounters& counters;
+};
+
+// To the room.
+struct SeatCommand {
+  room::Command command;
+};
+struct SeatFrame {
+  SignalAddress to;
+  SharedBytes frame;
+  bool is_text = false;
+};
+struct SeatSignalClosed {
+  SignalAddress to;
+  std::uint16_t code = 1000;
+};
+struct SeatTokenWanted {};
+using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, LogLine>;
+using SeatOutputs = Outbox<SeatOutput>;
+
+// An event for many, rendered once for those who read the same form.
+class RenderedEvent {
+ public:
+  explicit RenderedEvent(const room::Event& event) : event_(event) {}
+  const room::Event& event() const { return event_; }
+  // Null: clients are not told of this.
+  const SharedBytes* frame(bool is_text, const livekit::ClientTraits& traits);
+
+ private:
+  const room::Event& event_;
+  std::array<std::optional<std::optional<SharedBytes>>, 4> frames_;
+};
+
+class Seat {
+ public:
+  struct Opening {
+    std::uint64_t id = 0;
+    std::shared_ptr<const livekit::JoinParams> params;
+    std::shared_ptr<const RoomGrant> grant;
+    SignalAddress signal;
+    IpAddress client;
+    room::Joined joined;
+  };
+  Seat(const SeatWorld& world, Opening opening, Rng rng);
+  ~Seat();
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+
+  // First of all: says what the client must know, and begins media.
+  void start(Timestamp now, WallTime wall, SeatOutputs& out);
+  void resume(Timestamp now, WallTime wall, SeatResumed& resumed, SeatOutputs& out);
+  void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
+  void handle_signal_lost(Timestamp now, SeatOutputs& out);
+  void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
+  void handle_token(const std::string& token, SeatOutputs& out);
+  void handle_audible(Timestamp now, bool is_limited, const std::vector<std::string>& tracks);
+  // It is over: connections are closed, nothing more is said.
+  void close(Timestamp now, room::LeaveReason reason, SeatOutputs& out);
+
+  // Of its sessions.
+  void handle_connected(Timestamp now, webrtc::SessionId session, SeatOutputs& out);
+  void handle_path(webrtc::SessionId session, bool is_there);
+  void handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out);
+  void handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out);
+  void handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out);
+  // Of the hub.
+  void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
+  void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
+
+  // After each input, or some: offers what has changed.
+  bool wants_flush() const { return needs_offer_ && signal_ && !is_closed_; }
+  void flush(Timestamp now, SeatOutputs& out);
+  void handle_deadline(Timestamp now, WallTime wall, SeatOutputs& out);
+  Timestamp next_deadline() const;
+
+  std::uint64_t id() const { return id_; }
+  const std::string& room() const { return room_; }
+  room::ParticipantId participant() const { return participant_; }
+  const std::shared_ptr<const RoomGrant>& grant() const { return grant_; }
+  const room::SharedParticipant& self() const { return self_; }
+  const std::optional<SignalAddress>& signal() const { return signal_; }
+  std::vector<webrtc::SessionId> sessions() const;
+  std::size_t published() const { return by_name_.size(); }
+  std::size_t subscribed() const { return subscriptions_.size(); }
+
+ private:
+  // One of our tracks, as the room knows it.
+  struct Announced {
+    room::TrackInfo info;
+    std::vector<std::string> cids;
+  };
+  // What comes in one section of the publisher's connection.
+  struct OwnMedia {
+    webrtc::PeerTrack peer;
+    std::optional<payload::RtpTrack> rtp;  // Packets came.
+    std::string sid, cid;                  // Which track it is; empty: not known yet.
+    std::string name;                      // In the hub; empty: not published.
+    room::Loudness loudness;
+    float level = 0;                        // As reported.
+    std::int64_t expected = 0, lost = 0;    // When it was measured last.
+  };
+  struct Subscription {
+    room::Subscribed what;
+    std::size_t choice = 0;  // Of what.media.
+    std::uint64_t key = 0;   // Of its outlet.
+    room::TrackWish wish;
+    std::optional<webrtc::PeerOutlet> outlet;  // It is to be sent.
+    std::optional<std::size_t> seat;           // The outlet's number, once agreed.
+    webrtc::StreamId fed_from;
+    const room::TrackMedia& media() const { return what.media[choice]; }
+  };
+  struct KeptData {
+    std::string from_sid;
+    std::uint32_t sequence = 0;
+    SharedBytes payload;
+    Timestamp at;
+  };
+  struct Channel {
+    webrtc::SessionId session;
+    sctp::StreamId id = 0;
+  };
+
+  // seat.cc: signalling.
+  void send(const livekit::pb::SignalResponse& response, SeatOutputs& out) const;
+  void send_join(WallTime wall, SeatOutputs& out);
+  void send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
+  void command(room::Command command, SeatOutputs& out);
+  void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
+  bool takes_request(Timestamp now, SeatOutputs& out);
+  void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request, SeatOutputs& out);
+  void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
+  void handle_add_track(Timestamp now, const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
+  void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings, SeatOutputs& out);
+  void handle_sync_state(Timestamp now, const livekit::pb::SyncState& state, SeatOutputs& out);
+  void handle_simulate(Timestamp now, const livekit::pb::SimulateScenario& scenario, SeatOutputs& out);
+  void handle_own_event(Timestamp now, const room::Event& event, SeatOutputs& out);
+  template <typename Response>
+  void describe_server(Response& response) const;
+  void log(LogLevel level, std::string text, SeatOutputs& out) const;
+
+  // seat_media.cc: what it publishes and what it is sent.
+  void handle_offer(Timestamp now, const livekit::pb::SessionDescription& offer, SeatOutputs& out);
+  void handle_answer(Timestamp now, const livekit::pb::SessionDescription& answer, SeatOutputs& out);
+  void offer_if_due(Timestamp now, bool restarts_ice, SeatOutputs& out);
+  void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
+  void match_media(Timestamp now, SeatOutputs& out);
+  void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
+  void unpublish(Timestamp now, OwnMedia& media, SeatOutputs& out);
+  void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
+  void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
+  void drop_subscription(Timestamp now, Subscription& subscription);
+  bool choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out);
+  void refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  webrtc::SessionId sending() const;  // The connection that it is sent on …
+  webrtc::SessionId primary() const;  // … and the one without which it is not there.
+  bool makes_own_names() const;
+  void ask_for_offer(SeatOutputs& out);
+  void feed(Timestamp now, Subscription& subscription);
+  std::vector<webrtc::PeerOutlet> outlets() const;
+  void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats);
+  void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
+  Subscription* find_by_key(std::uint64_t key);
+  void measure(Timestamp now, SeatOutputs& out);
+  void report_levels(Timestamp now, SeatOutputs& out);
+  void lose_media(Timestamp now, std::string_view why, SeatOutputs& out);
+
+  // seat_data.cc: data channels.
+  void open_channels(Timestamp now, SeatOutputs& out);
+  void handle_packet(Timestamp now, Bytes packet, bool is_reliable, SeatOutputs& out);
+  void deliver(Timestamp now, const room::DataArrived& data);
+  void send_on(Timestamp now, bool is_reliable, const SharedBytes& payload);
+  void replay(Timestamp now, const livekit::pb::SyncState& state);
+  void keep(Timestamp now, const room::DataArrived& data);
+
+  SeatWorld world_;
+  Rng rng_;
+  std::uint64_t id_;
+  std::shared_ptr<const livekit::JoinParams> params_;
+  std::shared_ptr<const RoomGrant> grant_;
+  livekit::ClientTraits traits_;
+  std::optional<SignalAddress> signal_;
+  IpAddress client_;
+  std::string room_;
+  room::ParticipantId participant_;
+  room::RoomInfo room_info_;
+  room::SharedParticipant self_;
+  std::vector<room::SharedParticipant> others_at_start_;
+  bool is_text_ = false;  // The form that the client writes.
+  bool is_single_ = false;
+  bool is_active_ = false, is_closed_ = false;
+  double request_tokens_ = 0;
+  Timestamp requests_at_;
+
+  webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
+  std::uint32_t offer_id_ = 0;
+  bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_lost_path_ = false;
+  std::uint64_t next_key_ = 1, next_publication_ = 1;
+  std::optional<room::ConnectionQuality> reported_;
+  std::map<std::string, Announced> announced_;  // By sid.
+  std::map<media::TrackId, OwnMedia> own_;
+  std::unordered_map<std::string, media::TrackId> by_name_;  // Published ones, by name in the hub.
+  std::map<std::string, Subscription> subscriptions_;        // By sid.
+  std::unordered_map<std::string, std::string> by_feed_;     // Name in the hub to sid.
+
+  std::optional<Channel> reliable_, lossy_;  // That we send on.
+  std::map<std::pair<std::uint64_t, sctp::StreamId>, bool> heard_channels_;  // Theirs: reliable or not.
+  std::uint32_t last_sequence_ = 0;
+  std::deque<KeptData> kept_;
+  std::size_t kept_bytes_ = 0;
+
+  Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
+  Timestamp simulated_speech_until_;
+  bool drops_next_resume_ = false;
+};
+
+}  // namespace stoa::shard

@@ -1,0 +1,118 @@
+// Data channels of a seat.
+#include <algorithm>
+#include <utility>
+
+#include "api/livekit/data_packet.h"
+#include "shard/seat.h"
+
+namespace stoa::shard {
+
+namespace pb = livekit::pb;
+
+namespace {
+
+constexpr const char* kReliable = "_reliable";
+constexpr const char* kLossy = "_lossy";
+
+}  // namespace
+
+// On the connection that we offer: clients of the older generation expect them from us.
+void Seat::open_channels(Timestamp now, SeatOutputs& out) {
+  auto open = [&](const char* label, bool is_reliable) -> std::optional<Channel> {
+    sctp::ChannelSettings settings{.label = label, .is_ordered = is_reliable};
+    if (!is_reliable) settings.retransmissions_max = 0;
+    auto opened = world_.port.open_channel(now, subscriber_, std::move(settings), world_.port_outputs);
+    if (opened) return Channel{subscriber_, *opened};
+    log(LogLevel::kWarning, std::string("no data channel: ") + sctp::name_of(opened.error()), out);
+    return std::nullopt;
+  };
+  reliable_ = open(kReliable, true);
+  lossy_ = open(kLossy, false);
+  for (const KeptData& data : kept_) send_on(now, true, data.payload);
+}
+
+void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out) {
+  std::visit(Overloaded{
+                 [&](sctp::ChannelOpened& opened) {
+                   const bool is_reliable = opened.settings.label == kReliable;
+                   if (!is_reliable && opened.settings.label != kLossy) return;
+                   heard_channels_[{data.session.value(), opened.channel}] = is_reliable;
+                   if (!is_single_) return;
+                   (is_reliable ? reliable_ : lossy_) = Channel{data.session, opened.channel};
+                   if (is_reliable)
+                     for (const KeptData& kept : kept_) send_on(now, true, kept.payload);
+                 },
+                 [&](sctp::ChannelMessage& message) {
+                   auto channel = heard_channels_.find({data.session.value(), message.channel});
+                   // Some answer on the channels that we opened.
+                   const bool is_reliable = channel != heard_channels_.end()
+                                                ? channel->second
+                                                : reliable_ && reliable_->session == data.session &&
+                                                      reliable_->id == message.channel;
+                   handle_packet(now, message.payload, is_reliable, out);
+                 },
+                 [&](sctp::ChannelClosed& closed) {
+                   heard_channels_.erase({data.session.value(), closed.channel});
+                   for (auto* channel : {&reliable_, &lossy_})
+                     if (*channel && (*channel)->session == data.session && (*channel)->id == closed.channel)
+                       channel->reset();
+                 },
+                 [](auto&) {},
+             },
+             data.event);
+}
+
+void Seat::handle_packet(Timestamp, Bytes packet, bool is_reliable, SeatOutputs& out) {
+  ++world_.counters.data_packets;
+  auto head = livekit::parse_data_packet(packet);
+  if (!head || !livekit::check_sender(*head, *self_)) {
+    ++world_.counters.data_refused;
+    return;
+  }
+  if (is_reliable && head->sequence != 0) {
+    if (head->sequence <= last_sequence_) return;  // Sent again after a resume.
+    last_sequence_ = head->sequence;
+  }
+  room::SendData data = livekit::to_send_data(*head, *self_, is_reliable);
+  data.sequence = head->sequence;
+  for (std::string_view sid : head->destination_sids) data.sids.emplace_back(sid);
+  command(std::move(data), out);
+}
+
+void Seat::deliver(Timestamp now, const room::DataArrived& data) {
+  if (data.is_reliable) keep(now, data);
+  if (data.is_reliable ? !reliable_ : !lossy_) {
+    world_.counters.data_dropped += data.is_reliable ? 0 : 1;
+    return;
+  }
+  send_on(now, data.is_reliable, data.payload);
+}
+
+void Seat::send_on(Timestamp now, bool is_reliable, const SharedBytes& payload) {
+  const std::optional<Channel>& channel = is_reliable ? reliable_ : lossy_;
+  if (!channel) return;
+  auto sent = world_.port.send_data(now, channel->session, channel->id, sctp::MessageKind::kBytes, payload,
+                                    world_.port_outputs);
+  if (!sent) ++world_.counters.data_dropped;
+}
+
+void Seat::keep(Timestamp now, const room::DataArrived& data) {
+  const SeatConfig& config = world_.config;
+  kept_.push_back({data.from_sid, data.sequence, data.payload, now});
+  kept_bytes_ += data.payload.size();
+  while (!kept_.empty() &&
+         (kept_bytes_ > config.replay_bytes_max || kept_.front().at + config.replay_kept < now)) {
+    kept_bytes_ -= kept_.front().payload.size();
+    kept_.pop_front();
+  }
+}
+
+// What a client that was away says that it has not got of somebody.
+void Seat::replay(Timestamp now, const pb::SyncState& state) {
+  for (const pb::DataChannelReceiveState& known : state.datachannel_receive_states())
+    for (const KeptData& data : kept_)
+      if (data.from_sid == known.publisher_sid() && data.sequence > known.last_seq())
+        send_on(now, true, data.payload);
+}
+
+}  // namespace stoa::shard

@@ -1,0 +1,514 @@
+// What a seat's participant publishes and what it is sent.
+#include <algorithm>
+#include <utility>
+
+#include "shard/seat.h"
+
+namespace stoa::shard {
+
+namespace pb = livekit::pb;
+
+namespace {
+
+constexpr Duration kLevelInterval = Duration::milliseconds(400);
+constexpr Duration kAudioPacket = Duration::milliseconds(20);
+constexpr float kSimulatedLevel = 0.8f;
+
+std::string mime_type_of(payload::Encoding encoding) {
+  return (payload::is_video(encoding) ? "video/" : "audio/") + std::string(payload::name_of(encoding));
+}
+
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
+bool is_video(const webrtc::PeerTrack& peer) { return peer.kind == media::Kind::kVideo; }
+
+// The smallest picture first, as publishers' streams are.
+std::vector<room::VideoLayer> layers_of(const room::TrackInfo& track, std::size_t codec) {
+  std::vector<room::VideoLayer> layers = track.layers;
+  if (codec < track.codecs.size() && !track.codecs[codec].layers.empty()) layers = track.codecs[codec].layers;
+  std::ranges::sort(layers, {}, &room::VideoLayer::quality);
+  return layers;
+}
+
+}  // namespace
+
+// ---- What it publishes.
+
+void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, SeatOutputs& out) {
+  ++world_.counters.offers;
+  std::vector<webrtc::PeerOutlet> wanted;
+  if (is_single_) wanted = outlets();
+  auto answered =
+      world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs);
+  if (!answered) {
+    ++world_.counters.bad_offers;
+    const webrtc::OpenFault& fault = answered.error();
+    if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
+      return lose_media(now, webrtc::name_of(fault.refusal), out);
+    log(LogLevel::kWarning, "offer refused: " + fault.negotiation.text, out);
+    send_leave(room::LeaveReason::kStateMismatch, false, out);
+    return command(room::Leave{room::LeaveReason::kStateMismatch}, out);
+  }
+  publisher_ = answered->session;
+  pb::SignalResponse response;
+  pb::SessionDescription& answer = *response.mutable_answer();
+  answer.set_type("answer");
+  answer.set_sdp(answered->answer);
+  answer.set_id(offer.id());
+  if (is_single_) {
+    take_seats(now, answered->seats);
+    for (const webrtc::PeerSeat& seat : answered->seats)
+      if (const Subscription* subscription = find_by_key(seat.key))
+        (*answer.mutable_mid_to_track_id())[seat.mid] = subscription->what.track.sid;
+  }
+  send(response, out);
+  take_own_tracks(now, std::move(answered->tracks), out);
+  if (!is_single_) return;
+  is_offer_asked_ = false;
+  handle_unsupported(now, answered->unsupported, out);
+  if (!answered->unseated.empty()) needs_offer_ = true;
+}
+
+void Seat::take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out) {
+  for (auto own = own_.begin(); own != own_.end();) {
+    bool stays = std::ranges::any_of(tracks, [&](const webrtc::PeerTrack& peer) {
+      return peer.id == own->first && peer.mid == own->second.peer.mid &&
+             peer.track_id == own->second.peer.track_id;
+    });
+    if (stays) {
+      ++own;
+      continue;
+    }
+    const std::string sid = own->second.sid;
+    unpublish(now, own->second, out);
+    own = own_.erase(own);
+    bool has_other = std::ranges::any_of(own_, [&](const auto& entry) { return entry.second.sid == sid; });
+    if (sid.empty() || has_other) continue;
+    announced_.erase(sid);
+    command(room::UnpublishTrack{sid}, out);
+  }
+  for (webrtc::PeerTrack& peer : tracks) {
+    OwnMedia& own = own_[peer.id];
+    own.peer = std::move(peer);
+  }
+  match_media(now, out);
+}
+
+// Offers and announcements come in any order.
+void Seat::match_media(Timestamp now, SeatOutputs& out) {
+  auto is_taken = [&](const std::string& sid, const std::string& cid) {
+    return std::ranges::any_of(own_, [&](const auto& entry) {
+      return entry.second.sid == sid && (cid.empty() || entry.second.cid == cid);
+    });
+  };
+  for (auto& [id, media] : own_) {
+    if (!media.sid.empty()) continue;
+    for (const auto& [sid, announced] : announced_) {
+      auto cid = std::ranges::find(announced.cids, media.peer.track_id);
+      if (cid == announced.cids.end()) continue;
+      media.sid = sid;
+      media.cid = *cid;
+    }
+    if (!media.sid.empty() || !makes_own_names()) continue;
+    // Its names are the browser's own: the only one of its kind on either side is meant.
+    const std::string* only = nullptr;
+    std::size_t count = 0;
+    for (const auto& [sid, announced] : announced_) {
+      if ((announced.info.kind == room::TrackKind::kVideo) != is_video(media.peer) || is_taken(sid, ""))
+        continue;
+      only = &sid;
+      ++count;
+    }
+    if (count == 1) media.sid = *only;
+  }
+  for (auto& [id, media] : own_)
+    if (!media.sid.empty() && media.name.empty()) publish(now, media, out);
+}
+
+// Firefox does not write the names that scripts see into its descriptions.
+bool Seat::makes_own_names() const { return lower(params_->client.browser()).find("firefox") != std::string::npos; }
+
+void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
+  if (!media.rtp || media.sid.empty()) return;
+  if (media.name.empty()) {
+    media.name =
+        std::string(relay::kTrackPrefix) + media.sid + '/' + std::to_string(next_publication_++);
+    by_name_[media.name] = media.peer.id;
+  }
+  world_.hub.publish(now, media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
+  command(room::PublishTrack{.sid = media.sid,
+                             .mid = media.peer.mid,
+                             .media = {mime_type_of(media.rtp->encoding), {world_.shard, media.name}},
+                             .cid = media.cid},
+          out);
+  if (!is_video(media.peer) && levels_at_ == Timestamp::never()) levels_at_ = now + kLevelInterval;
+}
+
+void Seat::unpublish(Timestamp now, OwnMedia& media, SeatOutputs&) {
+  if (media.name.empty()) return;
+  world_.hub.unpublish(now, media.name, world_.hub_outputs);
+  by_name_.erase(media.name);
+  media.name.clear();
+  media.sid.clear();
+}
+
+void Seat::handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out) {
+  std::visit(
+      Overloaded{
+          [&](webrtc::TrackOpened& opened) {
+            auto found = own_.find(opened.track.id);
+            if (found == own_.end()) return;
+            found->second.rtp = opened.track;
+            publish(now, found->second, out);
+          },
+          [&](webrtc::PacketsReceived& received) {
+            world_.hub.handle_packets(now, published.session, received.track, received.batch,
+                                      world_.hub_outputs);
+            auto found = own_.find(received.track);
+            if (found == own_.end() || is_video(found->second.peer)) return;
+            for (std::size_t i = 0; i < received.batch.count; ++i)
+              if (received.batch[i].has_audio_level)
+                found->second.loudness.add(now, received.batch[i].audio_level & 0x7f, kAudioPacket);
+          },
+          [&](webrtc::TrackClockMapped& mapped) {
+            world_.hub.handle_clock(now, published.session, mapped.track, mapped.layer, mapped.mapping,
+                                    world_.hub_outputs);
+          },
+          [](webrtc::LayersActive&) {},  // The fan-out sees what flows.
+          [](webrtc::TrackClosed&) {},   // Ends with its section, not with a silence.
+      },
+      published.event);
+}
+
+void Seat::report_levels(Timestamp now, SeatOutputs& out) {
+  room::ReportLevels report;
+  bool has_audio = false;
+  for (auto& [id, media] : own_) {
+    if (media.name.empty() || is_video(media.peer)) continue;
+    has_audio = true;
+    auto level = media.loudness.take_level(now);
+    if (now < simulated_speech_until_) level = kSimulatedLevel;
+    if (!level || (*level == 0 && media.level == 0)) continue;
+    media.level = *level;
+    report.levels.push_back({media.sid, *level});
+  }
+  levels_at_ = has_audio ? now + kLevelInterval : Timestamp::never();
+  if (!report.levels.empty()) command(std::move(report), out);
+}
+
+// What nobody looks at need not be sent.
+void Seat::handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out) {
+  auto named = by_name_.find(name);
+  if (named == by_name_.end()) return;
+  const OwnMedia& media = own_.at(named->second);
+  if (!is_video(media.peer) || !media.rtp) return;
+  pb::SignalResponse response;
+  pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
+  update.set_track_sid(media.sid);
+  pb::SubscribedCodec& codec = *update.add_subscribed_codecs();
+  codec.set_codec(lower(std::string(payload::name_of(media.rtp->encoding))));
+  for (room::Quality one : {room::Quality::kLow, room::Quality::kMedium, room::Quality::kHigh}) {
+    const bool is_enabled = quality != room::Quality::kOff && one <= quality;
+    for (pb::SubscribedQuality* entry : {codec.add_qualities(), update.add_subscribed_qualities()}) {
+      entry->set_quality(livekit::to_wire(one));
+      entry->set_enabled(is_enabled);
+    }
+  }
+  send(response, out);
+}
+
+// ---- What it is sent.
+
+Seat::Subscription* Seat::find_by_key(std::uint64_t key) {
+  for (auto& [sid, subscription] : subscriptions_)
+    if (subscription.key == key) return &subscription;
+  return nullptr;
+}
+
+std::vector<webrtc::PeerOutlet> Seat::outlets() const {
+  std::vector<webrtc::PeerOutlet> all;
+  for (const auto& [sid, subscription] : subscriptions_)
+    if (subscription.outlet) all.push_back(*subscription.outlet);
+  return all;
+}
+
+void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out) {
+  auto found = subscriptions_.find(what.track.sid);
+  if (found == subscriptions_.end()) {
+    if (subscriptions_.size() >= world_.config.subscriptions_max) {
+      log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
+      return;
+    }
+    found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
+    found->second.key = next_key_++;
+    found->second.what = what;
+    if (!choose_media(now, found->second, 0, out)) needs_offer_ = true;
+    return;
+  }
+  Subscription& subscription = found->second;
+  const room::TrackMedia before = subscription.media();
+  subscription.what = what;
+  auto same = std::ranges::find(what.media, before);
+  if (same != what.media.end()) {
+    subscription.choice = static_cast<std::size_t>(same - what.media.begin());
+    return feed(now, subscription);
+  }
+  by_feed_.erase(before.place.publication);
+  world_.hub.unlisten(now, before.place.publication, id_, world_.hub_outputs);
+  (void)choose_media(now, subscription, 0, out);
+}
+
+// False when there is none left.
+bool Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
+  if (choice >= subscription.what.media.size()) return false;
+  subscription.choice = choice;
+  const room::TrackPlace& place = subscription.media().place;
+  by_feed_[place.publication] = subscription.what.track.sid;
+  world_.hub.listen(now, place, id_, world_.hub_outputs);
+  refresh_outlet(now, subscription, out);
+  return true;
+}
+
+void Seat::handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out) {
+  auto sid = by_feed_.find(name);
+  if (sid == by_feed_.end()) return;
+  refresh_outlet(now, subscriptions_.at(sid->second), out);
+}
+
+void Seat::refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs&) {
+  const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
+  if (found == nullptr || !found->stream.is_set()) return;
+  const payload::RtpTrack& track = found->track;
+  const bool is_same = subscription.outlet && subscription.outlet->track.encoding == track.encoding &&
+                       subscription.outlet->track.profile == track.profile;
+  if (!is_same) {
+    const std::string& sid = subscription.what.track.sid;
+    subscription.outlet = webrtc::PeerOutlet{.key = subscription.key,
+                                             .track = track,
+                                             .stream_id = subscription.what.publisher_sid + '|' + sid,
+                                             .track_id = sid};
+    subscription.seat.reset();
+    needs_offer_ = true;
+  }
+  feed(now, subscription);
+}
+
+void Seat::drop_subscription(Timestamp now, Subscription& subscription) {
+  if (subscription.seat)
+    world_.port.set_source(now, sending(), *subscription.seat, {}, world_.port_outputs);
+  const std::string& name = subscription.media().place.publication;
+  by_feed_.erase(name);
+  world_.hub.unlisten(now, name, id_, world_.hub_outputs);
+}
+
+void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs&) {
+  auto found = subscriptions_.find(sid);
+  if (found == subscriptions_.end()) return;
+  drop_subscription(now, found->second);
+  subscriptions_.erase(found);
+  // A client that makes all offers frees the section with its next one.
+  if (!is_single_) needs_offer_ = true;
+}
+
+// Which picture it is sent, if any.
+void Seat::feed(Timestamp now, Subscription& subscription) {
+  const std::string& name = subscription.media().place.publication;
+  const bool is_picture = subscription.what.track.kind == room::TrackKind::kVideo;
+  const std::vector<room::VideoLayer> layers =
+      is_picture ? layers_of(subscription.what.track, subscription.choice) : std::vector<room::VideoLayer>();
+  room::Quality quality = room::quality_of(subscription.wish, layers);
+  if (!is_picture && quality != room::Quality::kOff) quality = room::Quality::kHigh;
+  world_.hub.set_wish(now, name, id_, quality, world_.hub_outputs);
+  if (!subscription.seat) return;
+  const TrackHub::Feed* found = world_.hub.find_feed(name);
+  webrtc::StreamId stream = found && quality != room::Quality::kOff ? found->stream : webrtc::StreamId{};
+  if (is_picture && found && found->track.layers > 1 && quality != room::Quality::kOff) {
+    auto chosen = room::choose_layer(quality, layers, 0xff);
+    const auto highest = static_cast<payload::LayerIndex>(found->track.layers - 1);
+    const auto layer = std::min<payload::LayerIndex>(
+        layers.empty() ? static_cast<payload::LayerIndex>(quality) : chosen.value_or(0), highest);
+    world_.port.set_layer_max(now, sending(), *subscription.seat, layer, world_.port_outputs);
+  }
+  if (stream == subscription.fed_from) return;
+  subscription.fed_from = stream;
+  world_.port.set_source(now, sending(), *subscription.seat, stream, world_.port_outputs);
+}
+
+void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats) {
+  std::unordered_map<std::uint64_t, std::size_t> by_key;
+  for (const webrtc::PeerSeat& seat : seats) by_key[seat.key] = seat.outlet;
+  for (auto& [sid, subscription] : subscriptions_) {
+    auto found = by_key.find(subscription.key);
+    if (found == by_key.end() || subscription.seat == found->second) continue;
+    subscription.seat = found->second;
+    subscription.fed_from = {};
+    feed(now, subscription);
+  }
+}
+
+void Seat::handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out) {
+  for (std::uint64_t key : keys) {
+    Subscription* subscription = find_by_key(key);
+    if (subscription == nullptr || !subscription->outlet) continue;
+    subscription->outlet.reset();
+    subscription->seat.reset();
+    if (subscription->choice + 1 < subscription->what.media.size()) {
+      const std::string name = subscription->media().place.publication;
+      by_feed_.erase(name);
+      world_.hub.unlisten(now, name, id_, world_.hub_outputs);
+      (void)choose_media(now, *subscription, subscription->choice + 1, out);
+      continue;
+    }
+    log(LogLevel::kInfo, "cannot take the codec of track " + subscription->what.track.sid, out);
+    pb::SignalResponse response;
+    response.mutable_subscription_response()->set_track_sid(subscription->what.track.sid);
+    response.mutable_subscription_response()->set_err(pb::SE_CODEC_UNSUPPORTED);
+    send(response, out);
+    world_.hub.set_wish(now, subscription->media().place.publication, id_, room::Quality::kOff,
+                        world_.hub_outputs);
+  }
+}
+
+// ---- Negotiating what it is sent.
+
+webrtc::SessionId Seat::sending() const { return is_single_ ? publisher_ : subscriber_; }
+
+webrtc::SessionId Seat::primary() const {
+  const bool is_subscriber = traits_.is_subscriber_primary() && self_->permissions.can_subscribe;
+  return !is_single_ && is_subscriber ? subscriber_ : publisher_;
+}
+
+void Seat::flush(Timestamp now, SeatOutputs& out) {
+  if (!needs_offer_ || is_closed_ || !signal_) return;
+  if (is_single_) {
+    ask_for_offer(out);
+  } else {
+    offer_if_due(now, wants_restart_, out);
+  }
+}
+
+void Seat::offer_if_due(Timestamp now, bool restarts_ice, SeatOutputs& out) {
+  if (!subscriber_.is_set()) return;
+  auto offered =
+      world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
+  needs_offer_ = !offered;
+  wants_restart_ = !offered && restarts_ice;
+  if (!offered) return;
+  ++offer_id_;
+  pb::SignalResponse response;
+  pb::SessionDescription& offer = *response.mutable_offer();
+  offer.set_type("offer");
+  offer.set_sdp(offered->offer);
+  offer.set_id(offer_id_);
+  send(response, out);
+}
+
+// How many sections its next offer must have more.
+void Seat::ask_for_offer(SeatOutputs& out) {
+  if (is_offer_asked_ || !publisher_.is_set()) return;
+  std::uint32_t audios = 0, videos = 0;
+  for (const auto& [sid, subscription] : subscriptions_) {
+    if (!subscription.outlet || subscription.seat) continue;
+    ++(subscription.what.track.kind == room::TrackKind::kVideo ? videos : audios);
+  }
+  needs_offer_ = false;
+  if (audios + videos == 0) return;
+  is_offer_asked_ = true;
+  pb::SignalResponse response;
+  response.mutable_media_sections_requirement()->set_num_audios(audios);
+  response.mutable_media_sections_requirement()->set_num_videos(videos);
+  send(response, out);
+}
+
+void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, SeatOutputs& out) {
+  if (is_single_ || !subscriber_.is_set()) return;
+  if (answer.id() != 0 && answer.id() != offer_id_) return;  // To an offer that was given up.
+  auto accepted = world_.port.accept_answer(now, subscriber_, answer.sdp(), world_.port_outputs);
+  if (!accepted) {
+    ++world_.counters.bad_offers;
+    log(LogLevel::kWarning, "answer refused: " + accepted.error().text, out);
+    send_leave(room::LeaveReason::kStateMismatch, false, out);
+    return command(room::Leave{room::LeaveReason::kStateMismatch}, out);
+  }
+  take_seats(now, accepted->seats);
+  handle_unsupported(now, accepted->rejected, out);
+  if (!reliable_) open_channels(now, out);
+}
+
+// ---- Its connections.
+
+void Seat::handle_connected(Timestamp, webrtc::SessionId session, SeatOutputs& out) {
+  log(LogLevel::kDebug, "connected over " + world_.port.path(session), out);
+  if (session != primary() || std::exchange(is_active_, true)) return;
+  log(LogLevel::kInfo, "joined over " + world_.port.path(session), out);
+  command(room::BecomeActive{}, out);
+}
+
+void Seat::handle_path(webrtc::SessionId, bool is_there) { has_lost_path_ = !is_there; }
+
+void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out) {
+  const bool is_publisher = closed.session == publisher_;
+  if (is_publisher) publisher_ = {};
+  if (closed.session == subscriber_ || is_single_) {
+    subscriber_ = {};
+    reliable_.reset();
+    lossy_.reset();
+  }
+  if (is_closed_) return;
+  if (is_publisher) take_own_tracks(now, {}, out);
+  // Its client closed it: it is about to leave, or publishes no more.
+  if (closed.end == webrtc::TransportEnd::kByPeer || closed.end == webrtc::TransportEnd::kLocal) return;
+  lose_media(now, closed.why, out);
+}
+
+// Nobody fails in silence: log, metrics, the client, and by the room webhooks.
+void Seat::lose_media(Timestamp, std::string_view why, SeatOutputs& out) {
+  ++world_.counters.media_failures;
+  log(LogLevel::kWarning, "no media connection: " + std::string(why), out);
+  send_leave(room::LeaveReason::kMediaFailure, true, out);
+  command(room::Leave{room::LeaveReason::kMediaFailure}, out);
+}
+
+void Seat::measure(Timestamp, SeatOutputs& out) {
+  std::vector<room::StreamQuality> streams;
+  const std::optional<Duration> round_trip = world_.port.round_trip(sending());
+  for (const auto& [sid, subscription] : subscriptions_) {
+    if (!subscription.seat || !subscription.fed_from.is_set()) continue;
+    auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
+    if (!stats || stats->packets == 0) continue;
+    streams.push_back({.is_video = subscription.what.track.kind == room::TrackKind::kVideo,
+                       .loss = stats->loss,
+                       .jitter = stats->jitter,
+                       .round_trip = round_trip.value_or(Duration()),
+                       .is_silent = has_lost_path_});
+  }
+  for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {
+    auto found = own_.find(track.track);
+    if (found == own_.end() || found->second.name.empty()) continue;
+    std::int64_t expected = 0, lost = 0;
+    Duration jitter;
+    for (const webrtc::LayerStats& layer : track.layers) {
+      expected += layer.expected;
+      lost += layer.lost;
+      jitter = std::max(jitter, layer.jitter);
+    }
+    const std::int64_t more = expected - std::exchange(found->second.expected, expected);
+    const std::int64_t missed = lost - std::exchange(found->second.lost, lost);
+    streams.push_back({.is_video = is_video(found->second.peer),
+                       .loss = more > 0 ? std::clamp(static_cast<double>(missed) / static_cast<double>(more), 0.0, 1.0) : 0,
+                       .jitter = jitter,
+                       .round_trip = round_trip.value_or(Duration()),
+                       .is_silent = has_lost_path_});
+  }
+  if (streams.empty()) return;
+  const room::ConnectionScore score = room::score_of(streams);
+  if (reported_ == score.quality) return;
+  reported_ = score.quality;
+  command(room::ReportQuality{score.quality, static_cast<float>(score.mos)}, out);
+}
+
+}  // namespace stoa::shard
