@@ -24,7 +24,8 @@ AuthRefusal refusal_of(crypto::JwtRefusal refusal) {
 }  // namespace
 
 bool is_scope(std::string_view text) {
-  return text == kScopeAll || text == kScopeChannelsRead || text == kScopeChannelsWrite;
+  return text == kScopeAll || text == kScopeChannelsRead || text == kScopeChannelsWrite ||
+         text == kScopeRooms;
 }
 
 bool has_scope(const std::vector<std::string>& granted, std::string_view scope) {
@@ -39,9 +40,19 @@ const char* name_of(AuthRefusal refusal) {
     case AuthRefusal::kNotYetValid: return "not_yet_valid";
     case AuthRefusal::kLivesTooLong: return "lives_too_long";
     case AuthRefusal::kRevokedKey: return "revoked_key";
+    case AuthRefusal::kKeyWithoutRooms: return "key_without_rooms";
     case AuthRefusal::kStoreUnavailable: return "store_unavailable";
   }
   return "unknown";
+}
+
+ApiKey development_key() {
+  ApiKey key;
+  key.id = "devkey";
+  key.secret = "secret-for-development-only-0123456789";
+  key.label = "development";
+  key.scopes = {kScopeAll};
+  return key;
 }
 
 Result<ApiKey, Refusal> ApiKeys::create(WallTime now, std::string_view label,
@@ -84,21 +95,46 @@ Result<void, Refusal> ApiKeys::revoke(WallTime now, std::string_view id) {
                                                            : Refusal::kStoreUnavailable);
 }
 
-Result<Principal, AuthRefusal> ApiKeys::authenticate(WallTime now, std::string_view token) {
-  auto parsed = crypto::parse_jwt(token);
-  if (!parsed) return refuse(refusal_of(parsed.error()));
-  auto key = find(parsed->issuer());
-  if (!key) return refuse(AuthRefusal::kStoreUnavailable);
-  if (!*key) return refuse(AuthRefusal::kBadToken);
-  auto claims = crypto::verify_jwt(*parsed, as_bytes((*key)->secret), now, options_.tokens);
-  if (!claims) return refuse(refusal_of(claims.error()));
-  if ((*key)->revoked_at) return refuse(AuthRefusal::kRevokedKey);
+Result<std::optional<ApiKey>, Refusal> ApiKeys::find_valid(std::string_view id) {
+  STOA_TRY(std::optional<ApiKey> key, find(id));
+  if (key && key->revoked_at) key.reset();
+  return key;
+}
 
-  Principal principal{claims->issuer, claims->subject, {}};
-  for (const std::string& scope : claims->scopes)
-    if (has_scope((*key)->scopes, scope)) principal.scopes.push_back(scope);
+Result<crypto::Claims, AuthRefusal> ApiKeys::verify(WallTime now, std::string_view token,
+                                                    std::size_t bytes_max, const crypto::JwtPolicy& policy,
+                                                    ApiKey& key) {
+  auto parsed = crypto::parse_jwt(token, bytes_max);
+  if (!parsed) return refuse(refusal_of(parsed.error()));
+  auto found = find(parsed->issuer());
+  if (!found) return refuse(AuthRefusal::kStoreUnavailable);
+  if (!*found) return refuse(AuthRefusal::kBadToken);
+  key = std::move(**found);
+  auto claims = crypto::verify_jwt(*parsed, as_bytes(key.secret), now, policy);
+  if (!claims) return refuse(refusal_of(claims.error()));
+  if (key.revoked_at) return refuse(AuthRefusal::kRevokedKey);
+  return std::move(*claims);
+}
+
+Result<RoomToken, AuthRefusal> ApiKeys::authenticate_claims(WallTime now, std::string_view token) {
+  crypto::JwtPolicy policy;
+  policy.leeway = kRoomTokenLeeway;
+  policy.lifetime_max = Duration::infinite();
+  policy.audience.clear();
+  ApiKey key;
+  STOA_TRY(crypto::Claims claims, verify(now, token, crypto::kWideJwtBytesMax, policy, key));
+  if (!has_scope(key.scopes, kScopeRooms)) return refuse(AuthRefusal::kKeyWithoutRooms);
+  return RoomToken{std::move(claims.issuer), std::move(claims.payload)};
+}
+
+Result<Principal, AuthRefusal> ApiKeys::authenticate(WallTime now, std::string_view token) {
+  ApiKey key;
+  STOA_TRY(crypto::Claims claims, verify(now, token, crypto::kJwtBytesMax, options_.tokens, key));
+  Principal principal{claims.issuer, claims.subject, {}};
+  for (const std::string& scope : claims.scopes)
+    if (has_scope(key.scopes, scope)) principal.scopes.push_back(scope);
   // "*" of a token means whatever its key has.
-  if (has_scope(claims->scopes, kScopeAll)) principal.scopes = (*key)->scopes;
+  if (has_scope(claims.scopes, kScopeAll)) principal.scopes = key.scopes;
   return principal;
 }
 

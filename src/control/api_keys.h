@@ -25,7 +25,9 @@ inline constexpr std::size_t kApiKeysMax = 1'000;
 inline constexpr const char* kScopeAll = "*";
 inline constexpr const char* kScopeChannelsRead = "channels:read";
 inline constexpr const char* kScopeChannelsWrite = "channels:write";
-// One of the three above.
+// To sign tokens for rooms (api/livekit/grant.h), which say themselves what they grant.
+inline constexpr const char* kScopeRooms = "rooms";
+// One of the four above.
 bool is_scope(std::string_view text);
 // True when `granted` holds `scope` or "*".
 bool has_scope(const std::vector<std::string>& granted, std::string_view scope);
@@ -45,9 +47,20 @@ enum class AuthRefusal : std::uint8_t {
   kNotYetValid,
   kLivesTooLong,  // Further ahead than the server allows, or without an end.
   kRevokedKey,
+  kKeyWithoutRooms,  // Its key has not the scope that tokens for rooms need.
   kStoreUnavailable,
 };
 const char* name_of(AuthRefusal refusal);
+
+// A token for rooms, once believed.
+struct RoomToken {
+  std::string key_id;
+  std::string claims;  // All of them: a JSON object.
+};
+inline constexpr Duration kRoomTokenLeeway = Duration::seconds(60);
+
+// The public key of --dev, which is no secret.
+ApiKey development_key();
 
 class ApiKeys {
  public:
@@ -69,8 +82,18 @@ class ApiKeys {
 
   // Believes a token or says why not.
   Result<Principal, AuthRefusal> authenticate(WallTime now, std::string_view token);
+  // The same for a token for rooms, which may be longer, lives as long as it says, needs no audience and has
+  // claims of its own.
+  Result<RoomToken, AuthRefusal> authenticate_claims(WallTime now, std::string_view token);
+  // The key of an id that was believed a moment ago, to sign with (refreshed tokens, webhooks). Nothing when
+  // it was revoked.
+  Result<std::optional<ApiKey>, Refusal> find_valid(std::string_view id);
 
  private:
+  // Of the token's issuer, whose secret it is signed with.
+  Result<crypto::Claims, AuthRefusal> verify(WallTime now, std::string_view token, std::size_t bytes_max,
+                                             const crypto::JwtPolicy& policy, ApiKey& key);
+
   Store& store_;
   Options options_;
   crypto::RandomFill fill_;

@@ -9,7 +9,7 @@ namespace stoa::control {
 namespace {
 
 constexpr WallTime kNow = WallTime::from_seconds(1'800'000'000);
-const ApiKey kDevKey = {"devkey", "secret-for-development-only-0123456789", "", {"*"}, {}, std::nullopt};
+const ApiKey kDevKey = development_key();
 
 class ApiKeyTest : public ::testing::Test {
  protected:
@@ -125,6 +125,56 @@ TEST_F(ApiKeyTest, does_not_tell_a_wrong_secret_of_a_revoked_key_that_it_is_revo
   ApiKey impostor = make({"*"});
   impostor.id = key.id;
   EXPECT_EQ(keys_.authenticate(kNow, token_of(impostor)).error(), AuthRefusal::kBadToken);
+}
+
+std::string room_token(const ApiKey& key, const std::string& claims) {
+  return *crypto::sign_jwt_payload(R"({"iss":")" + key.id + "\"," + claims + "}", as_bytes(key.secret));
+}
+
+TEST_F(ApiKeyTest, believes_a_token_for_rooms_and_gives_its_claims) {
+  ApiKey key = make({"rooms"});
+  auto believed =
+      keys_.authenticate_claims(kNow, room_token(key, R"("exp":1900000000,"video":{"roomJoin":true})"));
+  ASSERT_TRUE(believed) << name_of(believed.error());
+  EXPECT_EQ(believed->key_id, key.id);
+  EXPECT_EQ(believed->claims, R"({"iss":")" + key.id + R"(","exp":1900000000,"video":{"roomJoin":true}})");
+}
+
+TEST_F(ApiKeyTest, lets_a_room_token_be_a_minute_off_and_no_more) {
+  ApiKey key = make({"*"});
+  auto at = [&](const std::string& claims) {
+    return keys_.authenticate_claims(kNow, room_token(key, claims));
+  };
+  EXPECT_TRUE(at(R"("exp":1799999941)"));
+  EXPECT_EQ(at(R"("exp":1799999940)").error(), AuthRefusal::kExpired);
+  EXPECT_TRUE(at(R"("exp":1800000100,"nbf":1800000060)"));
+  EXPECT_EQ(at(R"("exp":1800000100,"nbf":1800000061)").error(), AuthRefusal::kNotYetValid);
+  EXPECT_EQ(at(R"("sub":"anna")").error(), AuthRefusal::kLivesTooLong);
+}
+
+TEST_F(ApiKeyTest, refuses_room_tokens_of_keys_that_are_revoked_unknown_or_without_that_scope) {
+  ApiKey key = make({"*"}), small = make({"channels:read", "channels:write"});
+  std::string token = room_token(key, R"("exp":1900000000)");
+  EXPECT_EQ(keys_.authenticate_claims(kNow, room_token(small, R"("exp":1900000000)")).error(),
+            AuthRefusal::kKeyWithoutRooms);
+  ASSERT_TRUE(keys_.authenticate_claims(kNow, token));
+  ASSERT_TRUE(*keys_.find_valid(key.id));
+  ASSERT_TRUE(keys_.revoke(kNow, key.id));
+  EXPECT_EQ(keys_.authenticate_claims(kNow, token).error(), AuthRefusal::kRevokedKey);
+  EXPECT_FALSE(*keys_.find_valid(key.id));
+  key.id = "nobody";
+  EXPECT_EQ(keys_.authenticate_claims(kNow, room_token(key, R"("exp":1900000000)")).error(),
+            AuthRefusal::kBadToken);
+  key.id = small.id;  // Signed with another key's secret.
+  EXPECT_EQ(keys_.authenticate_claims(kNow, room_token(key, R"("exp":1900000000)")).error(),
+            AuthRefusal::kBadToken);
+}
+
+TEST_F(ApiKeyTest, gives_a_room_token_nothing_over_channels) {
+  auto principal =
+      keys_.authenticate(kNow, room_token(kDevKey, R"("exp":1800000060,"video":{"roomAdmin":true})"));
+  ASSERT_TRUE(principal);
+  EXPECT_FALSE(principal->may(kScopeChannelsRead));
 }
 
 }  // namespace

@@ -12,16 +12,14 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kJsonDepthMax = 4;
+constexpr std::size_t kJsonDepthMax = 8;
 constexpr std::int64_t kNumericDateMax = 253'402'300'799;  // The last second of the year 9999.
 
-std::optional<json::object> parse_object(std::string_view coded) {
-  std::optional<Buffer> bytes = parse_base64url(coded);
-  if (!bytes) return std::nullopt;
+std::optional<json::object> parse_object(std::string_view text) {
   json::parse_options options;
   options.max_depth = kJsonDepthMax;
   boost::system::error_code error;
-  json::value value = json::parse(as_text(*bytes), error, {}, options);
+  json::value value = json::parse(text, error, {}, options);
   if (error || !value.is_object()) return std::nullopt;
   return std::move(value.get_object());
 }
@@ -120,8 +118,23 @@ std::optional<JwtRefusal> check_times(const Claims& claims, WallTime now, const 
   if (now >= *claims.expires_at + policy.leeway) return JwtRefusal::kExpired;
   if (claims.not_before && now + policy.leeway < *claims.not_before) return JwtRefusal::kNotYetValid;
   if (claims.issued_at && now + policy.leeway < *claims.issued_at) return JwtRefusal::kNotYetValid;
-  if (*claims.expires_at > now + policy.lifetime_max + policy.leeway) return JwtRefusal::kLivesTooLong;
+  bool has_lifetime_max = policy.lifetime_max != Duration::infinite();
+  if (has_lifetime_max && *claims.expires_at > now + policy.lifetime_max + policy.leeway)
+    return JwtRefusal::kLivesTooLong;
   return std::nullopt;
+}
+
+Result<std::string, JwtRefusal> sign(std::string_view payload, Bytes secret, std::size_t bytes_max) {
+  if (secret.size() < kJwtSecretBytesMin) return refuse(JwtRefusal::kWeakSecret);
+  std::string token = write_base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})"));
+  token += '.';
+  token += write_base64url(as_bytes(payload));
+  Sha256Digest signature = hmac_sha256(secret, as_bytes(token));
+  token += '.';
+  token += write_base64url(signature);
+  // What we sign must be what we take.
+  STOA_TRY(UnverifiedJwt check, parse_jwt(token, bytes_max));
+  return token;
 }
 
 }  // namespace
@@ -134,23 +147,29 @@ const char* name_of(JwtRefusal refusal) {
   return kNames[static_cast<std::size_t>(refusal)];
 }
 
-Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text) {
-  if (text.size() > kJwtBytesMax) return refuse(JwtRefusal::kTooLong);
+Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) return refuse(JwtRefusal::kTooLong);
   std::size_t first_dot = text.find('.');
   if (first_dot == std::string_view::npos) return refuse(JwtRefusal::kMalformed);
   std::size_t second_dot = text.find('.', first_dot + 1);
   if (second_dot == std::string_view::npos) return refuse(JwtRefusal::kMalformed);
 
-  std::optional<json::object> header = parse_object(text.substr(0, first_dot));
+  std::optional<Buffer> header_bytes = parse_base64url(text.substr(0, first_dot));
+  if (!header_bytes) return refuse(JwtRefusal::kMalformed);
+  std::optional<json::object> header = parse_object(as_text(*header_bytes));
   if (!header) return refuse(JwtRefusal::kMalformed);
   if (std::optional<JwtRefusal> refusal = check_header(*header)) return refuse(*refusal);
-  std::optional<json::object> payload = parse_object(text.substr(first_dot + 1, second_dot - first_dot - 1));
+  std::optional<Buffer> payload_bytes =
+      parse_base64url(text.substr(first_dot + 1, second_dot - first_dot - 1));
   std::optional<Buffer> signature = parse_base64url(text.substr(second_dot + 1));
-  if (!payload || !signature) return refuse(JwtRefusal::kMalformed);
+  if (!payload_bytes || !signature) return refuse(JwtRefusal::kMalformed);
+  std::optional<json::object> payload = parse_object(as_text(*payload_bytes));
+  if (!payload) return refuse(JwtRefusal::kMalformed);
 
   UnverifiedJwt token;
   if (!read_claims(*payload, token.claims_)) return refuse(JwtRefusal::kBadClaims);
   if (token.claims_.issuer.empty()) return refuse(JwtRefusal::kNoIssuer);
+  token.claims_.payload = as_text(*payload_bytes);
   token.signing_input_ = text.substr(0, second_dot);
   token.signature_ = std::move(*signature);
   return token;
@@ -163,14 +182,14 @@ Result<Claims, JwtRefusal> verify_jwt(const UnverifiedJwt& token, Bytes secret, 
   if (!is_equal_constant_time(expected, token.signature_)) return refuse(JwtRefusal::kBadSignature);
   const Claims& claims = token.claims_;
   if (std::optional<JwtRefusal> refusal = check_times(claims, now, policy)) return refuse(*refusal);
-  bool is_for_us = claims.audience.empty() || std::find(claims.audience.begin(), claims.audience.end(),
-                                                        policy.audience) != claims.audience.end();
+  bool is_for_us =
+      policy.audience.empty() || claims.audience.empty() ||
+      std::find(claims.audience.begin(), claims.audience.end(), policy.audience) != claims.audience.end();
   if (!is_for_us) return refuse(JwtRefusal::kWrongAudience);
   return claims;
 }
 
 Result<std::string, JwtRefusal> sign_jwt(const Claims& claims, Bytes secret) {
-  if (secret.size() < kJwtSecretBytesMin) return refuse(JwtRefusal::kWeakSecret);
   json::object payload;
   payload["iss"] = claims.issuer;
   if (!claims.subject.empty()) payload["sub"] = claims.subject;
@@ -181,15 +200,11 @@ Result<std::string, JwtRefusal> sign_jwt(const Claims& claims, Bytes secret) {
   write_date(payload, "nbf", claims.not_before);
   write_date(payload, "exp", claims.expires_at);
 
-  std::string token = write_base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})"));
-  token += '.';
-  token += write_base64url(as_bytes(json::serialize(payload)));
-  Sha256Digest signature = hmac_sha256(secret, as_bytes(token));
-  token += '.';
-  token += write_base64url(signature);
-  // What we sign must be what we take.
-  STOA_TRY(UnverifiedJwt check, parse_jwt(token));
-  return token;
+  return sign(json::serialize(payload), secret, kJwtBytesMax);
+}
+
+Result<std::string, JwtRefusal> sign_jwt_payload(std::string_view payload, Bytes secret) {
+  return sign(payload, secret, kWideJwtBytesMax);
 }
 
 }  // namespace stoa::crypto

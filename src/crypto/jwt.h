@@ -5,7 +5,8 @@
 //     find the secret of token->issuer()
 //     auto claims = verify_jwt(*token, secret, now, policy);
 // The algorithm is fixed here and never taken from the token: "none", RS256 and the like are refused
-// before anything else is looked at (RFC 8725 §3.1). Claims that are not named here are passed over.
+// before anything else is looked at (RFC 8725 §3.1). Claims that are not named here are left to the caller
+// (Claims::payload).
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@
 namespace stoa::crypto {
 
 inline constexpr std::size_t kJwtBytesMax = 4096;
+// Of tokens that carry claims of an application (attributes, configurations).
+inline constexpr std::size_t kWideJwtBytesMax = 16u << 10;
 inline constexpr std::size_t kJwtSecretBytesMin = 32;  // RFC 7518 §3.2: no shorter than the digest.
 inline constexpr std::size_t kJwtScopesMax = 32;
 inline constexpr std::size_t kJwtTextClaimBytesMax = 256;  // Each of iss, sub, jti and one scope.
@@ -35,6 +38,9 @@ struct Claims {
   std::optional<WallTime> issued_at;   // iat; these three in whole seconds
   std::optional<WallTime> not_before;  // nbf
   std::optional<WallTime> expires_at;  // exp
+  // The whole payload as it was signed (a JSON object), for claims that are not named here. sign_jwt() does
+  // not look at it.
+  std::string payload;
 };
 
 enum class JwtRefusal : std::uint8_t {
@@ -55,9 +61,9 @@ enum class JwtRefusal : std::uint8_t {
 const char* name_of(JwtRefusal refusal);
 
 struct JwtPolicy {
-  Duration leeway = Duration::seconds(30);  // How far the signer's clock may be off.
-  Duration lifetime_max = Duration::seconds(24 * 3600);
-  std::string audience = "stoa";
+  Duration leeway = Duration::seconds(30);               // How far the signer's clock may be off.
+  Duration lifetime_max = Duration::seconds(24 * 3600);  // infinite(): any, that ends.
+  std::string audience = "stoa";                         // Empty: "aud" is not looked at.
 };
 
 class UnverifiedJwt {
@@ -66,7 +72,7 @@ class UnverifiedJwt {
   const std::string& issuer() const { return claims_.issuer; }
 
  private:
-  friend Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text);
+  friend Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text, std::size_t bytes_max);
   friend Result<Claims, JwtRefusal> verify_jwt(const UnverifiedJwt&, Bytes, WallTime, const JwtPolicy&);
 
   Claims claims_;
@@ -74,7 +80,7 @@ class UnverifiedJwt {
   Buffer signature_;
 };
 
-Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text);
+Result<UnverifiedJwt, JwtRefusal> parse_jwt(std::string_view text, std::size_t bytes_max = kJwtBytesMax);
 
 // The signature is looked at first: what is wrong with the times of a forged token is nobody's business.
 Result<Claims, JwtRefusal> verify_jwt(const UnverifiedJwt& token, Bytes secret, WallTime now,
@@ -82,5 +88,7 @@ Result<Claims, JwtRefusal> verify_jwt(const UnverifiedJwt& token, Bytes secret, 
 
 // Refuses what verify_jwt would: a weak secret, a missing issuer, claims over their limits.
 Result<std::string, JwtRefusal> sign_jwt(const Claims& claims, Bytes secret);
+// Signs any claims: `payload` is a JSON object with "iss". The token is kWideJwtBytesMax at most.
+Result<std::string, JwtRefusal> sign_jwt_payload(std::string_view payload, Bytes secret);
 
 }  // namespace stoa::crypto

@@ -130,7 +130,7 @@ TEST(Jwt, refuses_what_is_no_token) {
   for (const std::string& text :
        {std::string(), std::string("a"), std::string("a.b"), std::string(".."), good + ".x", good + "=",
         " " + good, header + ".W10.", header + ".bnVsbA.", header + ".e30x.", forge("[]", "{}"),
-        forge(kHeader, R"({"iss":"k"} x)"), forge(kHeader, R"({"iss":"k","x":[[[[[[1]]]]]]})"),
+        forge(kHeader, R"({"iss":"k"} x)"), forge(kHeader, R"({"iss":"k","x":[[[[[[[[[[1]]]]]]]]]]})"),
         forge(kHeader, "{\"iss\":\"\xff\"}")}) {
     EXPECT_EQ(check(text).error(), JwtRefusal::kMalformed) << text;
   }
@@ -216,6 +216,49 @@ TEST(Jwt, does_not_sign_what_it_would_refuse) {
   EXPECT_EQ(sign_jwt(claims, as_bytes(kSecret)).error(), JwtRefusal::kBadClaims);
   claims.scopes.assign(kJwtScopesMax, std::string(200, 'a'));
   EXPECT_EQ(sign_jwt(claims, as_bytes(kSecret)).error(), JwtRefusal::kTooLong);
+}
+
+TEST(Jwt, gives_the_whole_payload_of_a_token_that_is_believed) {
+  const std::string payload = R"({"iss":"k","exp":1800000060,"video":{"room":"a","roomJoin":true}})";
+  auto claims = check(forge(kHeader, payload));
+  ASSERT_TRUE(claims);
+  EXPECT_EQ(claims->payload, payload);
+}
+
+TEST(Jwt, takes_wide_tokens_only_where_they_are_expected) {
+  const std::string payload = R"({"iss":"k","exp":1800000060,"metadata":")" + std::string(8'000, 'm') + "\"}";
+  auto token = sign_jwt_payload(payload, as_bytes(kSecret));
+  ASSERT_TRUE(token);
+  EXPECT_EQ(parse_jwt(*token).error(), JwtRefusal::kTooLong);
+  auto parsed = parse_jwt(*token, kWideJwtBytesMax);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(verify_jwt(*parsed, as_bytes(kSecret), kNow, {})->payload, payload);
+  EXPECT_EQ(sign_jwt_payload(R"({"iss":"k","metadata":")" + std::string(kWideJwtBytesMax, 'm') + "\"}",
+                             as_bytes(kSecret))
+                .error(),
+            JwtRefusal::kTooLong);
+}
+
+TEST(Jwt, signs_any_payload_but_one_that_it_would_refuse) {
+  auto token = sign_jwt_payload(R"({"iss":"k","exp":1800000060,"x":{"y":[1]}})", as_bytes(kSecret));
+  ASSERT_TRUE(token);
+  EXPECT_TRUE(check(*token));
+  EXPECT_EQ(sign_jwt_payload("[]", as_bytes(kSecret)).error(), JwtRefusal::kMalformed);
+  EXPECT_EQ(sign_jwt_payload("{}", as_bytes(kSecret)).error(), JwtRefusal::kNoIssuer);
+  EXPECT_EQ(sign_jwt_payload(R"({"iss":"k"})", as_bytes("short")).error(), JwtRefusal::kWeakSecret);
+}
+
+TEST(Jwt, may_live_for_as_long_as_it_likes_where_the_policy_says_so) {
+  JwtPolicy policy;
+  policy.lifetime_max = Duration::infinite();
+  EXPECT_TRUE(check(forge(kHeader, R"({"iss":"k","exp":253402300799})"), kNow, policy));
+  EXPECT_EQ(check(forge(kHeader, R"({"iss":"k"})"), kNow, policy).error(), JwtRefusal::kNoExpiry);
+}
+
+TEST(Jwt, is_for_any_audience_where_the_policy_names_none) {
+  JwtPolicy policy;
+  policy.audience.clear();
+  EXPECT_TRUE(check(forge(kHeader, R"({"iss":"k","exp":1800000060,"aud":"bank"})"), kNow, policy));
 }
 
 TEST(Jwt, names_every_refusal_differently) {

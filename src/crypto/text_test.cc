@@ -45,5 +45,29 @@ TEST(Base64url, refuses_second_spellings) {
     EXPECT_EQ(parse_base64url(wrong), std::nullopt) << wrong;
 }
 
+TEST(Base64, writes_the_values_of_rfc_4648_with_padding) {
+  const std::pair<const char*, const char*> rows[] = {{"", ""},
+                                                      {"f", "Zg=="},
+                                                      {"fo", "Zm8="},
+                                                      {"foo", "Zm9v"},
+                                                      {"foob", "Zm9vYg=="},
+                                                      {"fooba", "Zm9vYmE="},
+                                                      {"foobar", "Zm9vYmFy"}};
+  for (const auto& [plain, coded] : rows) {
+    EXPECT_EQ(write_base64(as_bytes(plain)), coded);
+    std::optional<Buffer> back = parse_any_base64(coded);
+    ASSERT_TRUE(back) << coded;
+    EXPECT_EQ(as_text(*back), plain);
+  }
+}
+
+TEST(Base64, is_read_in_either_alphabet_padded_or_not) {
+  const Buffer bytes = {3, 236, 255, 224, 193};
+  for (const char* coded : {"A-z_4ME", "A-z_4ME=", "A+z/4ME", "A+z/4ME="})
+    EXPECT_EQ(parse_any_base64(coded), bytes) << coded;
+  for (const char* wrong : {"A-z_4M", "=", "====", "A-z_4ME==", "A-z_ 4ME", "Zg=", "Z===", "Zh=="})
+    EXPECT_EQ(parse_any_base64(wrong), std::nullopt) << wrong;
+}
+
 }  // namespace
 }  // namespace stoa::crypto

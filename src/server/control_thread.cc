@@ -16,17 +16,9 @@ constexpr Duration kMetricsPatience = Duration::seconds(2);
 // The aggregate of all shards is told to the directory under one number.
 constexpr std::uint32_t kAllShards = 0xffff'ffff;
 
-// The public key of --dev, which is no secret.
 control::ApiKeys::Options api_key_options(const Config& config) {
   control::ApiKeys::Options options;
-  if (config.dev) {
-    control::ApiKey key;
-    key.id = "devkey";
-    key.secret = "secret-for-development-only-0123456789";
-    key.label = "development";
-    key.scopes = {control::kScopeAll};
-    options.fixed.push_back(std::move(key));
-  }
+  if (config.dev) options.fixed.push_back(control::development_key());
   return options;
 }
 
