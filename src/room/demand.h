@@ -3,6 +3,8 @@
 // go and turn to and fro.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>

@@ -54,7 +54,8 @@ struct Subscribe {
   std::vector<std::string> tracks;  // Sids. Unknown ones are remembered until they come.
   bool is_wanted = true;
 };
-// Who may subscribe to the sender's tracks. The default is everybody.
+// Who may subscribe to the sender's tracks. The default is everybody. Permissions over kTrackPermissionsMax
+// are passed over.
 struct SetSubscribers {
   struct Permission {
     std::string participant_sid, participant_identity;  // Either.
@@ -138,7 +139,8 @@ struct SubscribeFailed {
   std::string track;
   SubscribeRefusal why = SubscribeRefusal::kTrackNotFound;
 };
-// Whether the publisher lets it subscribe.
+// Whether the publisher lets it subscribe: told when it may not, of a track that it wants, and when it may
+// again.
 struct SubscriptionAllowed {
   std::string publisher_sid, track;
   bool is_allowed = true;
@@ -167,6 +169,7 @@ struct ParticipantsChanged {
 struct RoomChanged {
   RoomInfo room;
 };
+// Loudest first. A speaker who leaves is told to be silent before it is told to be gone.
 struct SpeakersChanged {
   std::vector<SpeakerLevel> speakers;  // Those that changed; who fell silent is not active.
 };

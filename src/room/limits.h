@@ -17,14 +17,23 @@ inline constexpr std::size_t kTrackNameBytesMax = 256;
 inline constexpr std::size_t kTracksMax = 16;  // Of one participant, announced ones included.
 inline constexpr std::size_t kLayersMax = 4;
 inline constexpr std::size_t kCodecsMax = 2;
+inline constexpr std::size_t kShortTextBytesMax = 256;       // Cids, mids, streams, mime types, rids, sids.
+inline constexpr std::size_t kFeaturesMax = 32;              // Each list of numbers of a track, participant.
 inline constexpr std::size_t kDestinationsMax = 1'000;       // Of one data packet.
-inline constexpr std::size_t kTrackPermissionsMax = 1'000;   // Of one participant.
+inline constexpr std::size_t kDataBytesMax = 256u << 10;     // Of one data packet.
+inline constexpr std::size_t kTrackPermissionsMax = 1'000;   // Of one participant, and tracks in all of them.
 inline constexpr std::size_t kUnknownSubscriptionsMax = 64;  // To tracks that are not there yet.
+inline constexpr std::size_t kForwardsMax = 8;               // Rooms that one participant is shown in.
+inline constexpr std::size_t kGoneMax = 256;  // Who left, for those whose signalling was away …
+inline constexpr Duration kGoneFor = Duration::seconds(300);        // … kept for so long.
+inline constexpr Duration kAudibleFor = Duration::seconds(2);       // After it was among the loudest.
+inline constexpr Duration kQualityInterval = Duration::seconds(1);  // Between QualityChanged.
 
 struct Limits {
   std::size_t participants_max = 5'000;
   std::size_t publishers_max = 1'000;
-  // Over so many participants others are told only of those who publish: joining must not cost the square.
+  // Over so many participants others are told only of those who publish (room.h): joining must not cost the
+  // square.
   std::size_t presence_max = 500;
   // Of these, the loudest, packets are passed on when more speak.
   std::size_t loudest_max = 12;

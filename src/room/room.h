@@ -5,6 +5,18 @@
 //
 // Participants are served on shards; a room fills its own shard first (Limits::seats_per_shard) and names a
 // shard with each event, so that one message serves all who sit there.
+//
+// Who is told of whom: everybody of everybody, but for
+// - hidden participants, of whom only they themselves are told; they cannot publish;
+// - rooms of more than Limits::presence_max: who comes then is told only of those who publish, and others are
+//   told of it when it publishes. Who was told of somebody keeps being told of it until it goes, also when it
+//   stops publishing and when the room grows: nobody seems to leave who did not. When the room is small
+//   again, everybody is told of everybody that they do not know yet.
+// A track is told of before it is subscribed, and Unsubscribed before it is told to be gone.
+//
+// A room lives as long as somebody with a seat is in it who is there for himself: no recorder, agent or
+// egress (by kind or permission). These, and who is forwarded from elsewhere, are put out when its time is
+// over. They are not refused for RoomInfo::participants_max either, only for Limits::participants_max.
 #pragma once
 
 #include <cstdint>
@@ -65,9 +77,11 @@ struct Happened {
   SharedParticipant participant;  // Null for those of rooms.
   std::optional<TrackInfo> track;
 };
-// What another room shows of a participant of this one (forward_participant()). Gone: no longer.
+// What another room shows of a participant of this one (forward()), for its handle_forward(). Gone: no
+// longer. A room that puts out somebody who is forwarded to it answers with the same, the rooms swapped and
+// is_gone: the participant's own room then stops forwarding it.
 struct ForwardChanged {
-  std::string to_room;
+  std::string to_room, from_room;
   SharedParticipant participant;
   std::vector<std::pair<std::string, std::vector<TrackMedia>>> media;  // By track sid.
   bool is_gone = false;
@@ -97,7 +111,7 @@ struct JoinWish {
 };
 enum class JoinRefusal : std::uint8_t {
   kFull,
-  kBadWish,  // A text over its limit, or no identity.
+  kBadWish,  // A text over its limit or not UTF-8, or no identity.
   kEnded,
 };
 struct Joined {
@@ -129,9 +143,12 @@ struct Luggage {
   ParticipantId id;  // In the room that it came from: names its seat.
   ParticipantState state = ParticipantState::kJoined;
   WallTime joined_at;
+  std::uint32_t version = 0;         // Of what was told of it.
   std::vector<TrackInfo> announced;  // Without media yet.
   std::vector<std::string> announced_cids;
-  std::vector<std::pair<TrackInfo, std::vector<TrackMedia>>> tracks;
+  std::vector<std::pair<TrackInfo, std::vector<TrackMedia>>> tracks;  // Media: in the order of codecs.
+  std::vector<std::string> track_cids;
+  SetSubscribers subscribers;
 };
 
 struct RoomConfig {
@@ -148,7 +165,8 @@ class Room {
   Room(const Room&) = delete;
   Room& operator=(const Room&) = delete;
 
-  // An identity that is here already is thrown out (kDuplicateIdentity).
+  // An identity that is here already is thrown out (kDuplicateIdentity), unless the new one is refused.
+  // Others are told of it as kJoined; Subscribed comes after BecomeActive.
   Result<Joined, JoinRefusal> join(Timestamp now, WallTime wall, JoinWish wish, Outputs& out);
   void handle(Timestamp now, WallTime wall, ParticipantId participant, Command command, Outputs& out);
   // Its signalling is back: everything that it has to know anew. Nothing when it is not here any longer.
@@ -176,7 +194,7 @@ class Room {
   Result<SharedParticipant, ApiRefusal> update_participant(Timestamp now, WallTime wall,
                                                            std::string_view identity,
                                                            const ParticipantUpdate& update, Outputs& out);
-  // Tracks by sid, or all of the participants named.
+  // `tracks`: sids of tracks, or of participants, which means all that those publish now.
   Result<void, ApiRefusal> update_subscriptions(Timestamp now, WallTime wall, std::string_view identity,
                                                 std::span<const std::string> tracks, bool is_wanted,
                                                 Outputs& out);
@@ -185,17 +203,21 @@ class Room {
   Result<RoomInfo, ApiRefusal> update_metadata(Timestamp now, WallTime wall, std::string metadata,
                                                Outputs& out);
   void set_recorded(Timestamp now, bool is_recorded, Outputs& out);
-  // Takes a participant out of here without closing its connection, and puts it into another room.
+  // Takes a participant out of here without closing its connection, and puts it into another room. It keeps
+  // its seat, sid and tracks; there is no Left here. Subscriptions are told Unsubscribed by take_out();
+  // put_in() tells Moved and then Subscribed, under the new id. Refused, the participant is in no room: its
+  // seat should be closed.
   Result<Luggage, ApiRefusal> take_out(Timestamp now, WallTime wall, std::string_view identity, Outputs& out);
   Result<Joined, JoinRefusal> put_in(Timestamp now, WallTime wall, Luggage luggage, Outputs& out);
   // Shows a participant of this room in another one, until it leaves, or stop_forwarding().
   Result<void, ApiRefusal> forward(Timestamp now, std::string_view identity, const std::string& to_room,
                                    Outputs& out);
   void stop_forwarding(Timestamp now, std::string_view identity, const std::string& to_room, Outputs& out);
-  // What another room shows here.
+  // What another room shows here: a participant without a seat, to whom nothing is told. kBadWish: its
+  // identity is here already. Nothing that happens to it is told as Happened, and it is never a speaker.
   Result<void, JoinRefusal> handle_forward(Timestamp now, WallTime wall, const ForwardChanged& forward,
                                            Outputs& out);
-  // Everybody is told and out.
+  // Everybody is told (Removed) and out; Ended. Of others' going nobody is told any more.
   void close(Timestamp now, WallTime wall, LeaveReason reason, Outputs& out);
 
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
