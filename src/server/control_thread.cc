@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "api/livekit/convert.h"
+#include "api/livekit/grant.h"
 #include "runtime/sqlite_store.h"
 #include "server/prometheus_text.h"
 #include "server/shard_thread.h"
@@ -140,6 +142,9 @@ void ControlThread::handle_message(ToControl&& message) {
                  },
                  [&](shard::AudienceReported& reported) { handle_audience(std::move(reported)); },
                  [&](shard::MetricsGiven& given) { handle_metrics(std::move(given)); },
+                 [&](shard::JoinAsked& asked) { handle_join(asked); },
+                 [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
+                 [&](shard::RoomHappened&) {},
              },
              std::get<shard::ControlMail>(message));
 }
@@ -147,6 +152,43 @@ void ControlThread::handle_message(ToControl&& message) {
 void ControlThread::handle_publish(const shard::PublishAsked& asked) {
   auto decision = publishing_.authorize_publish(loop_.wall(), asked.app, asked.stream_name);
   send(asked.shard, shard::Mail(shard::PublishDecided{asked.source, std::move(decision)}));
+}
+
+void ControlThread::handle_join(const shard::JoinAsked& asked) {
+  send(asked.shard, shard::Mail(shard::JoinDecided{asked.request, grant_join(asked.token)}));
+}
+
+Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> ControlThread::grant_join(
+    std::string_view token) {
+  using Denied = shard::RequestDenied;
+  if (token.empty()) return refuse(Denied{401, "no token was given"});
+  auto believed = api_keys_.authenticate_claims(loop_.wall(), token);
+  if (!believed) {
+    const bool is_ours = believed.error() == control::AuthRefusal::kStoreUnavailable;
+    return refuse(
+        Denied{is_ours ? 503 : 401, std::string("invalid token: ") + control::name_of(believed.error())});
+  }
+  auto access = livekit::parse_grant(believed->claims);
+  if (!access) return refuse(Denied{401, "invalid token: its claims do not read"});
+  auto name = livekit::room_to_join(*access);
+  if (!name) return refuse(Denied{401, "the token does not let its holder join a room"});
+  if (access->identity.empty()) return refuse(Denied{400, "the token names nobody (sub)"});
+  room::RoomInfo info{.name = *name, .created_at = loop_.wall()};
+  if (access->room_config) info = livekit::from_wire(*access->room_config, std::move(info));
+  info.name = *name;
+  auto grant = std::make_shared<shard::RoomGrant>();
+  grant->key_id = believed->key_id;
+  grant->room = std::move(info);
+  grant->access = std::make_shared<const livekit::AccessGrant>(std::move(*access));
+  return grant;
+}
+
+void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
+  auto key = api_keys_.find_valid(wanted.grant->key_id);
+  if (!key || !*key) return;  // Revoked: what the client has is the last.
+  auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant,
+                                           wanted.grant->room.name, (*key)->id, (*key)->secret, loop_.wall());
+  if (token) send(wanted.shard, shard::Mail(shard::TokenMade{wanted.seat, std::move(*token)}));
 }
 
 void ControlThread::handle_audience(shard::AudienceReported&& reported) {

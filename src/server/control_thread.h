@@ -65,6 +65,9 @@ class ControlThread {
   void handle_message(ToControl&& message);
   void handle_http(HttpAsked&& asked);
   void handle_publish(const shard::PublishAsked& asked);
+  void handle_join(const shard::JoinAsked& asked);
+  Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> grant_join(std::string_view token);
+  void handle_token_wanted(const shard::TokenWanted& wanted);
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
   void ask_metrics(HttpAsked&& asked);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/livekit/join_params.h"
+#include "api/livekit/signal.h"
 #include "api/rest.h"
 #include "crypto/random.h"
 #include "proto/ice/candidate.h"
@@ -29,6 +31,7 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   // Segments begin at keyframes, which browsers make when they are asked.
   made.rtc.assembler.keyframe_interval = config.segment_target;
   for (const std::string& url : config.ice_servers) made.rtc.ice_servers.push_back({.url = url});
+  made.rooms.seat.ice_servers = made.rtc.ice_servers;
   return made;
 }
 
@@ -37,6 +40,10 @@ runtime::HttpLimits http_limits(const Config& config) {
   limits.connections = config.connections_max;
   limits.connections_per_address = config.connections_per_address_max;
   limits.body_bytes = std::max(api::kRestBodyBytesMax, api::kSessionDescriptionBytesMax);
+  // A client of a meeting of hundreds describes all that it receives in one message.
+  limits.socket_message_bytes = livekit::kSignalBytesMax;
+  limits.socket_queue_bytes = 8u << 20;
+  limits.header_bytes = 64u << 10;  // A join request is in the query.
   return limits;
 }
 
@@ -178,7 +185,7 @@ void ShardThread::RtmpHandler::on_closed(runtime::ConnectionId id, runtime::Clos
 void ShardThread::handle_request(runtime::RequestId id, http::Request&& request) {
   const std::string& path = request.path;
   if ((path.starts_with("/live/") && is_read(request)) || path.starts_with("/whip/") ||
-      path.starts_with("/whep/")) {
+      path.starts_with("/whep/") || livekit::is_join_path(path)) {
     shard_.handle_request(loop_.now(), loop_.wall(), id.value(), request, outputs_);
     run_outputs();
   } else if (path.starts_with("/api/") || path == "/metrics") {
@@ -196,6 +203,33 @@ void ShardThread::handle_request(runtime::RequestId id, http::Request&& request)
   } else {
     http_.respond(id, answer_page(request));
   }
+}
+
+void ShardThread::accept_socket(api::RequestKey request) {
+  runtime::SocketId socket = http_.accept_socket(runtime::RequestId::from_value(request));
+  if (socket.is_set()) {
+    sockets_[request] = socket;
+    request_of_socket_[socket] = request;
+  } else {  // Gone meanwhile.
+    shard_.handle_socket_closed(loop_.now(), loop_.wall(), request, outputs_);
+  }
+}
+
+void ShardThread::handle_socket_message(runtime::SocketId id, Bytes message, bool is_text) {
+  auto found = request_of_socket_.find(id);
+  if (found == request_of_socket_.end()) return;
+  shard_.handle_socket_message(loop_.now(), loop_.wall(), found->second, message, is_text, outputs_);
+  run_outputs();
+}
+
+void ShardThread::handle_socket_closed(runtime::SocketId id, std::uint16_t) {
+  auto found = request_of_socket_.find(id);
+  if (found == request_of_socket_.end()) return;
+  const api::RequestKey request = found->second;
+  request_of_socket_.erase(found);
+  sockets_.erase(request);
+  shard_.handle_socket_closed(loop_.now(), loop_.wall(), request, outputs_);
+  run_outputs();
 }
 
 // What control has not answered is bounded, whether its client still waits or not.
@@ -289,6 +323,15 @@ void ShardThread::carry_out(shard::Output& output) {
                    } else {
                      ice_tcp_.send_one(send.local, send.bytes);
                    }
+                 },
+                 [&](shard::AcceptSocket& accept) { accept_socket(accept.request); },
+                 [&](shard::SendSocket& send) {
+                   if (auto found = sockets_.find(send.request); found != sockets_.end())
+                     http_.send_socket(found->second, send.message, send.is_text);
+                 },
+                 [&](shard::CloseSocket& close) {
+                   if (auto found = sockets_.find(close.request); found != sockets_.end())
+                     http_.close_socket(found->second, close.code);
                  },
                  [&](webrtc::PathProved& proved) { ice_tcp_.confirm(proved.local); },
                  [&](webrtc::PathReleased& released) { ice_tcp_.close(released.local); },

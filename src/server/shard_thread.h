@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/http_server.h"
@@ -79,6 +80,9 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
 
   void handle_request(runtime::RequestId id, http::Request&& request) override;
   void handle_cancelled(runtime::RequestId id) override { shard_.handle_cancelled(id.value()); }
+  void handle_socket_message(runtime::SocketId id, Bytes message, bool is_text) override;
+  void handle_socket_closed(runtime::SocketId id, std::uint16_t code) override;
+  void accept_socket(api::RequestKey request);
   void on_datagrams(std::span<ReceivedDatagram> datagrams) override;
   void on_path_closed(LocalPath local, const SocketAddress& remote) override;
   void on_notice(std::string_view text) override { log_.warn("rtc", std::string(text)); }
@@ -109,6 +113,9 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.
   std::unique_ptr<Postbox<ToControl>> control_;
   int draining_ = 0;               // Servers that still have connections after drain().
+  // WebSockets, by the request that each began with, which is what the shard knows them by.
+  std::unordered_map<api::RequestKey, runtime::SocketId> sockets_;
+  std::unordered_map<runtime::SocketId, api::RequestKey> request_of_socket_;
   std::size_t asked_control_ = 0;  // Requests that control has not answered yet.
   std::thread thread_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/http/semantics.h"
+
 namespace stoa::shard {
 
 namespace {

@@ -11,7 +11,7 @@ namespace pb = livekit::pb;
 namespace {
 
 // Clients treat "now" in milliseconds.
-std::int64_t milliseconds_of(WallTime wall) { return wall.unix_microseconds() / 1'000; }
+std::int64_t milliseconds_of(WallTime wall) { return wall.ms(); }
 
 // How long a client that simulates speaking speaks at most.
 constexpr std::int32_t kSimulatedSpeechMaxS = 60;

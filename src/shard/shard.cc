@@ -27,6 +27,13 @@ RtcConfig rtc_config(const ShardConfig& config) {
   return made;
 }
 
+RoomsConfig rooms_config(const ShardConfig& config) {
+  RoomsConfig made = config.rooms;
+  made.index = config.index;
+  made.shards = config.shards;
+  return made;
+}
+
 session::StopReason stop_reason(live::SourceDropReason why) {
   switch (why) {
     case live::SourceDropReason::kTakenOver: return session::StopReason::kTakenOver;
@@ -46,7 +53,11 @@ ShardIndex owner_of(std::string_view channel, ShardIndex shards) {
 }
 
 Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
-    : config_(config), rng_(rng), rtc_(rtc_config(config), wall, Rng(rng_.next())), origin_(config.hls) {
+    : config_(config),
+      rng_(rng),
+      rtc_(rtc_config(config), wall, Rng(rng_.next())),
+      rooms_(rooms_config(config), rtc_.port(), rtc_.port_outputs(), Rng(rng_.next())),
+      origin_(config.hls) {
   timers_.set({TimerKind::kReport}, Timestamp() + config.report_interval);
 }
 Shard::~Shard() = default;
@@ -199,6 +210,7 @@ void Shard::handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
 }
 
 void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
+  if (rooms_.handle_mail(now, wall, mail, rooms_outputs_)) return;
   std::visit(
       Overloaded{
           [&](SourceStarted& started) { handle_source_started(now, wall, std::move(started), out); },
@@ -266,6 +278,7 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
             rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_);
           },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
+          [](auto&) {},  // Of rooms.
       },
       mail);
 }
@@ -374,8 +387,34 @@ void Shard::follow_air(Timestamp now, WallTime wall, OwnedChannel& owned) {
 
 // What one output leads to may put out more; all of it is done before this returns.
 void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
-  while (!rtc_outputs_.empty()) {
+  rooms_.flush(now, rooms_outputs_);
+  rtc_.handle_port_outputs(now, wall, rtc_outputs_);
+  while (!rtc_outputs_.empty() || !rooms_outputs_.empty()) {
+    handle_rooms_outputs(now, wall, out);
     for (RtcOutput& output : rtc_outputs_.take()) {
+      std::visit(Overloaded{
+                     [&](SendMail& send) {
+                       if (send.to == config_.index) {
+                         dispatch(now, wall, std::move(send.mail), out);
+                       } else {
+                         out.push(std::move(send));
+                       }
+                     },
+                     [&](webrtc::PortOutput& event) {
+                       (void)rooms_.handle_port_event(now, wall, event, rooms_outputs_);
+                     },
+                     [&](auto& other) { out.push(std::move(other)); },
+                 },
+                 output);
+    }
+    rooms_.flush(now, rooms_outputs_);
+    rtc_.handle_port_outputs(now, wall, rtc_outputs_);
+  }
+}
+
+void Shard::handle_rooms_outputs(Timestamp now, WallTime wall, Outputs& out) {
+  while (!rooms_outputs_.empty()) {
+    for (RoomsOutput& output : rooms_outputs_.take()) {
       std::visit(Overloaded{
                      [&](SendMail& send) {
                        if (send.to == config_.index) {
@@ -388,6 +427,7 @@ void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
                  },
                  output);
     }
+    rooms_.flush(now, rooms_outputs_);
   }
 }
 
@@ -417,12 +457,31 @@ void Shard::flush_answers(Outputs& out) {
 
 void Shard::handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
                            Outputs& out) {
+  if (livekit::is_join_path(request.path)) {
+    if (rtc_.is_open()) {
+      rooms_.handle_request(now, key, request, rooms_outputs_);
+    } else {
+      out.push(api::Answer{key, http::make_text_response(503, "this server has no WebRTC, or is stopping")});
+    }
+    return handle_rtc_outputs(now, wall, out);
+  }
   if (!request.path.starts_with("/live/")) {
     rtc_.handle_request(now, wall, key, request, rtc_outputs_);
     return handle_rtc_outputs(now, wall, out);
   }
   origin_.handle_request(now, key, request, answers_);
   flush_answers(out);
+}
+
+void Shard::handle_socket_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message,
+                                  bool is_text, Outputs& out) {
+  rooms_.handle_signal_message(now, wall, key, message, is_text, rooms_outputs_);
+  handle_rtc_outputs(now, wall, out);
+}
+
+void Shard::handle_socket_closed(Timestamp now, WallTime wall, api::RequestKey key, Outputs& out) {
+  rooms_.handle_signal_closed(now, wall, key, rooms_outputs_);
+  handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
@@ -452,11 +511,13 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
     }
   }
   if (rtc_.next_deadline() <= now) rtc_.handle_deadline(now, wall, rtc_outputs_);
+  if (rooms_.next_deadline() <= now) rooms_.handle_deadline(now, wall, rooms_outputs_);
   handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::end_channels(Timestamp now, WallTime wall, Outputs& out) {
   rtc_.refuse_all();
+  rooms_.close_all(now, wall, rooms_outputs_);
   for (auto& [key, encoder] : encoders_)
     if (!encoder->is_closing) stop_encoder(now, wall, *encoder, session::StopReason::kShutdown, out);
   std::vector<OwnedChannel*> all;

@@ -20,6 +20,7 @@
 #include "live/channel.h"
 #include "session/rtmp/session.h"
 #include "shard/mail.h"
+#include "shard/rooms.h"
 #include "shard/rtc.h"
 
 namespace stoa::shard {
@@ -35,7 +36,8 @@ struct CloseConnection {  // After what was sent before has gone out.
   ConnectionKey connection;
 };
 using Output = std::variant<SendBytes, CloseConnection, api::Answer, SendMail, SendControlMail, LogLine,
-                            webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased>;
+                            webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased, AcceptSocket,
+                            SendSocket, CloseSocket>;
 using Outputs = Outbox<Output>;
 
 struct ShardConfig {
@@ -44,6 +46,7 @@ struct ShardConfig {
   live::ChannelConfig channel;
   api::HlsOrigin::Config hls;
   RtcConfig rtc;                      // Its index and shards are this one's.
+  RoomsConfig rooms;                  // Likewise.
   std::size_t channels_max = 10'000;  // Owned by this shard at once; one more encoder is refused.
   Duration report_interval = Duration::seconds(1);
 };
@@ -62,11 +65,18 @@ class Shard {
   void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
   void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
 
-  // A GET under /live/, anything under /whip/ and /whep/. Answered now or later, unless its client goes away
-  // first.
+  // A GET under /live/, anything under /whip/ and /whep/, and what livekit::is_join_path() says. Answered now
+  // or later, or its WebSocket is accepted (AcceptSocket), unless its client goes away first.
   void handle_request(Timestamp now, WallTime wall, api::RequestKey key, const http::Request& request,
                       Outputs& out);
-  void handle_cancelled(api::RequestKey key) { origin_.handle_cancelled(key); }
+  void handle_cancelled(api::RequestKey key) {
+    origin_.handle_cancelled(key);
+    rooms_.handle_cancelled(key);
+  }
+  // Of a WebSocket that was accepted. Closed comes once, also after CloseSocket.
+  void handle_socket_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message, bool is_text,
+                             Outputs& out);
+  void handle_socket_closed(Timestamp now, WallTime wall, api::RequestKey key, Outputs& out);
 
   // The shard has a WebRTC port, which peers reach there.
   void open_rtc(std::vector<ice::Candidate> candidates) { rtc_.open(std::move(candidates)); }
@@ -80,7 +90,9 @@ class Shard {
 
   void handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
-  Timestamp next_deadline() const { return std::min(timers_.next(), rtc_.next_deadline()); }
+  Timestamp next_deadline() const {
+    return std::min({timers_.next(), rtc_.next_deadline(), rooms_.next_deadline()});
+  }
 
   // The node stops, first: encoders are told, the channels owned here end, and viewers everywhere get
   // ENDLIST.
@@ -125,7 +137,9 @@ class Shard {
   void keep_counters(const live::Channel& channel);
   // Tells the WebRTC half which source viewers get.
   void follow_air(Timestamp now, WallTime wall, OwnedChannel& channel);
+  // Those of the WebRTC half and of rooms, until nothing more follows from them.
   void handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out);
+  void handle_rooms_outputs(Timestamp now, WallTime wall, Outputs& out);
   void flush_answers(Outputs& out);
   void report(Timestamp now, Outputs& out);
   // Nothing while there is nothing to watch.
@@ -142,6 +156,8 @@ class Shard {
   std::unordered_map<std::uint64_t, OwnedSource> sources_;  // Of the channels owned here.
   Rtc rtc_;
   RtcOutputs rtc_outputs_;
+  Rooms rooms_;
+  RoomsOutputs rooms_outputs_;
   api::HlsOrigin origin_;
   api::HlsOrigin::Outputs answers_;
   TimerQueue<TimerKey> timers_;

@@ -114,6 +114,7 @@ MetricSamples Shard::metrics() const {
   MetricSamples samples;
   origin_.append_metrics(samples);
   rtc_.append_metrics(samples);
+  rooms_.append_metrics(samples);
   session::RtmpStats sessions = ended_sessions_;
   for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
   sessions.append_samples(samples);
