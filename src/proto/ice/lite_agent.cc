@@ -282,7 +282,7 @@ void LiteAgent::handle_path_closed(Timestamp now, const Path& path, Outputs& out
   remove(static_cast<std::size_t>(entry - paths_.data()), out);
   if (was_selected) {
     select_another(out);
-    if (!selected_) failure_at_ = now + config_.consent_timeout;
+    if (!selected_) failure_at_ = now + std::max(config_.consent_timeout, config_.lost_timeout);
   }
   update_deadline();
 }
@@ -297,7 +297,7 @@ void LiteAgent::handle_deadline(Timestamp now, Outputs& out) {
     if (now - paths_[i].heard_at >= config_.consent_timeout) remove(i, out);
   if (had_selected && !selected_) {
     select_another(out);
-    if (!selected_) failure_at_ = now;  // This silence was the time that consent lasts.
+    if (!selected_) failure_at_ = now + config_.lost_timeout;  // This silence was the time that consent lasts.
   }
   if (now >= failure_at_) {
     failure_at_ = Timestamp::never();

@@ -45,6 +45,9 @@ struct LiteConfig {
   Duration consent_timeout = Duration::seconds(30);
   // From construction until a nominated path is proved.
   Duration first_path_timeout = Duration::seconds(30);
+  // How long a peer may be without any path, once it was connected: it may come back, with an ICE restart or
+  // without. Nothing is sent meanwhile.
+  Duration lost_timeout;
   Duration settling_time = Duration::seconds(2);
   std::size_t paths_max = 8;  // At least 2. More, and the one unheard for longest gives way.
   // The first four bytes of our requests' ids. The owner of many agents finds by it whose answer a datagram

@@ -43,7 +43,8 @@ Sender* FanOut::Impl::find_sender(SenderId id) {
 
 Outlet* FanOut::Impl::find_outlet(OutletRef ref) {
   Sender* sender = find_sender(ref.sender);
-  return sender && ref.outlet < sender->outlet_count ? &sender->outlets[ref.outlet] : nullptr;
+  const bool is_there = sender && ref.outlet < sender->outlets.size() && sender->outlets[ref.outlet].is_open;
+  return is_there ? &sender->outlets[ref.outlet] : nullptr;
 }
 
 Stream* FanOut::Impl::find_stream(StreamId id) { return streams.find(id); }
@@ -82,6 +83,60 @@ void FanOut::Impl::enqueue(Sender& sender, std::uint16_t index) {
   }
   // Video that is held back waits for its turn.
   if (list == 0 || !sender.is_held) enqueue(sender);
+}
+
+// Requires: an outlet that is new.
+void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from) {
+  const srtp::ProfileShape shape = srtp::shape_of(sender.context->profile());
+  outlet.is_open = true;
+  outlet.encoding = from.encoding;
+  outlet.is_video = payload::is_video(from.encoding);
+  outlet.ssrc = from.ssrc;
+  outlet.payload_type = from.payload_type & 0x7f;
+  outlet.has_nack = from.has_nack;
+  outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
+  outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
+  outlet.rtx_payload_type = from.rtx_payload_type.value_or(0) & 0x7f;
+  outlet.can_repeat = from.has_nack && !outlet.has_rtx && !crypto::is_aead(shape.cipher);
+  outlet.header = HeaderTemplate(from, outlet.can_repeat, config.playout_delay);
+  outlet.tells_playout = outlet.header.has_playout();
+  outlet.next_out = first_number(sender, outlet.ssrc);
+  if (outlet.has_rtx) outlet.rtx_sequence = first_number(sender, outlet.rtx_ssrc);
+  outlet.last_timestamp = static_cast<std::int64_t>(rng.below(0x8000'0000));
+}
+
+void FanOut::Impl::close(Sender& sender, std::uint16_t index) {
+  Outlet& outlet = sender.outlets[index];
+  detach(outlet);
+  dequeue(sender, index);
+  sender.retired.push_back({outlet.ssrc, static_cast<std::uint16_t>(outlet.next_out)});
+  if (outlet.has_rtx) sender.retired.push_back({outlet.rtx_ssrc, outlet.rtx_sequence});
+  outlet = Outlet();
+}
+
+// RFC 3711 §3.3.1: in the lower half, so that a loss at the start does not confuse the rollover counter.
+std::uint16_t FanOut::Impl::first_number(Sender& sender, std::uint32_t ssrc) {
+  for (std::size_t i = 0; i < sender.retired.size(); ++i) {
+    if (sender.retired[i].ssrc != ssrc) continue;
+    const std::uint16_t next = sender.retired[i].next;
+    sender.retired.erase(sender.retired.begin() + static_cast<std::ptrdiff_t>(i));
+    return next;
+  }
+  return static_cast<std::uint16_t>(rng.below(0x8000));
+}
+
+void FanOut::Impl::dequeue(Sender& sender, std::uint16_t index) {
+  const Outlet& outlet = sender.outlets[index];
+  if (!outlet.is_queued) return;
+  const std::size_t list = outlet.is_video ? 1 : 0;
+  std::uint16_t* link = &sender.first_queued[list];
+  std::uint16_t before = Outlet::kNone;
+  while (*link != index) {
+    before = *link;
+    link = &sender.outlets[before].next_queued;
+  }
+  *link = outlet.next_queued;
+  if (sender.last_queued[list] == index) sender.last_queued[list] = before;
 }
 
 FanOut::FanOut(const FanOutConfig& config, srtp::Transform& transform, Rng rng)
@@ -149,31 +204,12 @@ SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::Sen
   const SenderId id = impl_->senders.insert(std::make_unique<Sender>(config.pacer, context, path));
   if (!id.is_set()) return id;
   Sender& sender = *impl_->find_sender(id);
-  const srtp::ProfileShape shape = srtp::shape_of(context.profile());
   sender.id = id;
-  sender.tag_bytes = shape.rtp_tag_bytes;
+  sender.tag_bytes = srtp::shape_of(context.profile()).rtp_tag_bytes;
   sender.cname = config.cname.substr(0, rtcp::kSdesTextBytesMax);
-  sender.outlet_count = static_cast<std::uint16_t>(config.outlets.size());
-  sender.outlets = std::make_unique<Outlet[]>(config.outlets.size());
-  for (std::size_t i = 0; i < config.outlets.size(); ++i) {
-    const OutletConfig& from = config.outlets[i];
-    Outlet& outlet = sender.outlets[i];
-    outlet.encoding = from.encoding;
-    outlet.is_video = payload::is_video(from.encoding);
-    outlet.ssrc = from.ssrc;
-    outlet.payload_type = from.payload_type & 0x7f;
-    outlet.has_nack = from.has_nack;
-    outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
-    outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
-    outlet.rtx_payload_type = from.rtx_payload_type.value_or(0) & 0x7f;
-    outlet.can_repeat = from.has_nack && !outlet.has_rtx && !crypto::is_aead(shape.cipher);
-    outlet.header = HeaderTemplate(from, outlet.can_repeat, impl_->config.playout_delay);
-    outlet.tells_playout = outlet.header.has_playout();
-    // RFC 3711 §3.3.1: the lower half, so that a loss at the start does not confuse the rollover counter.
-    outlet.next_out = static_cast<std::int64_t>(impl_->rng.below(0x8000));
-    outlet.rtx_sequence = static_cast<std::uint16_t>(impl_->rng.below(0x8000));
-    outlet.last_timestamp = static_cast<std::int64_t>(impl_->rng.below(0x8000'0000));
-  }
+  sender.outlets.resize(config.outlets.size());
+  for (std::size_t i = 0; i < config.outlets.size(); ++i)
+    impl_->open(sender, sender.outlets[i], config.outlets[i]);
   if (impl_->ids.size() <= id.index) impl_->ids.resize(id.index + 1u);
   impl_->ids[id.index] = id;
   const double phase = 0.1 + 0.4 * impl_->rng.unit();
@@ -185,11 +221,26 @@ SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::Sen
 void FanOut::remove_sender(SenderId id) {
   Sender* sender = impl_->find_sender(id);
   if (sender == nullptr) return;
-  for (Outlet& outlet : sender->all()) impl_->detach(outlet);
+  for (Outlet& outlet : sender->all())
+    if (outlet.is_open) impl_->detach(outlet);
   impl_->pacing.drop(id.index);
   impl_->reports.drop(id.index);
   impl_->ids[id.index] = {};
   impl_->senders.erase(id);
+}
+
+void FanOut::open_outlet(SenderId id, std::size_t index, const OutletConfig& config) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr || index >= kOutletsMax) return;
+  close_outlet(id, index);
+  if (sender->outlets.size() <= index) sender->outlets.resize(index + 1);
+  impl_->open(*sender, sender->outlets[index], config);
+}
+
+void FanOut::close_outlet(SenderId id, std::size_t index) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr || index >= sender->outlets.size() || !sender->outlets[index].is_open) return;
+  impl_->close(*sender, static_cast<std::uint16_t>(index));
 }
 
 void FanOut::set_path(SenderId id, const std::optional<ice::Path>& path) {
@@ -256,7 +307,13 @@ std::size_t FanOut::senders() const { return impl_->senders.size(); }
 
 OutletStats FanOut::stats(SenderId sender, std::size_t outlet) const {
   const Sender* found = impl_->find_sender(sender);
-  return found && outlet < found->outlet_count ? found->outlets[outlet].stats : OutletStats{};
+  return found && outlet < found->outlets.size() ? found->outlets[outlet].stats : OutletStats{};
+}
+
+std::optional<Duration> FanOut::round_trip(SenderId sender) const {
+  const Sender* found = impl_->find_sender(sender);
+  if (!found || !found->round_trip.is_known()) return std::nullopt;
+  return found->round_trip.smoothed_or({});
 }
 
 const FanOut::Totals& FanOut::totals() const { return impl_->totals; }

@@ -37,6 +37,9 @@ namespace stoa::webrtc {
 using StreamId = SlotId<struct StreamTag>;
 using SenderId = SlotId<struct SenderTag>;
 
+// Of one sender: each has an SSRC, with RTX two, and a SendContext holds srtp::kSendStreamsMax.
+inline constexpr std::size_t kOutletsMax = 256;
+
 // One section that we send in.
 struct OutletConfig {
   payload::Encoding encoding = payload::Encoding::kH264;
@@ -116,6 +119,12 @@ class FanOut {
   SenderId add_sender(Timestamp now, const SenderConfig& config, srtp::SendContext& context,
                       const ice::Path& path);
   void remove_sender(SenderId sender);
+  // An outlet at a place where there is none, or in place of the one there; the others go on as they are.
+  // Requires: an index below kOutletsMax; SSRCs that nobody else sends with. Numbers of one that was closed
+  // go on.
+  void open_outlet(SenderId sender, std::size_t outlet, const OutletConfig& config);
+  // It is silent from here on, and its index is free.
+  void close_outlet(SenderId sender, std::size_t outlet);
   // None: nothing is sent until there is one.
   void set_path(SenderId sender, const std::optional<ice::Path>& path);
   // Feeds an outlet from this stream from its next fit keyframe on (audio: at once); until then what fed it
@@ -139,6 +148,8 @@ class FanOut {
   std::size_t senders() const;
   // Of one outlet; zeros when there is none.
   OutletStats stats(SenderId sender, std::size_t outlet) const;
+  // To a sender's peer and back, smoothed, as its reports tell.
+  std::optional<Duration> round_trip(SenderId sender) const;
   struct Totals {
     std::uint64_t packets = 0, bytes = 0, trains = 0, retransmitted = 0, plis = 0, reports = 0, skipped = 0;
     std::uint64_t nacks_ignored = 0;                 // Packets asked for again that there is no room to send.

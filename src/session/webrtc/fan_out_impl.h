@@ -19,8 +19,6 @@
 
 namespace stoa::webrtc {
 
-// Of one sender: each has an SSRC, with RTX two, and a SendContext holds 1024.
-inline constexpr std::size_t kOutletsMax = 256;
 // A layer without packets for so long, while another of its stream had so many frames, is not sent from. By
 // time alone it would be left where all are slow: a still picture, a presentation of a frame a second.
 inline constexpr Duration kLayerStall = Duration::milliseconds(500);
@@ -84,8 +82,13 @@ struct Sender {
   // Outlets that may have something to send, the first of each list.
   std::array<std::uint16_t, 2> first_queued{Outlet::kNone, Outlet::kNone};
   std::array<std::uint16_t, 2> last_queued{Outlet::kNone, Outlet::kNone};
-  std::uint16_t outlet_count = 0;
-  std::unique_ptr<Outlet[]> outlets;
+  std::vector<Outlet> outlets;
+  // Of outlets that were closed: under one key no number may come twice.
+  struct Retired {
+    std::uint32_t ssrc = 0;
+    std::uint16_t next = 0;
+  };
+  std::vector<Retired> retired;
   ByteWindow sent, sent_again;
   std::uint32_t nacks_left = kNacksMax;  // Until …
   Timestamp nacks_until;
@@ -98,7 +101,7 @@ struct Sender {
   };
   std::optional<ReferenceTime> reference_time;
 
-  std::span<Outlet> all() { return {outlets.get(), outlet_count}; }
+  std::span<Outlet> all() { return outlets; }
 };
 
 struct FanOut::Impl {
@@ -112,6 +115,10 @@ struct FanOut::Impl {
   Stream* find_stream(StreamId id);
   Layer* find_layer(StreamId id, std::size_t layer);
   void detach(Outlet& outlet);
+  void open(Sender& sender, Outlet& outlet, const OutletConfig& from);
+  void close(Sender& sender, std::uint16_t index);
+  void dequeue(Sender& sender, std::uint16_t index);
+  std::uint16_t first_number(Sender& sender, std::uint32_t ssrc);
   void enqueue(Sender& sender, std::uint16_t outlet);
   void enqueue(Sender& sender);
 

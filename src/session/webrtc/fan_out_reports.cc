@@ -42,8 +42,8 @@ void FanOut::Impl::handle_packet(Timestamp at, Sender& sender, const rtcp::Packe
 }
 
 Outlet* FanOut::Impl::find_ssrc(Sender& sender, std::uint32_t ssrc, std::uint16_t& index) {
-  for (index = 0; index < sender.outlet_count; ++index)
-    if (sender.outlets[index].ssrc == ssrc) return &sender.outlets[index];
+  for (index = 0; index < sender.outlets.size(); ++index)
+    if (sender.outlets[index].is_open && sender.outlets[index].ssrc == ssrc) return &sender.outlets[index];
   return nullptr;
 }
 

@@ -46,7 +46,8 @@ bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
   bool has_room = true;
   while (work_first < work.size()) {
     if (work_first + 1 < work.size())
-      if (Sender* following = find_sender(work[work_first + 1])) __builtin_prefetch(following->outlets.get());
+      if (Sender* following = find_sender(work[work_first + 1]))
+        __builtin_prefetch(following->outlets.data());
     Sender* sender = find_sender(work[work_first]);
     if (sender && sender->path && send(at, *sender, batch) == Sent::kNoRoom) {
       has_room = false;

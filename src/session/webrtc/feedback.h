@@ -19,6 +19,9 @@ class FeedbackWriter {
   FeedbackWriter(std::uint32_t local_ssrc, std::string cname, bool is_reduced_size)
       : ssrc_(local_ssrc), cname_(std::move(cname)), is_reduced_size_(is_reduced_size) {}
 
+  // What was agreed upon anew. Counts from the next datagram on.
+  void set_reduced_size(bool is_reduced_size) { is_reduced_size_ = is_reduced_size; }
+
   // A datagram may be sent before it ends, when it is full; finish() sends what is left.
   void write_pli(std::uint32_t media_ssrc, ReceiverOutputs& out);
   void write_fir(std::uint32_t media_ssrc, std::uint8_t command, ReceiverOutputs& out);

@@ -58,21 +58,31 @@ std::optional<std::uint8_t> InboundSection::find_layer(std::string_view rid) con
   return static_cast<std::uint8_t>(found - rids.begin());
 }
 
+InboundSection InboundSection::unused() {
+  InboundSection section;
+  section.is_used = false;
+  section.media_types.fill(kNone);
+  section.rtx_types.fill(kNone);
+  return section;
+}
+
+InboundSection inbound_section_of(const sdp::AgreedSection& agreed, media::TrackId id) {
+  InboundSection section = InboundSection::unused();
+  section.is_used = true;
+  section.mid = agreed.mid;
+  section.is_video = agreed.kind == sdp::MediaKind::kVideo;
+  for (const sdp::Layer& layer : agreed.receive_layers) {
+    if (section.rids.size() < payload::kLayersMax) section.rids.push_back(layer.rid);
+  }
+  for (const sdp::AgreedCodec& codec : agreed.codecs) add_codec(codec, id, section);
+  return section;
+}
+
 std::vector<InboundSection> inbound_sections_of(const sdp::Agreement& agreement) {
   std::vector<InboundSection> sections;
   for (const sdp::AgreedSection& agreed : agreement.sections) {
     if (!brings_media(agreed) || sections.size() == media::kTracksPerPublicationMax) continue;
-    InboundSection section;
-    section.mid = agreed.mid;
-    section.is_video = agreed.kind == sdp::MediaKind::kVideo;
-    section.media_types.fill(InboundSection::kNone);
-    section.rtx_types.fill(InboundSection::kNone);
-    for (const sdp::Layer& layer : agreed.receive_layers) {
-      if (section.rids.size() < payload::kLayersMax) section.rids.push_back(layer.rid);
-    }
-    for (const sdp::AgreedCodec& codec : agreed.codecs)
-      add_codec(codec, static_cast<media::TrackId>(sections.size()), section);
-    sections.push_back(std::move(section));
+    sections.push_back(inbound_section_of(agreed, static_cast<media::TrackId>(sections.size())));
   }
   return sections;
 }
@@ -85,17 +95,33 @@ InboundDemux::InboundDemux(const sdp::Agreement& agreement, std::size_t streams_
   std::uint8_t section = 0;
   for (const sdp::AgreedSection& agreed : agreement.sections) {
     if (!brings_media(agreed) || section == sections_.size()) continue;
-    add_signalled(agreed, section++);
+    add_signalled(Timestamp(), agreed, section++);
   }
 }
 
-void InboundDemux::add_signalled(const sdp::AgreedSection& agreed, std::uint8_t section) {
+bool InboundDemux::goes_on(std::uint8_t slot, const InboundSection& next) const {
+  if (slot >= sections_.size()) return false;
+  const InboundSection& now = sections_[slot];
+  return now.is_used && next.is_used && now.mid == next.mid && now.rids == next.rids &&
+         now.is_video == next.is_video;
+}
+
+void InboundDemux::set_section(std::uint8_t slot, InboundSection next, bool goes_on) {
+  while (sections_.size() <= slot) sections_.push_back(InboundSection::unused());
+  retired_repairs_.resize(sections_.size());
+  sections_[slot] = std::move(next);
+  if (goes_on) return;
+  retired_repairs_[slot] = {};
+  std::erase_if(sources_, [&](const InboundSource& source) { return source.place.section == slot; });
+}
+
+void InboundDemux::add_signalled(Timestamp now, const sdp::AgreedSection& agreed, std::uint8_t section) {
   auto layers = static_cast<std::uint8_t>(sections_[section].rids.size());
   for (std::uint8_t layer = 0; layer < layers; ++layer) {
     const sdp::Layer& stream = agreed.receive_layers[layer];
     for (bool is_rtx : {false, true}) {
       const auto& ssrc = is_rtx ? stream.rtx_ssrc : stream.ssrc;
-      if (ssrc && !find(*ssrc)) (void)take_place(Timestamp(), *ssrc, {section, layer, is_rtx});
+      if (ssrc && !find(*ssrc)) (void)take_place(now, *ssrc, {section, layer, is_rtx});
     }
   }
 }

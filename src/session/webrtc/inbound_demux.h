@@ -17,6 +17,7 @@
 #include "media/payload/packet.h"
 #include "proto/rtcp/reception.h"
 #include "proto/sdp/negotiate.h"
+#include "session/webrtc/inbound_slot.h"
 #include "session/webrtc/receiver.h"
 
 namespace stoa::webrtc {
@@ -41,6 +42,9 @@ struct InboundSection {
   std::vector<InboundCodec> codecs;
   std::array<std::uint8_t, 128> media_types, rtx_types;  // Payload type to index of codec, or kNone.
   bool is_video = false;
+  bool is_used = true;  // Else nobody sends in it, and nothing is placed in it.
+
+  static InboundSection unused();
 
   std::uint32_t clock_rate() const { return is_video ? 90'000 : 48'000; }
   bool has_rids() const { return !rids.empty() && !rids.front().empty(); }
@@ -48,13 +52,7 @@ struct InboundSection {
 };
 // The sections of an agreement that bring media, in order. At most media::kTracksPerPublicationMax.
 std::vector<InboundSection> inbound_sections_of(const sdp::Agreement& agreement);
-
-// Where a section of an agreement goes in a receiver whose sections come and go.
-struct InboundSlot {
-  std::uint8_t slot = 0;    // Also the number of its track.
-  std::size_t section = 0;  // AgreedSection::index.
-  bool is_new = false;      // Nothing of what was there before is of it.
-};
+InboundSection inbound_section_of(const sdp::AgreedSection& agreed, media::TrackId id);
 
 struct InboundPlace {
   std::uint8_t section = 0, layer = 0;
@@ -89,6 +87,12 @@ class InboundDemux {
   InboundDemux(const sdp::Agreement& agreement, std::size_t streams_max);
 
   const std::vector<InboundSection>& sections() const { return sections_; }
+  // Whether what is sent in a section would go on when it becomes `next`: the same layers of the same mid.
+  bool goes_on(std::uint8_t slot, const InboundSection& next) const;
+  // Another section at this place. What is known of its streams stays where it goes on, else it is dropped.
+  void set_section(std::uint8_t slot, InboundSection next, bool goes_on);
+  // Names SSRCs of a section that was set, as the peer signals them.
+  void add_signalled(Timestamp now, const sdp::AgreedSection& agreed, std::uint8_t section);
   // The source of an RTP packet, placed now if it was not before. Valid until the next call.
   // Errors: kUnknownStream, kUnknownPayload, kTooManyStreams.
   Result<InboundSource*, ReceiveRefusal> place(Timestamp now, std::uint32_t ssrc, std::uint8_t payload_type,
@@ -103,7 +107,6 @@ class InboundDemux {
   std::vector<InboundSource>& sources() { return sources_; }
 
  private:
-  void add_signalled(const sdp::AgreedSection& agreed, std::uint8_t section);
   Result<InboundPlace, ReceiveRefusal> find_place(std::uint8_t payload_type,
                                                   const StreamLabels& labels) const;
   std::optional<std::uint8_t> find_section(std::uint8_t payload_type, const StreamLabels& labels) const;

@@ -106,10 +106,11 @@ class InboundLayer {
   rtcp::NackGenerator nack;
   rtcp::SenderClock clock;
   KeyframeWish keyframe;
-  bool is_active = false;  // Carries packets now.
-  bool has_ended = false;  // BYE, and nothing since.
-  bool is_mapped = false;  // Receivers know of its clock.
-  Timestamp last_media;    // Once it was active.
+  std::uint64_t packets = 0, bytes = 0;  // That were admitted.
+  bool is_active = false;                // Carries packets now.
+  bool has_ended = false;                // BYE, and nothing since.
+  bool is_mapped = false;                // Receivers know of its clock.
+  Timestamp last_media;                  // Once it was active.
   std::int64_t last_timestamp = 0;
 
  private:

@@ -26,6 +26,8 @@ struct LocalDescription {
   std::vector<ice::Candidate> candidates;  // UDP and TCP of this shard's port.
   crypto::Fingerprint fingerprint;
   std::uint64_t session_id = 0;
+  std::uint64_t session_version = 1;
+  bool is_dtls_client = false;  // Where an offer leaves the choice to us.
 };
 
 enum class NegotiationRefusal : std::uint8_t {
@@ -35,8 +37,11 @@ enum class NegotiationRefusal : std::uint8_t {
   kNoCommonCodec,   // Nothing of what is offered can be taken, or none of the tracks can be received.
   kWrongDirection,  // A publisher that sends nothing; a viewer that receives nothing.
   kTooManySections,
+  // Of a session that negotiates again:
+  kTransportChanged,  // Another certificate or DTLS role, or other credentials where none may be new.
+  kNotExpected,       // An answer to no offer; an offer where we make them.
 };
-inline constexpr int kNegotiationRefusals = 6;
+inline constexpr int kNegotiationRefusals = 8;
 // Of one offer; a browser with a camera, a screen and data has four.
 inline constexpr std::size_t kOfferedSectionsMax = 64;
 // The largest message that we take on a data channel, as a=max-message-size says it.

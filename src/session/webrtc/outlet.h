@@ -100,7 +100,7 @@ struct Outlet {
   std::int64_t last_timestamp = 0, last_source_timestamp = 0;  // Of the newest packet sent.
   Timestamp last_arrived;
   bool has_sent = false, ends_frame = true;  // The newest packet sent was the last of its frame.
-  bool is_video = true, is_queued = false, can_repeat = false;
+  bool is_open = false, is_video = true, is_queued = false, can_repeat = false;
   std::uint8_t run_count = 0;
   std::uint16_t next_queued = kNone;
   std::array<Run, kRuns> runs;  // The newest is runs[run_count - 1].

@@ -22,6 +22,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,7 +34,7 @@
 #include "media/payload/packet.h"
 #include "proto/sdp/negotiate.h"
 #include "session/webrtc/fan_out.h"
-#include "session/webrtc/inbound_demux.h"
+#include "session/webrtc/inbound_slot.h"
 #include "session/webrtc/negotiation.h"
 
 namespace stoa::webrtc {
@@ -71,18 +72,18 @@ struct PeerOptions {
   std::string cname = "stoa";  // Of what we send.
   std::size_t layers_max = payload::kLayersMax;
   std::optional<std::uint64_t> video_bps_max;
-  bool has_transport_feedback = false;  // See answer_viewer().
 };
 
-// What is to be sent under which numbers, beside the number of its outlet.
+// An outlet and its section. Without `config` it may not be sent yet: its offer is not answered.
 struct SeatedOutlet {
-  std::size_t outlet = 0;
-  OutletConfig config;
+  PeerSeat seat;
+  std::optional<OutletConfig> config;
 };
 
 class PeerNegotiation {
  public:
   PeerNegotiation(PeerOptions options, std::uint64_t session_id, Rng rng);
+  ~PeerNegotiation();
 
   struct Answered {
     std::string answer;
@@ -91,13 +92,17 @@ class PeerNegotiation {
     dtls::Role dtls_role = dtls::Role::kServer;
     bool restarts_ice = false;  // The peer has new credentials, the answer those of `fresh`.
     std::vector<PeerTrack> tracks;
-    std::vector<InboundSlot> inbound;  // Of the agreement: where each track is.
+    std::vector<InboundSlot> inbound;  // Of the agreement: which track each section is.
     std::vector<std::uint64_t> unseated, unsupported;
   };
   // `local` has the credentials in use, or those to begin with. Nothing changes where this refuses.
+  // has_data: a section of data may be accepted.
   Result<Answered, NegotiationFault> answer(std::string_view offer, std::span<const PeerOutlet> outlets,
-                                            const LocalDescription& local, const ice::Credentials& fresh);
+                                            const LocalDescription& local, const ice::Credentials& fresh,
+                                            bool has_data);
 
+  // Takes the seats of those that are not in the list any more; done by the others as well.
+  void release(std::span<const PeerOutlet> outlets);
   struct Offered {
     std::string offer;
     std::vector<std::uint64_t> unseated;  // No room, or no payload type left for the format.
@@ -110,18 +115,75 @@ class PeerNegotiation {
     dtls::Role dtls_role = dtls::Role::kServer;
     std::vector<std::uint64_t> rejected;
   };
+  // may_restart: the offer had new credentials, so the answer may. Nothing changes where this refuses.
   Result<Accepted, NegotiationFault> accept(std::string_view answer, bool may_restart);
 
-  // All that have a section now, by outlet. Those of an offer that is not answered have no config yet.
-  std::vector<PeerSeat> seats() const;
-  // Of those that may be sent.
-  std::vector<SeatedOutlet> outlets() const;
+  // All that have a section now, by outlet.
+  std::vector<SeatedOutlet> seated() const;
+  const std::string& cname() const { return options_.cname; }
   bool has_open_offer() const { return open_offer_.has_value(); }
 
  private:
-  struct Section;
-  struct Change;
+  struct Seat {
+    std::uint64_t key = 0;
+    std::size_t outlet = 0;
+    payload::Encoding encoding = payload::Encoding::kH264;
+    sdp::LocalSource source;
+    std::optional<OutletConfig> config;
+  };
+  struct Section {
+    sdp::MediaKind kind = sdp::MediaKind::kOther;
+    std::string mid;
+    std::optional<media::TrackId> track;  // Of the mid.
+    bool is_sending = false;              // The peer, as the last descriptions say.
+    sdp::Msid msid;                       // Of what it sends.
+    std::optional<Seat> seat;
+    bool is_draining = false;                 // Its outlet is gone, and no descriptions said so yet.
+    bool is_stopped = false;                  // Port 0: its place is free for another mid.
+    std::vector<sdp::SupportedCodec> codecs;  // Where we offer: what it is offered with.
+  };
+  // A format that we offer, and the payload type that it has for good. The next one repairs it.
+  struct Format {
+    sdp::Codec codec;
+    sdp::CodecFormat format;
+    std::uint8_t type;
+  };
+  struct Sources {
+    std::uint32_t ssrc = 0;
+    std::optional<std::uint32_t> rtx_ssrc;
+  };
+  // What all descriptions so far come to; a copy is changed first.
+  struct State {
+    std::vector<Section> sections;  // By place.
+    std::bitset<kOutletsMax> outlets;
+    std::array<std::optional<sdp::HeaderExtension>, 256> extensions;  // By id.
+    std::vector<Format> formats;
+    std::vector<std::uint32_t> ssrcs;  // Ours, of all times.
+    std::deque<Sources> retired;       // Of them, those of outlets that are gone.
+    std::uint64_t version = 0;         // Of our descriptions.
+    std::uint32_t next_mid = 0;        // Where we offer.
+    std::optional<RemoteTransport> remote;
+    dtls::Role role = dtls::Role::kServer;
+  };
+  struct Exchange;  // One offer that is being answered.
 
+  static void release(State& state, std::span<const PeerOutlet> outlets);
+  static bool is_seated(const State& state, std::uint64_t key);
+  static void vacate(State& state, Section& section);
+  std::optional<Sources> draw_sources(State& state, bool has_rtx);
+  // False where there is no number left for it.
+  bool seat(State& state, Section& section, const PeerOutlet& outlet, bool has_rtx);
+  static Section* find_free(State& state, sdp::MediaKind kind);
+  static std::vector<sdp::SupportedCodec> codecs_of(State& state, const payload::RtpTrack& track);
+  std::optional<sdp::SessionDescription> write_offer(const State& state, const LocalDescription& local) const;
+  void settle_section(State& state, std::size_t index, const sdp::SessionDescription& answer,
+                      Accepted& accepted) const;
+  LocalDescription ours(const State& state, const LocalDescription& local) const;
+
+  PeerOptions options_;
+  std::uint64_t session_id_;
+  Rng rng_;
+  State state_;
   std::optional<sdp::SessionDescription> open_offer_;
 };
 

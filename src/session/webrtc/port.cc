@@ -15,11 +15,11 @@ const char* protocol_name(std::optional<dtls::SrtpProfile> profile) {
   return profile ? dtls::name_of(*profile) : "";
 }
 
+}  // namespace
+
 std::string describe(const ice::Path& path) {
   return path.remote.to_text() + (is_udp_path(path.local) ? " udp" : " tcp");
 }
-
-}  // namespace
 
 Port::Port(const PortConfig& config, std::shared_ptr<const dtls::Identity> identity,
            std::unique_ptr<crypto::SrtpKernel> kernel, Rng rng)
@@ -35,20 +35,11 @@ Port::Port(const PortConfig& config, std::shared_ptr<const dtls::Identity> ident
 
 Port::~Port() = default;
 
-struct Port::Opening {
-  const ice::Credentials& local;
-  const RemoteTransport& remote;
-  dtls::Role role;
-  const std::optional<sdp::AgreedData>& data;
-  const IpAddress& client;
-  bool is_publisher;
-};
-
-LocalDescription Port::local_description(const ice::Credentials& ice) {
+LocalDescription Port::local_description(const ice::Credentials& ice, const dtls::Identity& identity) {
   // RFC 9429 §5.2.1: 63 bits.
   return {.ice = ice,
           .candidates = config_.candidates,
-          .fingerprint = shared_.identity->fingerprint(),
+          .fingerprint = identity.fingerprint(),
           .session_id = rng_.next() >> 1};
 }
 
@@ -71,41 +62,52 @@ std::optional<OpenFault> Port::find_obstacle(bool is_publisher, const IpAddress&
 }
 
 // Requires: room for it (find_obstacle).
-Port::Session* Port::add_session(Timestamp now, const Opening& opening, SessionId& id) {
-  id = sessions_.insert(nullptr);  // Its index is in the requests that it sends.
+Port::Session& Port::add_session(SessionKind kind, const IpAddress& client) {
+  SessionId id = sessions_.insert(nullptr);
+  std::unique_ptr<Session>& session = *sessions_.find(id);
+  session = std::make_unique<Session>(id, kind, client);
+  unconnected_.add(client);
+  if (kind == SessionKind::kViewer) viewers_.add(client);
+  ++counters_.opened;
+  return *session;
+}
+
+DataConfig Port::data_config(const sdp::AgreedData& data) const {
+  return {data.local_port, data.remote_port, data.send_message_bytes_max, config_.data};
+}
+
+void Port::begin_transport(Timestamp now, Session& session, const Opening& opening) {
   TransportConfig config{
       .side = TransportConfig::Side::kServer, .local_ice = opening.local, .dtls_role = opening.role};
   config.lite = config_.ice;
-  config.lite.request_tag = id.index;
-  if (!opening.is_publisher) config.lite.first_path_timeout = config_.viewer_first_path_timeout;
-  if (const auto& data = opening.data)
-    config.data = DataConfig{data->local_port, data->remote_port, data->send_message_bytes_max, config_.data};
-  std::unique_ptr<Session>& session = *sessions_.find(id);
-  session = std::make_unique<Session>(shared_, std::move(config), opening.remote, Rng(rng_.next()), now);
-  session->id = id;
-  session->client = opening.client;
-  session->remote_ufrag = opening.remote.ice.ufrag;
-  session->ufrags.push_back(opening.local.ufrag);
-  by_ufrag_[opening.local.ufrag] = id;
-  unconnected_.add(opening.client);
-  if (!opening.is_publisher) viewers_.add(opening.client);
-  ++counters_.opened;
-  return session.get();
+  config.lite.request_tag = session.id.index;
+  if (session.kind == SessionKind::kViewer)
+    config.lite.first_path_timeout = config_.viewer_first_path_timeout;
+  if (session.peer) {
+    config.lite.lost_timeout = config_.peer_lost_timeout;
+    config.identity = session.peer->identity;
+  }
+  if (opening.data) config.data = data_config(*opening.data);
+  session.transport.emplace(shared_, std::move(config), opening.remote, Rng(rng_.next()), now);
+  session.remote_ufrag = opening.remote.ice.ufrag;
+  session.ufrags.push_back(opening.local.ufrag);
+  by_ufrag_[opening.local.ufrag] = session.id;
 }
 
 Result<OpenedPublisher, OpenFault> Port::open_publisher(Timestamp now, std::string_view offer,
                                                         const IpAddress& client) {
   if (auto obstacle = find_obstacle(true, client)) return refuse(*obstacle);
   ice::Credentials local = ice::make_credentials();
-  auto answer = answer_publisher(offer, local_description(local), config_.publisher);
+  auto answer = answer_publisher(offer, local_description(local, *shared_.identity), config_.publisher);
   if (!answer) return refuse(count({OpenRefusal::kBadOffer, answer.error()}));
   OpenedPublisher opened{.session = {}, .answer = std::move(answer->answer), .etag = local.ufrag};
-  Session* session = add_session(
-      now, {local, answer->remote, answer->dtls_role, answer->agreement.data, client, true}, opened.session);
-  session->receiver =
+  Session& session = add_session(SessionKind::kPublisher, client);
+  opened.session = session.id;
+  begin_transport(now, session, {local, answer->remote, answer->dtls_role, answer->agreement.data});
+  session.receiver =
       std::make_unique<Receiver>(answer->agreement, config_.receiver,
                                  static_cast<std::uint32_t>(rng_.next() | 1), Rng(rng_.next()), now);
-  file(*session);
+  file(session);
   return opened;
 }
 
@@ -115,7 +117,7 @@ Result<OpenedViewer, OpenFault> Port::open_viewer(Timestamp now, std::string_vie
   if (auto obstacle = find_obstacle(false, client)) return refuse(*obstacle);
   ice::Credentials local = ice::make_credentials();
   std::string cname = crypto::make_base62(16);
-  auto answer = answer_viewer(offer, tracks, local_description(local), cname, rng_);
+  auto answer = answer_viewer(offer, tracks, local_description(local, *shared_.identity), cname, rng_);
   if (!answer) return refuse(count({OpenRefusal::kBadOffer, answer.error()}));
   OpenedViewer opened{.session = {},
                       .answer = std::move(answer->answer),
@@ -123,33 +125,21 @@ Result<OpenedViewer, OpenFault> Port::open_viewer(Timestamp now, std::string_vie
                       .outlets = std::move(answer->outlets),
                       .left_out = std::move(answer->left_out),
                       .unseated = std::move(answer->unseated)};
-  Session* session = add_session(
-      now, {local, answer->remote, answer->dtls_role, answer->agreement.data, client, false}, opened.session);
-  session->sender_config.cname = std::move(cname);
-  session->sender_config.pacer.bits_per_second = config_.viewer_bits_per_second;
-  for (const ViewerOutlet& outlet : opened.outlets) session->sender_config.outlets.push_back(outlet.config);
-  session->sources.resize(opened.outlets.size());
-  file(*session);
+  Session& session = add_session(SessionKind::kViewer, client);
+  opened.session = session.id;
+  begin_transport(now, session, {local, answer->remote, answer->dtls_role, answer->agreement.data});
+  session.sender_config.cname = std::move(cname);
+  session.sender_config.pacer.bits_per_second = config_.viewer_bits_per_second;
+  for (const ViewerOutlet& outlet : opened.outlets) session.sender_config.outlets.push_back(outlet.config);
+  session.outlets.resize(opened.outlets.size());
+  file(session);
   return opened;
 }
 
-Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::string_view text,
-                                          bool may_restart, PortOutputs& out) {
-  std::unique_ptr<Session>* found = sessions_.find(id);
-  if (!found) return refuse(PatchRefusal::kNoSession);
-  Session& session = **found;
-  auto fragment = sdp::parse_fragment(text);
-  if (!fragment) return refuse(PatchRefusal::kBadFragment);
-  auto remote = fragment->credentials();
-  std::string etag = session.transport.local_ice().ufrag;
-  bool is_restart = remote && remote->ufrag != session.remote_ufrag;
-  // Candidates are of no use to a lite agent: the peer's checks show where it is.
-  if (!is_restart) return Patched{.fragment = "", .etag = etag};
-  if (!may_restart) return refuse(PatchRefusal::kRestartNotMeant);
-
-  ice::Credentials local = ice::make_credentials();
-  session.remote_ufrag = remote->ufrag;
-  session.transport.restart_ice(now, local, {remote->ufrag, remote->password}, transport_outputs_);
+void Port::restart_ice(Timestamp now, Session& session, const ice::Credentials& local,
+                       const ice::Credentials& remote) {
+  session.remote_ufrag = remote.ufrag;
+  session.transport->restart_ice(now, local, remote, transport_outputs_);
   // The generation before stays reachable until the peer has chosen a path with the new one.
   while (session.ufrags.size() > 1) {
     by_ufrag_.erase(session.ufrags.front());
@@ -157,7 +147,25 @@ Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::stri
     session.ufrags.erase(session.ufrags.begin());
   }
   session.ufrags.push_back(local.ufrag);
-  by_ufrag_[local.ufrag] = id;
+  by_ufrag_[local.ufrag] = session.id;
+}
+
+Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::string_view text,
+                                          bool may_restart, PortOutputs& out) {
+  std::unique_ptr<Session>* found = sessions_.find(id);
+  if (!found || (*found)->peer) return refuse(PatchRefusal::kNoSession);
+  Session& session = **found;
+  auto fragment = sdp::parse_fragment(text);
+  if (!fragment) return refuse(PatchRefusal::kBadFragment);
+  auto remote = fragment->credentials();
+  std::string etag = session.transport->local_ice().ufrag;
+  bool is_restart = remote && remote->ufrag != session.remote_ufrag;
+  // Candidates are of no use to a lite agent: the peer's checks show where it is.
+  if (!is_restart) return Patched{.fragment = "", .etag = etag};
+  if (!may_restart) return refuse(PatchRefusal::kRestartNotMeant);
+
+  ice::Credentials local = ice::make_credentials();
+  restart_ice(now, session, local, {remote->ufrag, remote->password});
   handle_transport_outputs(now, session, out);
 
   sdp::Fragment answer;
@@ -183,7 +191,8 @@ Result<Patched, PatchRefusal> Port::patch(Timestamp now, SessionId id, std::stri
 void Port::close(Timestamp now, SessionId id, PortOutputs& out) {
   std::unique_ptr<Session>* found = sessions_.find(id);
   if (!found) return;
-  (*found)->transport.close(now, transport_outputs_);
+  if (!(*found)->transport) return end_unanswered(now, **found, TransportEnd::kLocal, out);
+  (*found)->transport->close(now, transport_outputs_);
   handle_transport_outputs(now, **found, out);
 }
 
@@ -201,28 +210,38 @@ void Port::request_keyframe(Timestamp now, SessionId publisher, media::TrackId t
   handle_receiver_outputs(**found, out);
 }
 
-void Port::set_source(Timestamp now, SessionId viewer, std::size_t outlet, StreamId stream,
+void Port::set_source(Timestamp now, SessionId receiver, std::size_t outlet, StreamId stream,
                       PortOutputs& out) {
-  std::unique_ptr<Session>* found = sessions_.find(viewer);
-  if (!found || outlet >= (*found)->sources.size()) return;
-  (*found)->sources[outlet] = stream;
+  std::unique_ptr<Session>* found = sessions_.find(receiver);
+  if (!found || outlet >= (*found)->outlets.size()) return;
+  (*found)->outlets[outlet].source = stream;
   if (!(*found)->sender.is_set()) return;
   fan_out_.set_source(now, (*found)->sender, outlet, stream, fan_out_outputs_);
+  handle_fan_out_outputs(out);
+}
+
+void Port::set_layer_max(Timestamp now, SessionId receiver, std::size_t outlet, payload::LayerIndex layer,
+                         PortOutputs& out) {
+  std::unique_ptr<Session>* found = sessions_.find(receiver);
+  if (!found || outlet >= (*found)->outlets.size()) return;
+  (*found)->outlets[outlet].layer_max = layer;
+  if (!(*found)->sender.is_set()) return;
+  fan_out_.set_layer_max(now, (*found)->sender, outlet, layer, fan_out_outputs_);
   handle_fan_out_outputs(out);
 }
 
 Result<void, sctp::Refusal> Port::send_data(Timestamp now, SessionId id, sctp::StreamId channel,
                                             sctp::MessageKind kind, SharedBytes payload, PortOutputs& out) {
   std::unique_ptr<Session>* found = sessions_.find(id);
-  if (!found) return refuse(sctp::Refusal::kNotConnected);
-  auto sent = (*found)->transport.send_data(now, channel, kind, std::move(payload), transport_outputs_);
+  if (!found || !(*found)->transport) return refuse(sctp::Refusal::kNotConnected);
+  auto sent = (*found)->transport->send_data(now, channel, kind, std::move(payload), transport_outputs_);
   handle_transport_outputs(now, **found, out);
   return sent;
 }
 
 std::size_t Port::queued_data_bytes(SessionId id) {
   std::unique_ptr<Session>* found = sessions_.find(id);
-  const sctp::DataChannels* data = found ? (*found)->transport.data() : nullptr;
+  const sctp::DataChannels* data = found && (*found)->transport ? (*found)->transport->data() : nullptr;
   return data ? data->association().queued_bytes() : 0;
 }
 
@@ -239,7 +258,12 @@ void Port::handle_deadline(Timestamp now, WallTime wall, PortOutputs& out) {
       session.receiver->handle_deadline(now, wall, receiver_outputs_);
       handle_receiver_outputs(session, out);
     }
-    if (session.transport.next_deadline() <= now) session.transport.handle_deadline(now, transport_outputs_);
+    if (!session.transport) {
+      end_unanswered(now, session, TransportEnd::kNoPath, out);
+      continue;
+    }
+    if (session.transport->next_deadline() <= now)
+      session.transport->handle_deadline(now, transport_outputs_);
     handle_transport_outputs(now, session, out);
   }
   if (fan_out_.next_deadline() <= now) {
@@ -251,7 +275,7 @@ void Port::handle_deadline(Timestamp now, WallTime wall, PortOutputs& out) {
 Timestamp Port::next_deadline() const { return std::min(timers_.next(), fan_out_.next_deadline()); }
 
 void Port::file(Session& session) {
-  Timestamp at = session.transport.next_deadline();
+  Timestamp at = session.transport ? session.transport->next_deadline() : session.peer->answer_due;
   if (session.receiver && session.is_connected) at = std::min(at, session.receiver->next_deadline());
   timers_.set(session.id.value(), at);
 }
@@ -275,13 +299,13 @@ void Port::handle_transport_outputs(Timestamp now, Session& session, PortOutputs
                    },
                    [&](TransportConnected&) {
                      // What came with it may have ended it.
-                     if (!session.transport.selected()) return;
+                     if (!session.transport->selected()) return;
                      session.is_connected = true;
                      unconnected_.remove(session.client);
                      ++counters_.connected;
                      begin_media(now, session);
-                     out.push(SessionConnected{session.id, describe(*session.transport.selected()),
-                                               protocol_name(session.transport.srtp_profile())});
+                     out.push(SessionConnected{session.id, describe(*session.transport->selected()),
+                                               protocol_name(session.transport->srtp_profile())});
                    },
                    [&](TransportClosed& end) { closed = end; },
                    [&](DataEvent& event) { out.push(DataReceived{session.id, std::move(event)}); },
@@ -296,13 +320,19 @@ void Port::handle_transport_outputs(Timestamp now, Session& session, PortOutputs
     remove(now, session);
     return;
   }
-  if (session.transport.selected() != session.path) {
-    session.path = session.transport.selected();
+  if (session.transport->selected() != session.path) {
+    const bool had_path = session.path.has_value();
+    session.path = session.transport->selected();
     if (session.sender.is_set()) fan_out_.set_path(session.sender, session.path);
+    if (session.peer && session.is_connected) {
+      if (!session.path) out.push(SessionPathLost{session.id});
+      if (session.path && !had_path) out.push(SessionPathBack{session.id});
+      seat_outlets(now, session);
+    }
   }
   handle_fan_out_outputs(out);
   file(session);
-  account_data(session, session.transport.data_bytes());
+  account_data(session, session.transport->data_bytes());
   bound_data(now, out);
 }
 
@@ -319,19 +349,24 @@ void Port::bound_data(Timestamp now, PortOutputs& out) {
   if (data_bytes_ <= config_.data_bytes_max) return;
   Session& heaviest = **sessions_.find(SessionId::from_value(by_data_bytes_.rbegin()->second));
   ++counters_.data_ended;
-  heaviest.transport.end_data(now, transport_outputs_);
+  if (heaviest.peer) heaviest.peer->is_data_over = true;
+  heaviest.transport->end_data(now, transport_outputs_);
   handle_transport_outputs(now, heaviest, out);  // Comes here again.
 }
 
 void Port::begin_media(Timestamp now, Session& session) {
+  if (session.peer) {
+    session.path = session.transport->selected();
+    return seat_outlets(now, session);
+  }
   if (session.sender_config.outlets.empty()) return;
-  session.path = session.transport.selected();
+  session.path = session.transport->selected();
   session.sender =
-      fan_out_.add_sender(now, session.sender_config, *session.transport.send_context(), *session.path);
+      fan_out_.add_sender(now, session.sender_config, *session.transport->send_context(), *session.path);
   if (!session.sender.is_set()) return;
   by_sender_[session.sender] = session.id;
-  for (std::size_t i = 0; i < session.sources.size(); ++i)
-    fan_out_.set_source(now, session.sender, i, session.sources[i], fan_out_outputs_);
+  for (std::size_t i = 0; i < session.outlets.size(); ++i)
+    fan_out_.set_source(now, session.sender, i, session.outlets[i].source, fan_out_outputs_);
 }
 
 void Port::handle_receiver_outputs(Session& session, PortOutputs& out) {
@@ -360,9 +395,10 @@ void Port::handle_fan_out_outputs(PortOutputs& out) {
 }
 
 void Port::send_rtcp(Session& session, Bytes packet, PortOutputs& out) {
-  srtp::SendContext* context = session.transport.send_context();
-  const std::optional<ice::Path>& path = session.transport.selected();
-  if (!context || !path) return;
+  srtp::SendContext* context = session.transport ? session.transport->send_context() : nullptr;
+  if (!context) return;
+  const std::optional<ice::Path>& path = session.transport->selected();
+  if (!path) return;
   Buffer bytes(packet.size() + srtp::kOverheadBytesMax);
   auto outcome = transform_.protect(srtp::RtcpToProtect{
       .context = context, .packet = packet, .out = bytes, .outcome = refuse(srtp::Refusal{})});
@@ -374,7 +410,7 @@ void Port::send_rtcp(Session& session, Bytes packet, PortOutputs& out) {
 void Port::remove(Timestamp now, Session& session) {
   account_data(session, 0);
   if (!session.is_connected) unconnected_.remove(session.client);
-  if (!session.receiver) viewers_.remove(session.client);
+  if (session.kind == SessionKind::kViewer) viewers_.remove(session.client);
   if (session.sender.is_set()) {
     fan_out_.remove_sender(session.sender);
     by_sender_.erase(session.sender);
@@ -406,7 +442,7 @@ const char* name_of(OpenRefusal refusal) {
 
 std::string Port::etag(SessionId id) {
   std::unique_ptr<Session>* found = sessions_.find(id);
-  return found ? (*found)->transport.local_ice().ufrag : std::string();
+  return found && (*found)->transport ? (*found)->transport->local_ice().ufrag : std::string();
 }
 
 const ReceiverStats* Port::receiver_stats(SessionId id) {

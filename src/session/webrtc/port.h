@@ -185,18 +185,6 @@ struct PeerAccepted {
   std::vector<std::uint64_t> rejected;  // What it does not take.
 };
 
-// What came of one layer of a track.
-struct LayerStats {
-  std::uint64_t packets = 0, bytes = 0;  // First sent and sent again, duplicates left out.
-  std::int64_t expected = 0, lost = 0;   // Since its SSRC began; lost is before repair.
-  Duration jitter;
-  bool is_active = false;
-};
-struct TrackStats {
-  media::TrackId track = 0;
-  std::vector<LayerStats> layers;
-};
-
 enum class PatchRefusal : std::uint8_t {
   kNoSession,
   kBadFragment,
@@ -258,8 +246,8 @@ class Port {
   void close_all(Timestamp now, PortOutputs& out);
   void request_keyframe(Timestamp now, SessionId publisher, media::TrackId track, payload::LayerIndex layer,
                         PortOutputs& out);
-  // Feeds an outlet of a viewer from a stream of fan_out().
-  void set_source(Timestamp now, SessionId viewer, std::size_t outlet, StreamId stream, PortOutputs& out);
+  // Feeds an outlet of a viewer or a peer from a stream of fan_out().
+  void set_source(Timestamp now, SessionId receiver, std::size_t outlet, StreamId stream, PortOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, SessionId session, sctp::StreamId channel,
                                         sctp::MessageKind kind, SharedBytes payload, PortOutputs& out);
   // Of messages that wait to be sent, of all channels of a session (sctp::Association::queued_bytes()).
@@ -292,13 +280,27 @@ class Port {
   void append_metrics(MetricSamples& samples) const;
 
  private:
+  enum class SessionKind : std::uint8_t { kPublisher, kViewer, kPeer };
   struct Session;
+  struct Peer;
   struct Opening;
 
-  Session* add_session(Timestamp now, const Opening& opening, SessionId& id);
+  Session& add_session(SessionKind kind, const IpAddress& client);
+  void begin_transport(Timestamp now, Session& session, const Opening& opening);
+  void restart_ice(Timestamp now, Session& session, const ice::Credentials& local,
+                   const ice::Credentials& remote);
+  void end_unanswered(Timestamp now, Session& session, TransportEnd end, PortOutputs& out);
+  DataConfig data_config(const sdp::AgreedData& data) const;
+  std::unique_ptr<Peer> make_peer(bool makes_offers);
+  void begin_peer(Session& session, std::unique_ptr<Peer> peer);
+  Session* find_peer(SessionId id, bool makes_offers);
+  PeerAnswered finish_answer(Timestamp now, Session& session, PeerNegotiation::Answered& answered,
+                             PortOutputs& out);
+  void agree_on_data(Timestamp now, Session& session, const std::optional<sdp::AgreedData>& data);
+  void seat_outlets(Timestamp now, Session& session);
   std::optional<OpenFault> find_obstacle(bool is_publisher, const IpAddress& client);
   OpenFault count(OpenFault fault);
-  LocalDescription local_description(const ice::Credentials& ice);
+  LocalDescription local_description(const ice::Credentials& ice, const dtls::Identity& identity);
   void handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, PortOutputs& out);
@@ -349,6 +351,7 @@ class Port {
     std::array<std::uint64_t, kTransportEnds> closed{};
     std::uint64_t datagrams = 0, unknown_kind = 0, unknown_ufrag = 0, unknown_path = 0, not_authentic = 0;
     std::uint64_t path_held = 0, late = 0;
+    std::uint64_t negotiated = 0, not_negotiated = 0;  // Of peers, of both kinds.
     std::uint64_t data_ended = 0;
     std::array<std::uint64_t, kOpenRefusals> refused{};
     std::uint64_t stun = 0, dtls = 0, media = 0;

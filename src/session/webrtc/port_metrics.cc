@@ -37,6 +37,11 @@ void Port::append_metrics(MetricSamples& samples) const {
     counter("stoa_webrtc_sessions_closed_total", "Sessions that ended.", counters_.closed[i],
             {{"reason", name_of(static_cast<TransportEnd>(i))}});
 
+  counter("stoa_webrtc_negotiations_total", "Offers and answers of peers of meetings.", counters_.negotiated,
+          {{"outcome", "taken"}});
+  counter("stoa_webrtc_negotiations_total", "Offers and answers of peers of meetings.",
+          counters_.not_negotiated, {{"outcome", "refused"}});
+
   auto received = [&](const char* kind, std::uint64_t value) {
     counter("stoa_webrtc_datagrams_received_total", "Datagrams by what they are.", value, {{"kind", kind}});
   };

@@ -50,7 +50,7 @@ Port::Session* Port::find_by_stun(const ReceivedDatagram& datagram) {
   }
   if (bytes.size() >= stun::kHeaderBytes && is_stun_answer(bytes)) {
     std::unique_ptr<Session>* session = sessions_.find(sessions_.id_at(load_u32(bytes.subspan(8))));
-    return session ? session->get() : nullptr;
+    return session && (*session)->transport ? session->get() : nullptr;
   }
   return find_by_path({datagram.local, datagram.remote});
 }
@@ -67,13 +67,14 @@ void Port::handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutp
   }
   Session* owner = find_by_path(path);
   bool is_udp = is_udp_path(datagram.local);
-  if (owner && owner != session && (!is_udp || owner->transport.is_held(now, path))) {
+  if (owner && owner != session && (!is_udp || owner->transport->is_held(now, path))) {
     ++counters_.path_held;
     return;
   }
   const SessionId id = session->id;
   auto transport = is_udp ? ice::Transport::kUdp : ice::Transport::kTcpPassive;
-  bool is_believed = session->transport.handle_stun(now, path, transport, datagram.bytes, transport_outputs_);
+  bool is_believed =
+      session->transport->handle_stun(now, path, transport, datagram.bytes, transport_outputs_);
   handle_transport_outputs(now, *session, out);
   if (is_believed) claim(now, path, id, out);
 }
@@ -83,17 +84,17 @@ void Port::handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutp
 // that one's checks would not have been heard); of those who have not, the one heard last has it.
 void Port::claim(Timestamp now, const ice::Path& path, SessionId id, PortOutputs& out) {
   std::unique_ptr<Session>* found = sessions_.find(id);
-  if (!found || !(*found)->transport.is_known(path)) return;
+  if (!found || !(*found)->transport->is_known(path)) return;
   Session& session = **found;
   Session* before = find_by_path(path);
   if (before == &session) return;
-  bool was_proved = before && before->transport.is_proved(path);
-  if (was_proved && !session.transport.is_proved(path)) return;
+  bool was_proved = before && before->transport->is_proved(path);
+  if (was_proved && !session.transport->is_proved(path)) return;
   if (before) std::erase(before->paths, path);
   by_path_[path] = id;
   session.paths.push_back(path);
   if (!was_proved) return;
-  before->transport.handle_path_closed(now, path, transport_outputs_);
+  before->transport->handle_path_closed(now, path, transport_outputs_);
   handle_transport_outputs(now, *before, out);
 }
 
@@ -102,7 +103,7 @@ void Port::handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutp
   ice::Path path{datagram.local, datagram.remote};
   Session* session = find_by_path(path);
   if (!session) return count_unknown(now, path);
-  session->transport.handle_dtls(now, path, datagram.bytes, transport_outputs_);
+  session->transport->handle_dtls(now, path, datagram.bytes, transport_outputs_);
   handle_transport_outputs(now, *session, out);
 }
 
@@ -120,7 +121,7 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
     ++counters_.media;
     const ice::Path path{datagram.local, datagram.remote};
     Session* session = find_by_path(path);
-    srtp::ReceiveContext* context = session ? session->transport.receive_context() : nullptr;
+    srtp::ReceiveContext* context = session ? session->transport->receive_context() : nullptr;
     if (!context) {
       count_unknown(now, path);
       continue;
@@ -140,9 +141,9 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
     Session& session = *opening_of_[i];
     if (!std::exchange(session.is_touched, true)) {
       touched_.push_back(&session);
-      session.transport.handle_authentic_packet(now, opening_from_[i]);
+      session.transport->handle_authentic_packet(now, opening_from_[i]);
     }
-    if (!std::exchange(session.is_confirmed, true)) session.transport.confirm_peer(now);
+    if (!std::exchange(session.is_confirmed, true)) session.transport->confirm_peer(now);
     handle_opened(now, wall, session, opening_[i], out);
   }
   for (Session* session : touched_) {
@@ -178,7 +179,7 @@ void Port::handle_path_closed(Timestamp now, LocalPath local, const SocketAddres
   ice::Path path{local, remote};
   Session* session = find_by_path(path);
   if (!session) return;
-  session->transport.handle_path_closed(now, path, transport_outputs_);
+  session->transport->handle_path_closed(now, path, transport_outputs_);
   handle_transport_outputs(now, *session, out);
 }
 

@@ -71,13 +71,13 @@ void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
       auto kind = rtp::find_extension_kind(sdp::uri_of(extension.extension));
       if (!kind || !extension.can_receive || extension.id == 0 || kinds[extension.id] != kNoKind) continue;
       kinds[extension.id] = static_cast<std::uint8_t>(*kind);
-      has_arrivals |= *kind == Kind::kTransportSequence;
-      has_arrivals_on_request |= *kind == Kind::kTransportSequenceAsk;
+      knows_arrivals |= *kind == Kind::kTransportSequence;
+      knows_arrivals_on_request |= *kind == Kind::kTransportSequenceAsk;
     }
   }
   has_congestion = agreed.ccfb;
-  has_arrivals &= agreed.transport_cc && !has_congestion;
-  has_arrivals_on_request &= agreed.transport_cc && !has_congestion;
+  has_arrivals = knows_arrivals && agreed.transport_cc && !has_congestion;
+  has_arrivals_on_request = knows_arrivals_on_request && agreed.transport_cc && !has_congestion;
 }
 
 Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock& block) const {
@@ -198,8 +198,11 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
     return refuse(ReceiveRefusal::kDuplicate);
   take_nack_outputs(now, track, layer, out);
   deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
-  stats.packets += 1;
-  stats.bytes += packet.header_bytes + packet.payload.size() + packet.padding_bytes;
+  const std::size_t bytes = packet.header_bytes + packet.payload.size() + packet.padding_bytes;
+  ++stats.packets;
+  stats.bytes += bytes;
+  ++layer.packets;
+  layer.bytes += bytes;
   bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
   if (is_retransmitted || layer.nack.stats().recovered != recovered) ++stats.retransmitted;
 
@@ -323,6 +326,59 @@ void Receiver::Impl::tell_active(const Track& track, ReceiverOutputs& out) {
   out.push(active);
 }
 
+void Receiver::Impl::update(Timestamp now, const sdp::Agreement& agreement,
+                            std::span<const InboundSlot> slots, ReceiverOutputs& out) {
+  std::array<const InboundSlot*, media::kTracksPerPublicationMax> wanted{};
+  for (const InboundSlot& slot : slots)
+    if (slot.slot < wanted.size()) wanted[slot.slot] = &slot;
+  auto find_agreed = [&](const InboundSlot& slot) {
+    return std::find_if(agreement.sections.begin(), agreement.sections.end(),
+                        [&](const sdp::AgreedSection& one) { return one.index == slot.section; });
+  };
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto slot = static_cast<std::uint8_t>(i);
+    if (!wanted[i]) {
+      if (i < all_tracks.size()) set_section(slot, InboundSection::unused(), true, out);
+    } else if (auto agreed = find_agreed(*wanted[i]); agreed != agreement.sections.end()) {
+      set_section(slot, inbound_section_of(*agreed, slot), wanted[i]->is_new, out);
+    }
+  }
+  for (const InboundSlot& slot : slots)
+    if (auto agreed = find_agreed(slot); agreed != agreement.sections.end() && slot.slot < all_tracks.size())
+      demux.add_signalled(now, *agreed, slot.slot);
+  read_agreement(agreement);
+  feedback.set_reduced_size(is_reduced_size(agreement));
+  update_deadline();
+}
+
+void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is_new, ReceiverOutputs& out) {
+  while (all_tracks.size() <= slot)
+    all_tracks.emplace_back().id = static_cast<media::TrackId>(all_tracks.size() - 1);
+  Track& track = all_tracks[slot];
+  const bool goes_on = !is_new && demux.goes_on(slot, next);
+  if (goes_on && track.is_open) {
+    const payload::RtpTrack& carried = codec_of(track)->track;
+    auto found = std::find_if(next.codecs.begin(), next.codecs.end(),
+                              [&](const InboundCodec& codec) { return codec.track == carried; });
+    if (found == next.codecs.end()) {
+      close(track, out);
+    } else {
+      track.codec = static_cast<std::uint8_t>(found - next.codecs.begin());
+    }
+  }
+  if (!goes_on) {
+    if (track.is_open) close(track, out);
+    if (has_congestion)
+      for (const InboundSource& source : demux.sources())
+        if (source.place.section == slot) congestion.drop_source(source.ssrc);
+    std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
+    track.layers.clear();
+    for (std::size_t i = 0; i < next.rids.size(); ++i)
+      track.layers.emplace_back(next.clock_rate(), round_trips.smoothed_or(kRoundTripDefault));
+  }
+  demux.set_section(slot, std::move(next), goes_on);
+}
+
 const InboundCodec* Receiver::Impl::codec_of(const Track& track) const {
   return track.is_open ? &demux.sections()[track.id].codecs[track.codec] : nullptr;
 }
@@ -381,5 +437,36 @@ void Receiver::request_keyframe(Timestamp now, media::TrackId track, payload::La
 void Receiver::set_round_trip(Duration round_trip) { impl_->set_round_trip(round_trip); }
 const std::vector<payload::RtpTrack>& Receiver::tracks() const { return impl_->open_tracks; }
 const ReceiverStats& Receiver::stats() const { return impl_->stats; }
+
+void Receiver::update(Timestamp now, const sdp::Agreement& agreement, std::span<const InboundSlot> slots,
+                      ReceiverOutputs& out) {
+  impl_->update(now, agreement, slots, out);
+}
+
+std::vector<TrackStats> Receiver::track_stats() const {
+  std::vector<TrackStats> all;
+  for (const Impl::Track& track : impl_->all_tracks) {
+    if (track.layers.empty()) continue;
+    TrackStats& stats = all.emplace_back();
+    stats.track = track.id;
+    for (const InboundLayer& layer : track.layers) {
+      LayerStats& one = stats.layers.emplace_back();
+      one.packets = layer.packets;
+      one.bytes = layer.bytes;
+      one.is_active = layer.is_active;
+      const InboundSource* source = layer.ssrc() ? impl_->demux.find(*layer.ssrc()) : nullptr;
+      if (!source) continue;
+      one.expected = source->reception.expected();
+      one.lost = source->reception.lost();
+      one.jitter = source->reception.jitter();
+    }
+  }
+  return all;
+}
+
+std::optional<Duration> Receiver::round_trip() const {
+  if (!impl_->round_trips.is_known()) return std::nullopt;
+  return impl_->round_trips.smoothed_or({});
+}
 
 }  // namespace stoa::webrtc

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,6 +36,7 @@
 #include "base/time.h"
 #include "media/payload/packet.h"
 #include "proto/sdp/negotiate.h"
+#include "session/webrtc/inbound_slot.h"
 
 namespace stoa::webrtc {
 
@@ -98,12 +100,31 @@ struct ReceiverStats {
   std::array<std::uint64_t, kReceiveRefusals> refused{};
 };
 
+// What came of one layer of a track.
+struct LayerStats {
+  std::uint64_t packets = 0, bytes = 0;  // First sent and sent again, duplicates left out.
+  std::int64_t expected = 0, lost = 0;   // Since its SSRC began; lost is before repair.
+  Duration jitter;
+  bool is_active = false;
+};
+struct TrackStats {
+  media::TrackId track = 0;
+  std::vector<LayerStats> layers;
+};
+
 class Receiver {
  public:
   // Of the sections that we receive in. `local_ssrc` names us in reports.
   Receiver(const sdp::Agreement& agreement, const ReceiverConfig& config, std::uint32_t local_ssrc, Rng rng,
            Timestamp now);
   ~Receiver();
+
+  // Another agreement of the same session. `slots` says where each section that brings media goes, and takes
+  // the place of the order; a track goes on, with all that is known of its streams, where its slot has the
+  // mid and the layers that it had and is not new, and is closed otherwise. Extension ids stay what they
+  // were.
+  void update(Timestamp now, const sdp::Agreement& agreement, std::span<const InboundSlot> slots,
+              ReceiverOutputs& out);
 
   // Decrypted. `srtp_index` is 2^16 * rollover counter + sequence number.
   Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes packet, std::uint64_t srtp_index,
@@ -125,6 +146,9 @@ class Receiver {
 
   const std::vector<payload::RtpTrack>& tracks() const;
   const ReceiverStats& stats() const;
+  // Of the sections that bring media now.
+  std::vector<TrackStats> track_stats() const;
+  std::optional<Duration> round_trip() const;
 
  private:
   struct Impl;

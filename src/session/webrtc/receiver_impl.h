@@ -70,6 +70,9 @@ struct Receiver::Impl {
   Impl(const sdp::Agreement& agreement, const ReceiverConfig& config, std::uint32_t local_ssrc, Rng rng,
        Timestamp now);
   void read_agreement(const sdp::Agreement& agreement);
+  void update(Timestamp now, const sdp::Agreement& agreement, std::span<const InboundSlot> slots,
+              ReceiverOutputs& out);
+  void set_section(std::uint8_t slot, InboundSection next, bool is_new, ReceiverOutputs& out);
 
   // receiver.cc
   Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
@@ -124,7 +127,8 @@ struct Receiver::Impl {
   std::vector<payload::RtpTrack> open_tracks;  // By id.
   ReceiverStats stats;
 
-  std::array<std::uint8_t, 256> kinds;  // Extension id to kind.
+  std::array<std::uint8_t, 256> kinds;                             // Extension id to kind.
+  bool knows_arrivals = false, knows_arrivals_on_request = false;  // Their extensions have ids.
   bool has_arrivals = false, has_arrivals_on_request = false, has_congestion = false;
   bool is_arrival_asked = false;
   FeedbackWriter feedback;

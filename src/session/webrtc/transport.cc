@@ -80,19 +80,9 @@ struct Transport::Impl {
       remote.fingerprints.resize(dtls::kPeerFingerprintsMax);
     dtls_config->peer_fingerprints = std::move(remote.fingerprints);
     dtls_config->srtp_profiles = std::move(config.srtp_profiles);
-    if (config.data) {
-      sctp::Config sctp{.local_port = config.data->local_port,
-                        .remote_port = config.data->remote_port,
-                        .packet_bytes_max = kSctpPacketBytes,
-                        .limits = config.data->limits};
-      if (std::uint64_t theirs = config.data->remote_message_bytes_max; theirs > 0) {
-        std::size_t& most = sctp.limits.send_message_bytes_max;
-        most = static_cast<std::size_t>(std::min<std::uint64_t>(most, theirs));
-      }
-      bool is_client = config.dtls_role == dtls::Role::kClient;
-      data = std::make_unique<sctp::DataChannels>(
-          sctp, is_client ? sctp::DtlsRole::kClient : sctp::DtlsRole::kServer, Rng(rng.next()));
-    }
+    is_dtls_client = config.dtls_role == dtls::Role::kClient;
+    data_rng = Rng(rng.next());
+    if (config.data) make_data(*config.data);
     if (ice::Agent* full = full_agent()) {
       ice::Outputs none;  // Without candidates of our own there is nothing to send.
       full->set_remote_credentials(now, std::move(remote.ice), none);
@@ -119,6 +109,7 @@ struct Transport::Impl {
   void keep_keys(Timestamp now, const dtls::Connected& connected);
   void announce(Timestamp now, TransportOutputs& out);
   void handle_data(Timestamp now, Bytes packet, TransportOutputs& out);
+  void make_data(const DataConfig& config);
   void send_dtls(Buffer&& datagram, TransportOutputs& out);
   void send_held_back(TransportOutputs& out);
   void prove_by_handshake(Timestamp now, TransportOutputs& out);
@@ -146,6 +137,8 @@ struct Transport::Impl {
   std::optional<srtp::SendContext> send;
   std::optional<srtp::ReceiveContext> receive;
   std::unique_ptr<sctp::DataChannels> data;
+  Rng data_rng{0};
+  bool is_dtls_client = false;
   Timestamp created_at;
   Timestamp path_at = Timestamp::never();
   Timestamp keys_at = Timestamp::never();
@@ -277,6 +270,19 @@ void Transport::Impl::announce(Timestamp now, TransportOutputs& out) {
   sctp::ChannelOutputs box;
   data->connect(now, box);
   carry_out(now, box, out);
+}
+
+void Transport::Impl::make_data(const DataConfig& config) {
+  sctp::Config sctp{.local_port = config.local_port,
+                    .remote_port = config.remote_port,
+                    .packet_bytes_max = kSctpPacketBytes,
+                    .limits = config.limits};
+  if (std::uint64_t theirs = config.remote_message_bytes_max; theirs > 0) {
+    std::size_t& most = sctp.limits.send_message_bytes_max;
+    most = static_cast<std::size_t>(std::min<std::uint64_t>(most, theirs));
+  }
+  data = std::make_unique<sctp::DataChannels>(
+      sctp, is_dtls_client ? sctp::DtlsRole::kClient : sctp::DtlsRole::kServer, data_rng);
 }
 
 void Transport::Impl::handle_data(Timestamp now, Bytes packet, TransportOutputs& out) {
@@ -520,6 +526,19 @@ Result<void, sctp::Refusal> Transport::send_data(Timestamp now, sctp::StreamId c
   impl_->carry_out(now, box, out);
   impl_->file_deadline();
   return sent;
+}
+
+void Transport::begin_data(Timestamp now, const DataConfig& config, TransportOutputs& out) {
+  if (impl_->data || impl_->is_closed) return;
+  STOA_ASSERT(!impl_->dtls || impl_->keys_at == Timestamp::never() ||
+              impl_->dtls->data_bytes_max() >= kSctpPacketBytes);
+  impl_->make_data(config);
+  if (impl_->is_announced) {
+    sctp::ChannelOutputs box;
+    impl_->data->connect(now, box);
+    impl_->carry_out(now, box, out);
+  }
+  impl_->file_deadline();
 }
 
 void Transport::end_data(Timestamp now, TransportOutputs& out) {

@@ -174,6 +174,8 @@ class Transport {
   void close_channel(Timestamp now, sctp::StreamId channel, TransportOutputs& out);
   Result<void, sctp::Refusal> send_data(Timestamp now, sctp::StreamId channel, sctp::MessageKind kind,
                                         SharedBytes payload, TransportOutputs& out);
+  // Data channels that were agreed upon after the transport began. Requires: there are none, and were none.
+  void begin_data(Timestamp now, const DataConfig& config, TransportOutputs& out);
   // Ends the data channels for good and frees what they held; the rest goes on. data() is null from here on.
   void end_data(Timestamp now, TransportOutputs& out);
   // What the peer makes data channels hold (sctp::DataChannels::memory_bytes()).

@@ -1,0 +1,55 @@
+// What negotiation.cc (WHIP, WHEP) and peer.cc (meetings) share.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/webrtc/negotiation.h"
+
+namespace stoa::webrtc {
+
+inline constexpr std::uint16_t kDataPort = 5000;
+
+std::unexpected<NegotiationFault> fault(NegotiationRefusal refusal, std::string text);
+NegotiationFault fault_of(sdp::Refusal refusal);
+// `what`: "offer", for people.
+Result<sdp::SessionDescription, NegotiationFault> parse_description(std::string_view text, const char* what,
+                                                                    std::size_t sections_max);
+// All candidates are in the description and none will follow. Trickling by the peer is welcome.
+sdp::Local local_of(const LocalDescription& local);
+RemoteTransport remote_of(const sdp::Agreement& agreement);
+dtls::Role role_of(const sdp::Agreement& agreement);
+
+// The codecs of a kind that packets are forwarded of.
+sdp::MediaSupport make_publisher_support(sdp::MediaKind kind);
+sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_transport_feedback, bool has_mid);
+bool has_common_codec(const sdp::MediaSection& section, const sdp::MediaSupport& support);
+// Puts a section's payload types in the order in which the answer shall have them.
+void order_payloads(const PublisherOptions& options, sdp::MediaSection& section);
+// `fit` and what repairs it. The answer then has nothing else to choose from.
+void keep_only(const sdp::Payload& fit, sdp::MediaSection& section);
+
+// Whether the sections that are wanted run over one transport, RTCP included.
+Result<void, NegotiationFault> expect_one_transport(const sdp::SessionDescription& offer,
+                                                    std::span<const std::size_t> wanted);
+// The section of data that runs over the transport of those that are used, or over any when none is.
+std::optional<std::size_t> find_data(const sdp::SessionDescription& offer, std::span<const std::size_t> used);
+
+struct AnsweredOffer {
+  sdp::SessionDescription description;
+  sdp::Agreement agreement;
+};
+Result<AnsweredOffer, NegotiationFault> answer(const sdp::SessionDescription& offer,
+                                               const LocalDescription& local,
+                                               std::span<const sdp::SectionIntent> intents);
+
+// What is sent in a section: the first codec of the agreement. Without a mid in the headers unless that was
+// agreed upon.
+OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& section,
+                       const sdp::LocalSource& source);
+
+}  // namespace stoa::webrtc
