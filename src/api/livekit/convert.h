@@ -75,10 +75,13 @@ std::vector<std::string> tracks_of(const pb::UpdateSubscriptionsRequest& request
 
 // Those events that are one message: update, room_update, speakers_changed, connection_quality,
 // track_published, track_unpublished, mute, request_response, subscription_permission_update,
-// subscription_response, track_subscribed, leave, room_moved (its token is to be set by the caller).
+// subscription_response, track_subscribed, leave, room_moved (its token is
+// to be set by the caller).
 // Nothing: those that concern media or data (Subscribed, Unsubscribed, DataArrived), and what this client
 // does not want to be told.
 std::optional<pb::SignalResponse> event_to_response(const room::Event& event, ClientTraits traits);
+// What a client that is put out for this should do: come back anew, or stay away.
+pb::LeaveRequest::Action action_after(room::LeaveReason reason);
 // A leave: with what the client should do after it.
 pb::SignalResponse make_leave(room::LeaveReason reason, pb::LeaveRequest::Action action, ClientTraits traits);
 

@@ -1,5 +1,5 @@
-// A DataPacket of a data channel on its way through: looked into only as far as a server must, to know who
-// may send it and who gets it, and stamped with who sent it. Payloads are never read.
+// A DataPacket of a data channel on its way through: who may send it, who gets it, and who it is from.
+// Payloads are passed on unread. What does not parse is refused here, since some clients fall over it.
 //
 // Receivers are told the sender by the server alone: whatever the packet says of it is overwritten, except
 // where agents speak for others.
@@ -20,44 +20,35 @@
 
 namespace stoa::livekit {
 
-inline constexpr std::size_t kDataPacketBytesMax = 64'000;  // As clients hold it too.
-inline constexpr std::size_t kDataDestinationsMax = 1'000;  // room::kDestinationsMax
+inline constexpr std::size_t kDataPacketBytesMax = 64'000;  // Clients hold it, too.
+// The identity under which the server itself calls a participant (PerformRpc): answers are sent to it.
+inline constexpr const char* kServerIdentity = "stoa-server";
 
 enum class DataRefusal : std::uint8_t {
   kTooLong,
   kMalformed,
-  kTooManyDestinations,
-  kNotAllowed,    // No leave to send data …
-  kForeignVoice,  // … or this kind, which only agents or only servers send.
+  kTooManyDestinations,  // room::kDestinationsMax
+  kNotAllowed,           // No leave to send data …
+  kForeignVoice,         // … or this kind, which only agents or only servers send.
+  kNotRelayed,           // Metrics: clients send them unasked.
 };
 const char* name_of(DataRefusal refusal);
 
-// Views into the packet that it was read from.
-struct DataPacketHead {
-  // Which of DataPacket's values it carries, by field number.
-  pb::DataPacket::ValueCase value = pb::DataPacket::VALUE_NOT_SET;
-  std::string_view identity;  // Whom it says that it is from.
-  std::vector<std::string_view> destination_identities, destination_sids;
-  std::uint32_t sequence = 0;  // Of reliable ones, counting from 1; 0: not numbered.
-  Bytes packet;
-};
-Result<DataPacketHead, DataRefusal> parse_data_packet(Bytes packet);
+// `sequence`: of reliable packets, counting from 1; 0: not numbered.
+Result<pb::DataPacket, DataRefusal> parse_data_packet(Bytes packet);
+// All data needs can_publish_data. Transcriptions come from agents, speaker updates from servers.
+Result<void, DataRefusal> check_sender(const pb::DataPacket& packet, const room::ParticipantInfo& sender);
+// Stamped with sender's sid and identity. The identity of an agent's packet stays where it speaks as another:
+// chat, transcriptions, streams. Destinations are identities only: `sids`, gets those that the packet names
+// by sid, which is the older way.
+room::SendData to_send_data(pb::DataPacket packet, const room::ParticipantInfo& sender, bool is_reliable,
+                            std::vector<std::string>& sids);
 
-// Who may send what: data needs can_publish_data. Transcriptions come from agents, speaker updates from
-// servers, and remote calls' answers from anybody. `kind` kAgent and Permissions::is_agent both make an
-// agent.
-Result<void, DataRefusal> check_sender(const DataPacketHead& head, const room::ParticipantInfo& sender);
-
-// The packet as receivers get it: sender's sid and identity set, all else as it was. An agent's identity
-// stays where it speaks as another: chat, transcriptions, streams.
-SharedBytes stamp(const DataPacketHead& head, const room::ParticipantInfo& sender);
-// The same for the room: destinations named by sid are left to the caller (`destination_sids`).
-room::SendData to_send_data(const DataPacketHead& head, const room::ParticipantInfo& sender,
-                            bool is_reliable);
-
-// From the server itself.
-SharedBytes make_user_packet(const pb::SendDataRequest& request);
-SharedBytes make_rpc_request(std::string_view id, const pb::PerformRpcRequest& request);
+// From the server itself, with the destinations asked for.
+room::SendData make_user_packet(const pb::SendDataRequest& request);
+// A call of a client's method; see parse_rpc_reply().
+inline constexpr std::uint32_t kRpcTimeoutMsDefault = 10'000;
+room::SendData make_rpc_request(std::string_view id, const pb::PerformRpcRequest& request);
 
 // Whether a packet answers a call of the server's (PerformRpc): `id` is known to whoever asked.
 struct RpcReply {
@@ -66,6 +57,6 @@ struct RpcReply {
   std::string payload;
   std::optional<pb::RpcError> error;
 };
-std::optional<RpcReply> parse_rpc_reply(const DataPacketHead& head);
+std::optional<RpcReply> parse_rpc_reply(const pb::DataPacket& packet);
 
 }  // namespace stoa::livekit

@@ -54,8 +54,7 @@ enum class GrantRefusal : std::uint8_t {
 
 // `claims`: of a token that was verified. Claims that are not known are passed over.
 Result<AccessGrant, GrantRefusal> parse_grant(std::string_view claims);
-std::string write_claims(const AccessGrant& grant, WallTime now, Duration ttl);
-// Signs them. `grant.key_id`, its times and jti are not looked at.
+// The grant's own key_id and times are not looked at.
 Result<std::string, crypto::JwtRefusal> make_access_token(const AccessGrant& grant, const std::string& key_id,
                                                           std::string_view secret, WallTime now,
                                                           Duration ttl);

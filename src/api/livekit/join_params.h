@@ -20,9 +20,13 @@
 namespace stoa::livekit {
 
 inline constexpr std::size_t kJoinQueryBytesMax = 256u << 10;  // As sent.
-inline constexpr std::size_t kJoinRequestBytesMax = 1u << 20;  // After decompression.
-inline constexpr std::size_t kAddTrackRequestsMax = 16;        // room::kTracksMax would refuse more anyway.
-inline constexpr std::size_t kClientTextBytesMax = 256;        // Each of version, os, browser …
+// After decompression. What is read of it takes up to a hundred times as much for a moment, and comes from
+// anybody.
+inline constexpr std::size_t kJoinRequestBytesMax = 512u << 10;
+inline constexpr std::size_t kAddTrackRequestsMax = 16;  // room::kTracksMax would refuse more anyway.
+inline constexpr std::size_t kClientTextBytesMax =
+    256;  // Each of version, os, browser …; longer ones are left out.
+inline constexpr std::size_t kCapabilitiesMax = 16;
 
 struct JoinParams {
   bool is_validate = false;

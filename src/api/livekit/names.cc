@@ -44,6 +44,7 @@ const char* name_of(DataRefusal refusal) {
     case DataRefusal::kTooManyDestinations: return "too_many_destinations";
     case DataRefusal::kNotAllowed: return "not_allowed";
     case DataRefusal::kForeignVoice: return "foreign_voice";
+    case DataRefusal::kNotRelayed: return "not_relayed";
   }
   return "unknown";
 }

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "api/livekit/wire.h"
 #include "base/bytes.h"
@@ -11,8 +13,10 @@
 
 namespace stoa::livekit {
 
-inline constexpr std::size_t kSignalBytesMax = 2u << 20;        // Of one frame.
-inline constexpr std::size_t kSignalJsonBytesMax = 512u << 10;  // JSON costs more to read.
+// Of one frame. A session description of some hundred tracks fits; what is read of a hostile one takes up to
+// a hundred times as much for a moment. JSON costs more to read.
+inline constexpr std::size_t kSignalBytesMax = 512u << 10;
+inline constexpr std::size_t kSignalJsonBytesMax = 256u << 10;
 
 enum class SignalRefusal : std::uint8_t {
   kTooLong,

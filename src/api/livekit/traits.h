@@ -15,6 +15,7 @@ struct ClientTraits {
   bool takes_media_in_first_offer() const { return protocol >= 8; }
   bool takes_departed_participants() const { return protocol >= 9; }  // In an answer to a resume.
   bool knows_streams() const { return protocol >= 10; }               // Tracks of one stream in step.
+  bool takes_unknown_messages() const { return protocol >= 10; }      // Older ones stumble over later ones.
   bool knows_lost_quality() const { return protocol >= 11; }
   bool knows_leave_action() const { return protocol >= 13; }
   bool takes_fast_publish() const { return protocol >= 14; }

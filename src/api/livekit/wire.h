@@ -16,4 +16,7 @@ inline constexpr int kProtocol = 17;
 // other ways of sending SVC. It must read as a plain semantic version.
 inline constexpr const char* kServerVersion = "1.13.5";
 
+// Protobuf writes to standard error what it finds wrong in a peer's bytes. Call once when the program starts.
+void quiet_protobuf();
+
 }  // namespace stoa::livekit
