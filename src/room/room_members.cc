@@ -273,7 +273,11 @@ void Room::Impl::update_self(Timestamp now, WallTime wall, Participant& p, const
 void Room::Impl::send_data(const Participant* from, const SendData& data, std::span<const std::string> sids,
                            Outputs& out) {
   if (data.payload.size() > kDataBytesMax || data.identities.size() + sids.size() > kDestinationsMax) return;
-  DataArrived event{from ? from->info.identity : std::string(), data.is_reliable, data.payload};
+  DataArrived event{.is_reliable = data.is_reliable, .payload = data.payload, .sequence = data.sequence};
+  if (from) {
+    event.from_identity = from->info.identity;
+    event.from_sid = from->info.sid;
+  }
   if (data.identities.empty() && sids.empty()) return to_all(std::move(event), from, out);
   std::set<std::uint64_t> named;
   auto name = [&](const auto& table, const std::string& key) {

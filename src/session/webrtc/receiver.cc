@@ -352,8 +352,10 @@ void Receiver::Impl::update(Timestamp now, const sdp::Agreement& agreement,
 }
 
 void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is_new, ReceiverOutputs& out) {
-  while (all_tracks.size() <= slot)
-    all_tracks.emplace_back().id = static_cast<media::TrackId>(all_tracks.size() - 1);
+  while (all_tracks.size() <= slot) {
+    const auto id = static_cast<media::TrackId>(all_tracks.size());
+    all_tracks.emplace_back().id = id;
+  }
   Track& track = all_tracks[slot];
   const bool goes_on = !is_new && demux.goes_on(slot, next);
   if (goes_on && track.is_open) {
