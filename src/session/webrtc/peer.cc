@@ -210,16 +210,14 @@ void PeerNegotiation::Exchange::meet_seat(Section& section, const sdp::MediaSect
 }
 
 Result<void, NegotiationFault> PeerNegotiation::Exchange::learn_extensions() {
-  for (const sdp::MediaSection& section : offer.sections) {
-    if (section.is_rejected()) continue;
-    for (const sdp::ExtensionMap& map : section.extensions) {
-      if (map.id >= next.extensions.size()) continue;
-      auto& known = next.extensions[map.id];
-      if (known && *known != map.extension)
-        return fault(NegotiationRefusal::kBadDescription,
-                     "The offer gives the id of a header extension to another one.");
-      known = map.extension;
-    }
+  for (std::size_t i = 0; i < offer.sections.size(); ++i) {
+    Section& section = next.sections[i];
+    for (const sdp::ExtensionMap& map : offer.sections[i].extensions)
+      for (const sdp::ExtensionMap& known : section.extensions)
+        if (known.id == map.id && known.extension != map.extension)
+          return fault(NegotiationRefusal::kBadDescription,
+                       "The offer gives the id of a header extension to another one.");
+    section.extensions = offer.sections[i].extensions;
   }
   return {};
 }
