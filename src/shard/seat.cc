@@ -93,8 +93,7 @@ void Seat::start(Timestamp now, WallTime wall, SeatOutputs& out) {
   auto opened = world_.port.open_offering_peer(now, client_);
   if (!opened) return lose_media(now, webrtc::name_of(opened.error().refusal), out);
   subscriber_ = *opened;
-  needs_offer_ = true;
-  offer_if_due(now, false, out);
+  offer(now, out);
 }
 
 void Seat::send_join(WallTime, SeatOutputs& out) {
@@ -160,8 +159,9 @@ void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& ou
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
     if (params_->sync_state) handle_sync_state(now, *params_->sync_state, out);
   } else {
-    needs_offer_ = true;
-    offer_if_due(now, true, out);
+    needs_offer_ = wants_restart_ = true;
+    // What was on its way when signalling was lost is said again.
+    if (!open_offer_.empty()) send_offer(out);
   }
 }
 

@@ -142,8 +142,8 @@ class Seat {
   void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
   void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
 
-  // After each input, or some: offers what has changed.
-  bool wants_flush() const { return needs_offer_ && signal_ && !is_closed_; }
+  // After each input, or some, when it wants that: offers what has changed.
+  bool wants_flush() const;
   void flush(Timestamp now, SeatOutputs& out);
   void handle_deadline(Timestamp now, WallTime wall, SeatOutputs& out);
   Timestamp next_deadline() const;
@@ -216,7 +216,8 @@ class Seat {
   // seat_media.cc: what it publishes and what it is sent.
   void handle_offer(Timestamp now, const livekit::pb::SessionDescription& offer, SeatOutputs& out);
   void handle_answer(Timestamp now, const livekit::pb::SessionDescription& answer, SeatOutputs& out);
-  void offer_if_due(Timestamp now, bool restarts_ice, SeatOutputs& out);
+  void offer(Timestamp now, SeatOutputs& out);
+  void send_offer(SeatOutputs& out);
   void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
@@ -268,6 +269,7 @@ class Seat {
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
+  std::string open_offer_;  // Ours, not answered yet.
   bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
