@@ -167,7 +167,7 @@ void Room::handle(Timestamp now, WallTime wall, ParticipantId participant, Comma
                         [&](SetSubscribers& c) { room.set_subscribers(*p, std::move(c), out); },
                         [&](UpdateSelf& c) { room.update_self(now, wall, *p, c, out); },
                         [&](SendData& c) {
-                          if (p->info.permissions.can_publish_data) room.send_data(p, c, c.sids, out);
+                          if (p->info.permissions.can_publish_data) room.send_data(p, c, out);
                         },
                         [&](BecomeActive&) { room.become_active(*p, out); },
                         [&](ReportLevels& c) { room.set_levels(now, *p, c); },

@@ -199,8 +199,8 @@ class Room {
   Result<void, ApiRefusal> update_subscriptions(Timestamp now, WallTime wall, std::string_view identity,
                                                 std::span<const std::string> tracks, bool is_wanted,
                                                 Outputs& out);
-  // From the server, to identities and sids; to everybody when there are none.
-  void send_data(Timestamp now, const SendData& data, std::span<const std::string> sids, Outputs& out);
+  // From the server.
+  void send_data(Timestamp now, const SendData& data, Outputs& out);
   Result<RoomInfo, ApiRefusal> update_metadata(Timestamp now, WallTime wall, std::string metadata,
                                                Outputs& out);
   void set_recorded(Timestamp now, bool is_recorded, Outputs& out);

@@ -69,9 +69,7 @@ Result<void, ApiRefusal> Room::update_subscriptions(Timestamp, WallTime, std::st
   return {};
 }
 
-void Room::send_data(Timestamp, const SendData& data, std::span<const std::string> sids, Outputs& out) {
-  impl_->send_data(nullptr, data, sids, out);
-}
+void Room::send_data(Timestamp, const SendData& data, Outputs& out) { impl_->send_data(nullptr, data, out); }
 
 Result<RoomInfo, ApiRefusal> Room::update_metadata(Timestamp, WallTime, std::string metadata, Outputs& out) {
   Impl& room = *impl_;

@@ -159,8 +159,7 @@ struct Room::Impl {
   void set_permissions(Timestamp now, WallTime wall, Participant& p, Permissions permissions, Outputs& out);
   void update_self(Timestamp now, WallTime wall, Participant& p, const UpdateSelf& command, Outputs& out);
   // From null: the server.
-  void send_data(const Participant* from, const SendData& data, std::span<const std::string> sids,
-                 Outputs& out);
+  void send_data(const Participant* from, const SendData& data, Outputs& out);
 
   // ---- room_moves.cc
   Luggage pack(const Participant& p) const;

@@ -270,21 +270,20 @@ void Room::Impl::update_self(Timestamp now, WallTime wall, Participant& p, const
   answer(RequestOutcome::kDone, "");
 }
 
-void Room::Impl::send_data(const Participant* from, const SendData& data, std::span<const std::string> sids,
-                           Outputs& out) {
-  if (data.payload.size() > kDataBytesMax || data.identities.size() + sids.size() > kDestinationsMax) return;
+void Room::Impl::send_data(const Participant* from, const SendData& data, Outputs& out) {
+  if (data.payload.size() > kDataBytesMax || data.identities.size() + data.sids.size() > kDestinationsMax) return;
   DataArrived event{.is_reliable = data.is_reliable, .payload = data.payload, .sequence = data.sequence};
   if (from) {
     event.from_identity = from->info.identity;
     event.from_sid = from->info.sid;
   }
-  if (data.identities.empty() && sids.empty()) return to_all(std::move(event), from, out);
+  if (data.identities.empty() && data.sids.empty()) return to_all(std::move(event), from, out);
   std::set<std::uint64_t> named;
   auto name = [&](const auto& table, const std::string& key) {
     if (auto entry = table.find(key); entry != table.end()) named.insert(entry->second.value());
   };
   for (const std::string& identity : data.identities) name(by_identity, identity);
-  for (const std::string& sid : sids) name(by_sid, sid);
+  for (const std::string& sid : data.sids) name(by_sid, sid);
   if (from) named.erase(from->id.value());
   std::vector<const Participant*> these;
   for (std::uint64_t id : named) these.push_back(find(ParticipantId::from_value(id)));

@@ -45,6 +45,10 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       api_keys_(*store_, api_key_options(config)),
       rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
+      room_calls_(
+          api_keys_, shards, {.is_dev = config.dev},
+          [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); },
+          [this](const std::string& name) { return find_room(name); }),
       tick_(loop_, [this] { handle_tick(); }) {}
 
 ControlThread::~ControlThread() { stop(); }
@@ -145,6 +149,8 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::JoinAsked& asked) { handle_join(asked); },
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
                  [&](shard::RoomHappened&) {},
+                 [&](shard::RoomAnswered& answered) { room_calls_.handle_answer(loop_.now(), answered); },
+                 [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered.reply); },
              },
              std::get<shard::ControlMail>(message));
 }
@@ -173,7 +179,7 @@ Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> ControlThr
   auto name = livekit::room_to_join(*access);
   if (!name) return refuse(Denied{401, "the token does not let its holder join a room"});
   if (access->identity.empty()) return refuse(Denied{400, "the token names nobody (sub)"});
-  room::RoomInfo info{.name = *name, .created_at = loop_.wall()};
+  room::RoomInfo info = find_room(*name);
   if (access->room_config) info = livekit::from_wire(*access->room_config, std::move(info));
   info.name = *name;
   auto grant = std::make_shared<shard::RoomGrant>();
@@ -183,11 +189,15 @@ Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> ControlThr
   return grant;
 }
 
+room::RoomInfo ControlThread::find_room(const std::string& name) {
+  return {.name = name, .created_at = loop_.wall()};
+}
+
 void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
   auto key = api_keys_.find_valid(wanted.grant->key_id);
   if (!key || !*key) return;  // Revoked: what the client has is the last.
   auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant,
-                                           wanted.grant->room.name, (*key)->id, (*key)->secret, loop_.wall());
+                                           wanted.room, (*key)->id, (*key)->secret, loop_.wall());
   if (token) send(wanted.shard, shard::Mail(shard::TokenMade{wanted.seat, std::move(*token)}));
 }
 
@@ -207,6 +217,8 @@ void ControlThread::handle_audience(shard::AudienceReported&& reported) {
 
 void ControlThread::handle_http(HttpAsked&& asked) {
   if (asked.message.path == "/metrics") return ask_metrics(std::move(asked));
+  if (RoomCalls::owns_path(asked.message.path))
+    return room_calls_.handle_request(loop_.now(), loop_.wall(), asked);
   control::Effects effects;
   http::Response response = rest_.handle(loop_.wall(), asked.message, effects);
   send(asked.shard, HttpAnswered{asked.request, std::move(response)});
@@ -258,6 +270,7 @@ void ControlThread::answer_metrics() {
   store_->append_metrics(own);
   publishing_.append_metrics(own);
   rest_.append_metrics(own);
+  room_calls_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
@@ -271,6 +284,7 @@ void ControlThread::answer_metrics() {
 
 void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
+  room_calls_.handle_tick(loop_.now());
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
   for (auto& [channel, shards] : audiences_) {
     std::set<std::uint32_t> distinct;

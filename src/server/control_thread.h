@@ -25,6 +25,7 @@
 #include "runtime/timer.h"
 #include "server/config.h"
 #include "server/postbox.h"
+#include "server/room_calls.h"
 
 namespace stoa::server {
 
@@ -67,6 +68,8 @@ class ControlThread {
   void handle_publish(const shard::PublishAsked& asked);
   void handle_join(const shard::JoinAsked& asked);
   Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> grant_join(std::string_view token);
+  // As a room that is not open is to be opened.
+  room::RoomInfo find_room(const std::string& name);
   void handle_token_wanted(const shard::TokenWanted& wanted);
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
@@ -91,6 +94,7 @@ class ControlThread {
     std::size_t receivers = 0;  // Over WebRTC.
   };
   std::map<std::string, std::vector<Audience>> audiences_;
+  RoomCalls room_calls_;
   std::optional<Question> question_;
   std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;

@@ -90,7 +90,11 @@ struct SeatSignalClosed {
   std::uint16_t code = 1000;
 };
 struct SeatTokenWanted {};
-using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, LogLine>;
+// To a call of the server's.
+struct SeatRpcAnswered {
+  livekit::RpcReply reply;
+};
+using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
 // An event for many, rendered once for those who read the same form.
@@ -127,6 +131,11 @@ class Seat {
   void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
   void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
+  // It sits in another room from now on.
+  void move(const std::string& room, room::ParticipantId participant) {
+    room_ = room;
+    participant_ = participant;
+  }
   void handle_token(const std::string& token, SeatOutputs& out);
   void handle_audible(Timestamp now, bool is_limited, const std::vector<std::string>& tracks);
   // It is over: connections are closed, nothing more is said.
@@ -286,6 +295,7 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
+  std::optional<room::Moved> moved_;  // The client is told with its new token.
   Timestamp simulated_speech_until_;
   bool drops_next_resume_ = false;
 };

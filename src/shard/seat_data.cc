@@ -74,6 +74,10 @@ void Seat::handle_packet(Timestamp, Bytes packet, bool is_reliable, SeatOutputs&
     if (sequence <= last_sequence_) return;  // Sent again after a resume.
     last_sequence_ = sequence;
   }
+  // Calls of the server's have ids that it made.
+  auto reply = livekit::parse_rpc_reply(*parsed);
+  if (reply && reply->id.starts_with(livekit::kServerRpcPrefix))
+    return out.push(SeatRpcAnswered{std::move(*reply)});
   std::vector<std::string> sids;
   room::SendData data = livekit::to_send_data(std::move(*parsed), *self_, is_reliable, sids);
   data.sids = std::move(sids);

@@ -166,6 +166,20 @@ struct PeerNegotiation::Exchange {
   std::vector<std::size_t> used;
   Answered result;
 
+  Exchange(PeerNegotiation& negotiation, sdp::SessionDescription offered, State state)
+      : of(negotiation), offer(std::move(offered)), next(std::move(state)) {
+    share_extensions(from_video, to_video);
+    share_extensions(from_audio, to_audio);
+  }
+  // Browsers offer for new sections what earlier ones agreed upon, whichever way those went: one that cannot
+  // name layers would leave a later one without simulcast.
+  static void share_extensions(sdp::MediaSupport& from, sdp::MediaSupport& to) {
+    for (sdp::HeaderExtension extension : to.extensions)
+      if (std::ranges::find(from.extensions, extension) == from.extensions.end())
+        from.extensions.push_back(extension);
+    to.extensions = from.extensions;
+  }
+
   const sdp::MediaSupport& support_from(std::size_t index) const {
     return offer.sections[index].kind == sdp::MediaKind::kVideo ? from_video : from_audio;
   }
@@ -336,7 +350,7 @@ Result<PeerNegotiation::Answered, NegotiationFault> PeerNegotiation::answer(
     std::string_view offer_text, std::span<const PeerOutlet> outlets, const LocalDescription& local,
     const ice::Credentials& fresh, bool has_data) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", sdp::kSectionsMax));
-  Exchange exchange{.of = *this, .offer = std::move(offer), .next = state_};
+  Exchange exchange(*this, std::move(offer), state_);
   State& next = exchange.next;
   release(next, outlets);
   if (auto outcome = exchange.meet_sections(); !outcome) return refuse(outcome.error());

@@ -186,6 +186,27 @@ TEST(PeerAnswer, gives_outlets_to_sections_that_only_receive) {
   }
 }
 
+// Chromium offers for new sections what earlier ones agreed upon.
+TEST(PeerAnswer, agrees_upon_the_same_extensions_whichever_way_a_section_goes) {
+  auto extensions_of = [](const std::vector<PeerOutlet>& outlets) {
+    TestPeering peer;
+    auto answered = peer.answer(read_offer("chromium_viewer_data"), outlets);
+    EXPECT_TRUE(answered);
+    std::set<sdp::HeaderExtension> all;
+    for (const sdp::ExtensionMap& map : parsed(answered->answer).sections[0].extensions)
+      all.insert(map.extension);
+    return all;
+  };
+  const std::set<sdp::HeaderExtension> sent = extensions_of({video(1)});
+  EXPECT_EQ(sent, extensions_of({}));
+  EXPECT_TRUE(sent.contains(sdp::HeaderExtension::kRid));
+  EXPECT_TRUE(sent.contains(sdp::HeaderExtension::kPlayoutDelay));
+  // Known is not used: nobody asked for feedback.
+  TestPeering peer;
+  ASSERT_TRUE(peer.answer(read_offer("chromium_viewer_data"), {video(1)}));
+  EXPECT_EQ(peer.config(1).extensions.id_of(rtp::ExtensionKind::kTransportSequence), 0);
+}
+
 TEST(PeerAnswer, tells_what_no_section_can_decode_from_what_has_no_section) {
   sdp::SessionDescription offer = read_offer("chromium_viewer_data");
   std::erase_if(offer.sections[0].payloads,
