@@ -67,7 +67,7 @@ export function Controls({ own, panel, unread, people, hands, onPanel, onLeave }
   });
   const { microphone, camera, screen, hand } = own;
   return (
-    <div className="controls" role="toolbar" aria-label="Meeting controls">
+    <div className="controls" role="group" aria-label="Meeting controls">
       <div className="controls_group">
         <Control
           label="Microphone"

@@ -1,5 +1,6 @@
 // The meeting page: before, during and after.
 
+import { setLogLevel } from '@livekit/components-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { browserStore } from '../lib/preferences';
 import type { Report } from '../rtc/report';
@@ -11,6 +12,9 @@ import { Lobby } from './lobby';
 import { RoomView } from './room_view';
 import { useSession, type Phase } from './use_session';
 import { readTracks } from './use_track_numbers';
+
+// The components report as errors what they put right themselves.
+setLogLevel('silent', { liveKitClientLogLevel: 'warn' });
 
 function useChoices() {
   const [choices, setChoices] = useState<Choices>(() => {

@@ -1,7 +1,7 @@
 // A meeting: stage, panels, controls.
 
-import { RoomAudioRenderer, RoomContext, useAudioPlayback, useChat, useParticipants } from '@livekit/components-react';
-import { RoomEvent, SubscriptionError, type RemoteParticipant, type Room } from 'livekit-client';
+import { RoomAudioRenderer, RoomContext, useAudioPlayback, useChat, useParticipants, useTracks } from '@livekit/components-react';
+import { RoomEvent, SubscriptionError, Track, type RemoteParticipant, type Room } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { HelpDialog } from '../ui/help';
 import { Icon } from '../ui/icons';
@@ -87,14 +87,23 @@ function Banner({ room }: { room: Room }) {
   );
 }
 
-// Browsers keep sound back until the page was touched.
+// Browsers may keep sound back until the page was touched.
 function SoundBlocked({ room }: { room: Room }) {
   const { canPlayAudio, startAudio } = useAudioPlayback(room);
-  if (canPlayAudio) return null;
+  const heard = useTracks([Track.Source.Microphone, Track.Source.ScreenShareAudio], { room, updateOnlyOn: [] });
+  const [isTried, setTried] = useState(false);
+  if (canPlayAudio || isTried || heard.every(({ participant }) => participant.isLocal)) return null;
   return (
     <div className="notice">
       <p>The browser holds back the sound of this meeting.</p>
-      <button type="button" className="button" onClick={() => void startAudio().catch(() => undefined)}>
+      <button
+        type="button"
+        className="button"
+        onClick={() => {
+          setTried(true);
+          void startAudio().catch(() => undefined);
+        }}
+      >
         Hear the others
       </button>
     </div>
@@ -107,7 +116,7 @@ function LayoutChoice({ layout, onChoose }: { layout: Layout; onChoose: (layout:
     <div className="segments layouts" role="radiogroup" aria-label="Layout">
       {kLayouts.map((one) => (
         <label key={one} title={words[one]}>
-          <input type="radio" name="layout" checked={layout === one} onChange={() => onChoose(one)} />
+          <input type="radio" name="layout" aria-label={words[one]} checked={layout === one} onChange={() => onChoose(one)} />
           <span>
             <Icon name={one} />
             <span className="layout_word">{words[one]}</span>
