@@ -17,7 +17,8 @@ constexpr std::string_view kContentSecurityPolicy =
 bool is_room_name(std::string_view name) {
   constexpr std::size_t kMaxChars = 64;
   if (name.empty() || name.size() > kMaxChars || name == "." || name == "..") return false;
-  return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == name.npos;
+  return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
+         name.npos;
 }
 
 bool is_page(std::string_view path) {
