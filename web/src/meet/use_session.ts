@@ -3,7 +3,6 @@
 import {
   ConnectionError,
   ConnectionErrorReason,
-  DefaultReconnectPolicy,
   DisconnectReason,
   Room,
   RoomEvent,
@@ -13,6 +12,7 @@ import {
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Choices } from './choices';
 import { obstacleOf, readGrants } from './invitation';
+import { retryDelayMs } from './retry';
 import { fetchToken } from './token_client';
 import type { PreviewTracks } from './use_preview';
 import { farewellOf, joinErrorOf, type Farewell, type JoinError } from './words';
@@ -32,14 +32,13 @@ export interface Session {
 
 const kConnectMs = 15_000;
 
-// Back soon after the server is: a second or three between attempts, for about two minutes.
-const kRetriesMs = [0, 300, 1000, ...Array.from({ length: 45 }, () => 2000)];
-
 function optionsOf({ cameraId, microphoneId, speakerId }: Choices): RoomOptions {
   return {
     adaptiveStream: true,
     dynacast: true,
-    reconnectPolicy: new DefaultReconnectPolicy(kRetriesMs),
+    reconnectPolicy: {
+      nextRetryDelayInMs: ({ retryCount, elapsedMs }) => retryDelayMs(retryCount, elapsedMs, Math.random()),
+    },
     videoCaptureDefaults: { resolution: VideoPresets.h720.resolution, ...(cameraId === '' ? {} : { deviceId: cameraId }) },
     audioCaptureDefaults: microphoneId === '' ? {} : { deviceId: microphoneId },
     ...(speakerId === '' ? {} : { audioOutput: { deviceId: speakerId } }),

@@ -79,6 +79,7 @@ describe('bannerText', () => {
     expect(bannerText('signal_lost', true)).toContain('go on');
     expect(bannerText('lost', true)).toContain('Nobody hears');
     expect(bannerText('lost', false)).toContain('offline');
+    expect(bannerText('no_media', true)).toContain('no way');
     expect(bannerText('up', true)).toBe('');
   });
 });

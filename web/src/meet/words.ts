@@ -153,7 +153,8 @@ export function publishErrorText(kind: SourceKind, error: string, message: strin
   return `${what} could not be sent${message === '' ? '.' : `: ${message}`}`;
 }
 
-export type LinkPhase = 'up' | 'signal_lost' | 'lost' | 'back';
+// `no_media`: the server was reached again, and media found no way to it yet.
+export type LinkPhase = 'up' | 'signal_lost' | 'lost' | 'no_media' | 'back';
 
 export function bannerText(phase: LinkPhase, isOnline: boolean): string {
   const offline = isOnline ? '' : ' This device is offline.';
@@ -162,6 +163,8 @@ export function bannerText(phase: LinkPhase, isOnline: boolean): string {
       return `Reconnecting…${offline || ' Sound and pictures go on as long as they can.'}`;
     case 'lost':
       return `The connection is lost, joining again…${offline || ' Nobody hears or sees you until then.'}`;
+    case 'no_media':
+      return 'The server is there again, but sound and pictures find no way to it yet. Still trying…';
     case 'back':
       return 'Connected again.';
     case 'up':
