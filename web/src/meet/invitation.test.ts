@@ -35,6 +35,8 @@ describe('readGrants', () => {
       name: 'Zoë Ångström',
       isHost: true,
       mayRename: true,
+      mayCamera: true,
+      mayMicrophone: true,
       expiresS: 1_900_000_000,
     });
   });
@@ -42,6 +44,17 @@ describe('readGrants', () => {
   test('gives no right that is not said to be true', () => {
     expect(readGrants(tokenOf({ video: { roomAdmin: 'yes' } }))).toMatchObject({ isHost: false, mayRename: false });
     expect(readGrants(tokenOf({}))).toMatchObject({ room: '', isHost: false, expiresS: null });
+  });
+
+  test('knows what may be sent', () => {
+    const sent = (video: unknown) => {
+      const grants = readGrants(tokenOf({ video }));
+      return [grants?.mayCamera, grants?.mayMicrophone];
+    };
+    expect(sent({})).toEqual([true, true]);
+    expect(sent({ canPublish: false })).toEqual([false, false]);
+    expect(sent({ canPublish: false, canPublishSources: ['microphone'] })).toEqual([false, true]);
+    expect(sent({ canPublishSources: [] })).toEqual([true, true]);
   });
 
   test('is null for what is no token', () => {
@@ -67,7 +80,7 @@ describe('obstacleOf', () => {
 });
 
 describe('nameRuleOf', () => {
-  const grants = { room: '', identity: 'id-7', name: 'Anna', isHost: false, mayRename: false, expiresS: null };
+  const grants = { room: '', identity: 'id-7', name: 'Anna', isHost: false, mayRename: false, mayCamera: true, mayMicrophone: true, expiresS: null };
 
   test('takes the remembered name without an invitation', () => {
     expect(nameRuleOf(null, 'Ben')).toEqual({ name: 'Ben', isFixed: false });

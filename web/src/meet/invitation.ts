@@ -6,6 +6,8 @@ export interface Grants {
   name: string;
   isHost: boolean; // roomAdmin: may mute and remove.
   mayRename: boolean; // canUpdateOwnMetadata.
+  mayCamera: boolean; // What may be sent.
+  mayMicrophone: boolean;
   expiresS: number | null; // Seconds since 1970.
 }
 
@@ -40,12 +42,17 @@ export function readGrants(token: string): Grants | null {
   const payload = payloadOf(token);
   if (payload === null) return null;
   const video = isFields(payload.video) ? payload.video : {};
+  // A list of sources says more than the right to send at all; an empty one says nothing.
+  const sources = Array.isArray(video.canPublishSources) ? video.canPublishSources : [];
+  const maySend = (source: string) => (sources.length > 0 ? sources.includes(source) : video.canPublish !== false);
   return {
     room: textOf(video.room),
     identity: textOf(payload.sub),
     name: textOf(payload.name),
     isHost: video.roomAdmin === true,
     mayRename: video.canUpdateOwnMetadata === true,
+    mayCamera: maySend('camera'),
+    mayMicrophone: maySend('microphone'),
     expiresS: typeof payload.exp === 'number' && Number.isFinite(payload.exp) ? payload.exp : null,
   };
 }

@@ -1,6 +1,6 @@
 // Before joining: name, camera and microphone, and what stands in the way.
 
-import type { LocalVideoTrack } from 'livekit-client';
+import { isBrowserSupported, type LocalVideoTrack } from 'livekit-client';
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from 'react';
 import { Icon } from '../ui/icons';
 import { LevelMeter } from '../ui/level_meter';
@@ -15,6 +15,8 @@ interface Props {
   room: string;
   choices: Choices;
   nameRule: NameRule;
+  mayCamera: boolean; // The invitation lets one send it.
+  mayMicrophone: boolean;
   isInvited: boolean;
   isJoining: boolean;
   isRejoining: boolean; // Join at once, as before.
@@ -37,7 +39,14 @@ function SelfView({ track }: { track: LocalVideoTrack }) {
   return <video ref={video} muted playsInline autoPlay className="is_mirrored" aria-label="Your camera" />;
 }
 
-function Toggle({ kind, isOn, onToggle }: { kind: 'camera' | 'microphone'; isOn: boolean; onToggle: () => void }) {
+interface ToggleProps {
+  kind: 'camera' | 'microphone';
+  isOn: boolean;
+  isAllowed: boolean;
+  onToggle: () => void;
+}
+
+function Toggle({ kind, isOn, isAllowed, onToggle }: ToggleProps) {
   const name = kind === 'camera' ? 'Camera' : 'Microphone';
   return (
     <button
@@ -45,8 +54,8 @@ function Toggle({ kind, isOn, onToggle }: { kind: 'camera' | 'microphone'; isOn:
       className={isOn ? 'control' : 'control is_off'}
       aria-pressed={isOn}
       aria-label={name}
-      title={`${name} ${isOn ? 'off' : 'on'}`}
-      disabled={!canCapture()}
+      title={isAllowed ? `${name} ${isOn ? 'off' : 'on'}` : `${name}: your invitation does not allow it`}
+      disabled={!isAllowed || !canCapture()}
       onClick={onToggle}
     >
       <Icon name={isOn ? kind : `${kind}_off`} />
@@ -54,8 +63,12 @@ function Toggle({ kind, isOn, onToggle }: { kind: 'camera' | 'microphone'; isOn:
   );
 }
 
-function Picture({ preview, choices, onChange }: { preview: Preview } & Pick<Props, 'choices' | 'onChange'>) {
+type PictureProps = { preview: Preview } & Pick<Props, 'choices' | 'mayCamera' | 'mayMicrophone' | 'onChange'>;
+
+function Picture({ preview, choices, mayCamera, mayMicrophone, onChange }: PictureProps) {
   const { camera, microphone, isAsking } = preview;
+  const hasCamera = choices.hasCamera && mayCamera;
+  const hasMicrophone = choices.hasMicrophone && mayMicrophone;
   // The meter measures the track as it is now: choosing another device makes another track.
   const media = microphone?.mediaStreamTrack;
   const sound = useMemo(() => (media === undefined ? null : new MediaStream([media])), [media]);
@@ -65,19 +78,25 @@ function Picture({ preview, choices, onChange }: { preview: Preview } & Pick<Pro
         {camera !== null && <SelfView track={camera} />}
         {camera === null && (
           <p>
-            <Icon name={choices.hasCamera ? 'camera' : 'camera_off'} />
-            {isAsking ? 'The browser is asking…' : choices.hasCamera ? 'No picture' : 'The camera is off'}
+            <Icon name={hasCamera ? 'camera' : 'camera_off'} />
+            {isAsking ? 'The browser is asking…' : hasCamera ? 'No picture' : 'The camera is off'}
           </p>
         )}
       </div>
       <div className="lobby_toggles">
         <Toggle
           kind="microphone"
-          isOn={choices.hasMicrophone}
+          isOn={hasMicrophone}
+          isAllowed={mayMicrophone}
           onToggle={() => onChange({ hasMicrophone: !choices.hasMicrophone })}
         />
-        <Toggle kind="camera" isOn={choices.hasCamera} onToggle={() => onChange({ hasCamera: !choices.hasCamera })} />
-        {choices.hasMicrophone ? (
+        <Toggle
+          kind="camera"
+          isOn={hasCamera}
+          isAllowed={mayCamera}
+          onToggle={() => onChange({ hasCamera: !choices.hasCamera })}
+        />
+        {hasMicrophone ? (
           <LevelMeter stream={sound} isMuted={false} />
         ) : (
           <p className="no_sound">The microphone is off</p>
@@ -114,14 +133,22 @@ function Trouble({ error, needsInvitation }: Pick<Props, 'error' | 'needsInvitat
   );
 }
 
+function hintOf({ isInvited, mayCamera, mayMicrophone }: Props): string {
+  if (!isInvited) return 'You can join without camera and microphone, and switch them on later.';
+  const keep = 'Keep the link: you need it to come back.';
+  if (mayCamera && mayMicrophone) return `You are invited. ${keep}`;
+  if (mayCamera || mayMicrophone) return `You are invited, and can send your ${mayCamera ? 'picture' : 'sound'} alone. ${keep}`;
+  return `You are invited to watch and to listen. ${keep}`;
+}
+
 export function Lobby(props: Props) {
-  const { room, choices, nameRule, isInvited, isJoining, isRejoining, error, needsInvitation, onChange, onJoin } = props;
+  const { room, choices, nameRule, mayCamera, mayMicrophone, isJoining, isRejoining, error, needsInvitation, onChange, onJoin } = props;
   const id = useId();
   const [name, setName] = useState(nameRule.name);
   const { devices, refresh } = useDevices();
   const preview = usePreview(
-    choices.hasCamera && canCapture() ? choices.cameraId : null,
-    choices.hasMicrophone && canCapture() ? choices.microphoneId : null,
+    choices.hasCamera && mayCamera && canCapture() ? choices.cameraId : null,
+    choices.hasMicrophone && mayMicrophone && canCapture() ? choices.microphoneId : null,
     refresh,
   );
   const joinOnce = useRef(() => {
@@ -143,7 +170,13 @@ export function Lobby(props: Props) {
         <p>Meeting</p>
       </div>
       <div className="lobby_columns">
-        <Picture preview={preview} choices={choices} onChange={onChange} />
+        <Picture
+          preview={preview}
+          choices={choices}
+          mayCamera={mayCamera}
+          mayMicrophone={mayMicrophone}
+          onChange={onChange}
+        />
         <form className="panel lobby_form" onSubmit={submit} aria-label="Join the meeting">
           <div className="field">
             <label htmlFor={id}>Your name</label>
@@ -168,7 +201,7 @@ export function Lobby(props: Props) {
             kind="Camera"
             chosen={choices.cameraId}
             devices={devices.cameras}
-            disabled={!canCapture()}
+            disabled={!mayCamera || !canCapture()}
             onChoose={(cameraId) => onChange({ cameraId, hasCamera: true })}
           />
           <DeviceField
@@ -176,7 +209,7 @@ export function Lobby(props: Props) {
             kind="Microphone"
             chosen={choices.microphoneId}
             devices={devices.microphones}
-            disabled={!canCapture()}
+            disabled={!mayMicrophone || !canCapture()}
             onChoose={(microphoneId) => onChange({ microphoneId, hasMicrophone: true })}
           />
           {canChooseSpeaker() && devices.speakers.length > 1 && (
@@ -195,15 +228,16 @@ export function Lobby(props: Props) {
             </p>
           )}
           <Trouble error={error} needsInvitation={needsInvitation} />
-          <button type="submit" className="button" disabled={isJoining || name.trim() === ''}>
+          {!isBrowserSupported() && (
+            <p className="notice" role="alert">
+              This browser cannot join meetings: it has no WebRTC, or it is switched off.
+            </p>
+          )}
+          <button type="submit" className="button" disabled={isJoining || name.trim() === '' || !isBrowserSupported()}>
             {isJoining ? 'Joining…' : hasTrouble ? 'Try again' : 'Join'}
           </button>
           <p className="hint" role="status">
-            {isJoining
-              ? 'Connecting…'
-              : isInvited
-                ? 'You are invited by a link. Keep it: you need it to come back.'
-                : 'You can join without camera and microphone, and switch them on later.'}
+            {isJoining ? 'Connecting…' : hintOf(props)}
           </p>
         </form>
       </div>

@@ -75,10 +75,7 @@ export function Meet({ name }: { name: string }) {
     document.title = `${isIn ? '● ' : ''}${name} – Stoa`;
   }, [name, isIn]);
 
-  const nameRule = useMemo(
-    () => nameRuleOf(invitation === '' ? null : readGrants(invitation), choices.name),
-    [invitation, choices.name],
-  );
+  const grants = useMemo(() => (invitation === '' ? null : readGrants(invitation)), [invitation]);
   if (phase.kind === 'in') {
     return (
       <RoomView
@@ -104,7 +101,9 @@ export function Meet({ name }: { name: string }) {
       key={invitation}
       room={name}
       choices={choices}
-      nameRule={nameRule}
+      nameRule={nameRuleOf(grants, choices.name)}
+      mayCamera={grants?.mayCamera ?? true}
+      mayMicrophone={grants?.mayMicrophone ?? true}
       isInvited={invitation !== ''}
       isRejoining={isRejoining}
       isJoining={phase.kind === 'joining'}

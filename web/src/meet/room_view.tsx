@@ -18,6 +18,7 @@ import { SettingsPanel } from './settings_panel';
 import { Stage } from './stage';
 import { StatsPanel } from './stats_panel';
 import { useAnnouncer, useRoomHappenings } from './use_announcer';
+import { useAwake } from './use_awake';
 import { useLink, useOnline } from './use_link';
 import { useOwnMedia, useOwnRights } from './use_own_media';
 import type { PreviewTracks } from './use_preview';
@@ -223,6 +224,7 @@ function Inside({ tracks, choices, onChange }: Pick<Props, 'tracks' | 'choices' 
   const own = useOwnMedia(tracks, onChange);
   const { chat, unread } = useRoomChat(panel === 'chat');
   const people = useParticipants({ room });
+  useAwake();
   useOwnRights();
   usePlayTroubles();
   useRoomHappenings(room, announce);

@@ -103,6 +103,7 @@ export function Stage({ layout, pinned, onPin }: { layout: Layout; pinned: strin
     <TileView
       tile={tile}
       isPinned={tile.key === pinned}
+      isBig={tile === focus}
       handPlace={hands.indexOf(tile.identity) + 1}
       onPin={onPin}
     />

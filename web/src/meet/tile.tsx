@@ -11,6 +11,7 @@ import {
   type TrackReferenceOrPlaceholder,
 } from '@livekit/components-react';
 import { Track } from 'livekit-client';
+import { useRef } from 'react';
 import { Icon } from '../ui/icons';
 import { kHandAttribute } from './hands';
 import type { Tile } from './layout';
@@ -24,6 +25,7 @@ export interface StageTile extends Tile {
 interface Props {
   tile: StageTile;
   isPinned: boolean;
+  isBig: boolean;
   handPlace: number; // 1: the first who raised a hand; 0 when it is down.
   onPin: (key: string) => void;
 }
@@ -49,7 +51,13 @@ function Picture({ tile }: { tile: StageTile }) {
   );
 }
 
-export function TileView({ tile, isPinned, handPlace, onPin }: Props) {
+function toggleFullscreen(element: HTMLElement | null): void {
+  const change = document.fullscreenElement === null ? element?.requestFullscreen() : document.exitFullscreen();
+  change?.catch(() => undefined);
+}
+
+export function TileView({ tile, isPinned, isBig, handPlace, onPin }: Props) {
+  const box = useRef<HTMLDivElement>(null);
   const { participant } = tile.trackRef;
   // Read for being told of changes; the name itself may be empty.
   useParticipantInfo({ participant });
@@ -61,7 +69,7 @@ export function TileView({ tile, isPinned, handPlace, onPin }: Props) {
   const label = tile.isScreen ? `${labelOf(participant)}, screen` : labelOf(participant);
   const isTalking = isSpeaking && !tile.isScreen;
   return (
-    <div role="group" aria-label={label} className={isTalking ? 'tile is_speaking' : 'tile'}>
+    <div role="group" aria-label={label} ref={box} className={isTalking ? 'tile is_speaking' : 'tile'}>
       <Picture tile={tile} />
       <div className="tile_top">
         {handPlace > 0 && !tile.isScreen && (
@@ -71,9 +79,20 @@ export function TileView({ tile, isPinned, handPlace, onPin }: Props) {
             {handPlace}
           </span>
         )}
+        {isBig && document.fullscreenEnabled && (
+          <button
+            type="button"
+            className="tile_button"
+            aria-label={`Full screen ${label}`}
+            title="Full screen"
+            onClick={() => toggleFullscreen(box.current)}
+          >
+            <Icon name="full_screen" />
+          </button>
+        )}
         <button
           type="button"
-          className="tile_pin"
+          className="tile_button"
           aria-pressed={isPinned}
           aria-label={`Pin ${label}`}
           title={isPinned ? 'Unpin' : 'Pin: keep this one big'}

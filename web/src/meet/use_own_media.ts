@@ -116,18 +116,37 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     }
   }, [me, notify, run, set]);
 
-  // A host can switch one's tracks off: what nobody asked for here came from there.
+  // What nobody asked for here: a host's doing, a device that is gone, sharing ended in the browser's own bar.
   useEffect(() => {
-    const handleMuted = ({ source }: TrackPublication, participant: Participant) => {
-      const kind = (Object.keys(kSources) as SourceKind[]).find((one) => kSources[one] === source);
+    const byHost = new Set<string>(); // The tracks that the server said to mute, until they are.
+    const kindOf = ({ source }: TrackPublication) =>
+      (Object.keys(kSources) as SourceKind[]).find((kind) => kSources[kind] === source);
+    const handleRemote = (sid: string, isMuted: boolean) => {
+      if (isMuted && me.trackPublications.get(sid)?.isMuted === false) byHost.add(sid);
+    };
+    const handleMuted = (publication: TrackPublication, participant: Participant) => {
+      const isByHost = byHost.delete(publication.trackSid);
+      const kind = kindOf(publication);
       if (!participant.isLocal || kind === undefined || isBusy.current.has(kind)) return;
-      notify(`A host switched your ${kind} off. You can switch it on again.`);
+      notify(
+        isByHost
+          ? `A host switched your ${kind} off. You can switch it on again.`
+          : `The ${kind} is gone. Plug it in again, or choose another in the settings.`,
+      );
     };
-    room.on(RoomEvent.TrackMuted, handleMuted);
+    const handleUnpublished = (publication: TrackPublication) => {
+      byHost.delete(publication.trackSid);
+      const isSurprise = kindOf(publication) === 'screen' && !isBusy.current.has('screen');
+      if (isSurprise && room.state === ConnectionState.Connected) announce({ kind: 'said', text: kSaid.screen[1] });
+    };
+    const { engine } = room;
+    engine.on('remoteMute', handleRemote);
+    room.on(RoomEvent.TrackMuted, handleMuted).on(RoomEvent.LocalTrackUnpublished, handleUnpublished);
     return () => {
-      room.off(RoomEvent.TrackMuted, handleMuted);
+      engine.off('remoteMute', handleRemote);
+      room.off(RoomEvent.TrackMuted, handleMuted).off(RoomEvent.LocalTrackUnpublished, handleUnpublished);
     };
-  }, [notify, room]);
+  }, [announce, me, notify, room]);
 
   // The attribute belongs to the session on the server: a new one begins without, and a raised hand goes up again.
   const hand = useParticipantAttribute(kHandAttribute, { participant: me }) || '';
