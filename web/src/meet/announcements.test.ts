@@ -6,7 +6,9 @@ const joined = (name: string): Happening => ({ kind: 'joined', name });
 describe('announcementOf', () => {
   test('says who came and who went', () => {
     expect(announcementOf([joined('Anna')])).toBe('Anna joined.');
-    expect(announcementOf([joined('Anna'), joined('Ben'), { kind: 'left', name: 'Cleo' }])).toBe('Anna and Ben joined. Cleo left.');
+    expect(announcementOf([joined('Anna'), joined('Ben'), { kind: 'left', name: 'Cleo' }])).toBe(
+      'Anna and Ben joined. Cleo left.',
+    );
   });
 
   test('counts instead of naming a crowd', () => {
@@ -25,7 +27,12 @@ describe('announcementOf', () => {
   });
 
   test('passes sentences on as they are, after the others', () => {
-    expect(announcementOf([{ kind: 'said', text: 'Connected again.' }, { kind: 'muted', name: 'Ben' }])).toBe('Ben muted. Connected again.');
+    expect(
+      announcementOf([
+        { kind: 'said', text: 'Connected again.' },
+        { kind: 'muted', name: 'Ben' },
+      ]),
+    ).toBe('Ben muted. Connected again.');
   });
 
   test('cuts names that are too long to be heard', () => {

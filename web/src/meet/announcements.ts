@@ -1,8 +1,11 @@
-// What is said to those who do not look, and shown in a corner to those who do. What happens in the same moment is one
-// sentence a kind: thirty people coming in are not thirty announcements. Pure.
+// What is said to those who do not look, and shown in a corner to those who do. What happens in the same
+// moment is one sentence a kind: thirty people coming in are not thirty announcements. Pure.
 
 export type Happening =
-  | { kind: 'joined' | 'left' | 'hand_up' | 'hand_down' | 'muted' | 'unmuted' | 'sharing' | 'not_sharing'; name: string }
+  | {
+      kind: 'joined' | 'left' | 'hand_up' | 'hand_down' | 'muted' | 'unmuted' | 'sharing' | 'not_sharing';
+      name: string;
+    }
   | { kind: 'said'; text: string };
 
 type Named = Exclude<Happening['kind'], 'said'>;

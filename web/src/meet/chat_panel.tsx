@@ -81,7 +81,9 @@ export function ChatPanel({ chat, onClose }: { chat: Chat; onClose: () => void }
           isAtEnd.current = scrollHeight - scrollTop - clientHeight < kNearPx;
         }}
       >
-        {messages.length === 0 && <li className="hint">Messages reach those who are in the room now, and are not kept.</li>}
+        {messages.length === 0 && (
+          <li className="hint">Messages reach those who are in the room now, and are not kept.</li>
+        )}
         {older > 0 && <li className="hint">{older} older messages are not shown.</li>}
         {messages.slice(-kMessagesShownMax).map((message) => (
           <Message key={message.id} message={message} />
@@ -105,7 +107,12 @@ export function ChatPanel({ chat, onClose }: { chat: Chat; onClose: () => void }
           onChange={(event) => setText(event.target.value)}
           onKeyDown={handleKey}
         />
-        <button type="submit" className="icon_button" aria-label="Send" disabled={!isAllowed || text.trim() === ''}>
+        <button
+          type="submit"
+          className="icon_button"
+          aria-label="Send"
+          disabled={!isAllowed || text.trim() === ''}
+        >
           <Icon name="send" />
         </button>
       </form>

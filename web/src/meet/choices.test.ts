@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 import { defaultChoices, parseChoices } from './choices';
 
 test('choices come back as they were kept', () => {
-  const kept = { ...defaultChoices, name: 'Anna', hasCamera: false, microphoneId: 'usb', layout: 'sidebar' as const };
+  const kept = {
+    ...defaultChoices,
+    name: 'Anna',
+    hasCamera: false,
+    microphoneId: 'usb',
+    layout: 'sidebar' as const,
+  };
   expect(parseChoices(JSON.stringify(kept))).toEqual(kept);
 });
 

@@ -30,7 +30,19 @@ interface ControlProps {
 }
 
 function Control(props: ControlProps) {
-  const { label, icon, keyName, isPressed, tone, disabled = false, hint = '', count = 0, countLabel, className = '', onPress } = props;
+  const {
+    label,
+    icon,
+    keyName,
+    isPressed,
+    tone,
+    disabled = false,
+    hint = '',
+    count = 0,
+    countLabel,
+    className = '',
+    onPress,
+  } = props;
   return (
     <button
       type="button"

@@ -9,8 +9,8 @@ interface Props {
   onChoose: (id: string) => void;
 }
 
-// The devices of one kind, and the one that was chosen though it is not among them: gone, or not named before the
-// browser has given permission.
+// The devices of one kind, and the one that was chosen though it is not among them: gone, or not named before
+// the browser has given permission.
 export function DeviceField({ label, kind, chosen, devices, disabled = false, onChoose }: Props) {
   const id = useId();
   const isKnown = chosen === '' || devices.some(({ deviceId }) => deviceId === chosen);
@@ -25,7 +25,9 @@ export function DeviceField({ label, kind, chosen, devices, disabled = false, on
         onChange={(event) => onChoose(event.target.value)}
       >
         {!hasDefault && <option value="">The browser’s choice</option>}
-        {!isKnown && <option value={chosen}>As chosen before{devices.length === 0 ? '' : ' (not there now)'}</option>}
+        {!isKnown && (
+          <option value={chosen}>As chosen before{devices.length === 0 ? '' : ' (not there now)'}</option>
+        )}
         {devices.map((device, i) => (
           <option key={device.deviceId} value={device.deviceId}>
             {device.label || `${kind} ${i + 1}`}

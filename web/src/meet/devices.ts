@@ -21,7 +21,8 @@ async function listDevices(): Promise<Devices> {
   if (!canCapture()) return kNone;
   const all = await navigator.mediaDevices.enumerateDevices();
   // Before permission was given devices have no id: nothing to choose from yet.
-  const known = (kind: MediaDeviceKind) => all.filter((device) => device.kind === kind && device.deviceId !== '');
+  const known = (kind: MediaDeviceKind) =>
+    all.filter((device) => device.kind === kind && device.deviceId !== '');
   return { cameras: known('videoinput'), microphones: known('audioinput'), speakers: known('audiooutput') };
 }
 
@@ -66,7 +67,10 @@ export const deviceErrorOf = (error: unknown): DeviceError =>
 
 async function openTogether({ camera, microphone }: Ids): Promise<Pick<Opened, 'camera' | 'microphone'>> {
   const tracks: readonly unknown[] = await createLocalTracks({
-    video: camera === null ? false : { resolution: VideoPresets.h720.resolution, ...(camera === '' ? {} : { deviceId: camera }) },
+    video:
+      camera === null
+        ? false
+        : { resolution: VideoPresets.h720.resolution, ...(camera === '' ? {} : { deviceId: camera }) },
     audio: microphone === null ? false : microphone === '' ? true : { deviceId: microphone },
   });
   return {
@@ -83,8 +87,8 @@ async function isGranted(name: 'camera' | 'microphone'): Promise<boolean> {
   }
 }
 
-// Both with one question to the person, and each for itself where that fails: a missing camera is no reason to be
-// without a microphone. Whoever said no is not asked a second time.
+// Both with one question to the person, and each for itself where that fails: a missing camera is no reason
+// to be without a microphone. Whoever said no is not asked a second time.
 export async function openDevices(ids: Ids): Promise<Opened> {
   const opened: Opened = { camera: null, microphone: null, cameraError: null, microphoneError: null };
   if (!canCapture()) {

@@ -1,4 +1,5 @@
-// Raised hands: each participant's attribute `hand` is the time at which it went up (ISO 8601), and gone when it is down. Pure.
+// Raised hands: each participant's attribute `hand` is the time at which it went up (ISO 8601), and gone when
+// it is down. Pure.
 
 export const kHandAttribute = 'hand';
 

@@ -6,7 +6,8 @@ const base64url = (text: string) =>
     .replaceAll('+', '-')
     .replaceAll('/', '_')
     .replaceAll('=', '');
-const tokenOf = (payload: unknown) => `${base64url('{"alg":"HS256"}')}.${base64url(JSON.stringify(payload))}.c2ln`;
+const tokenOf = (payload: unknown) =>
+  `${base64url('{"alg":"HS256"}')}.${base64url(JSON.stringify(payload))}.c2ln`;
 
 describe('tokenIn', () => {
   test('finds the token behind the #, alone or among others', () => {
@@ -42,7 +43,10 @@ describe('readGrants', () => {
   });
 
   test('gives no right that is not said to be true', () => {
-    expect(readGrants(tokenOf({ video: { roomAdmin: 'yes' } }))).toMatchObject({ isHost: false, mayRename: false });
+    expect(readGrants(tokenOf({ video: { roomAdmin: 'yes' } }))).toMatchObject({
+      isHost: false,
+      mayRename: false,
+    });
     expect(readGrants(tokenOf({}))).toMatchObject({ room: '', isHost: false, expiresS: null });
   });
 
@@ -58,7 +62,16 @@ describe('readGrants', () => {
   });
 
   test('is null for what is no token', () => {
-    for (const text of ['', 'abc', 'a.b', 'a.b.c', 'a.!!.c', tokenOf([1]), tokenOf(7), `a.${base64url('\xff{')}.c`]) {
+    for (const text of [
+      '',
+      'abc',
+      'a.b',
+      'a.b.c',
+      'a.!!.c',
+      tokenOf([1]),
+      tokenOf(7),
+      `a.${base64url('\xff{')}.c`,
+    ]) {
       expect(readGrants(text), text).toBeNull();
     }
   });
@@ -80,7 +93,16 @@ describe('obstacleOf', () => {
 });
 
 describe('nameRuleOf', () => {
-  const grants = { room: '', identity: 'id-7', name: 'Anna', isHost: false, mayRename: false, mayCamera: true, mayMicrophone: true, expiresS: null };
+  const grants = {
+    room: '',
+    identity: 'id-7',
+    name: 'Anna',
+    isHost: false,
+    mayRename: false,
+    mayCamera: true,
+    mayMicrophone: true,
+    expiresS: null,
+  };
 
   test('takes the remembered name without an invitation', () => {
     expect(nameRuleOf(null, 'Ben')).toEqual({ name: 'Ben', isFixed: false });
@@ -90,6 +112,9 @@ describe('nameRuleOf', () => {
     expect(nameRuleOf(grants, 'Ben')).toEqual({ name: 'Anna', isFixed: true });
     expect(nameRuleOf({ ...grants, name: '' }, 'Ben')).toEqual({ name: 'id-7', isFixed: true });
     expect(nameRuleOf({ ...grants, mayRename: true }, 'Ben')).toEqual({ name: 'Anna', isFixed: false });
-    expect(nameRuleOf({ ...grants, name: '', mayRename: true }, 'Ben')).toEqual({ name: 'Ben', isFixed: false });
+    expect(nameRuleOf({ ...grants, name: '', mayRename: true }, 'Ben')).toEqual({
+      name: 'Ben',
+      isFixed: false,
+    });
   });
 });

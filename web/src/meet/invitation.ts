@@ -1,4 +1,5 @@
-// Tokens: where one comes from, and what is written in it. Reading a token proves nothing; only the server checks it. Pure.
+// Tokens: where one comes from, and what is written in it. Reading a token proves nothing; only the server
+// checks it. Pure.
 
 export interface Grants {
   room: string; // "" when it names none.
@@ -44,7 +45,8 @@ export function readGrants(token: string): Grants | null {
   const video = isFields(payload.video) ? payload.video : {};
   // A list of sources says more than the right to send at all; an empty one says nothing.
   const sources = Array.isArray(video.canPublishSources) ? video.canPublishSources : [];
-  const maySend = (source: string) => (sources.length > 0 ? sources.includes(source) : video.canPublish !== false);
+  const maySend = (source: string) =>
+    sources.length > 0 ? sources.includes(source) : video.canPublish !== false;
   return {
     room: textOf(video.room),
     identity: textOf(payload.sub),
@@ -57,12 +59,16 @@ export function readGrants(token: string): Grants | null {
   };
 }
 
-// Why a token cannot be used for this room, as far as one can see without its secret; "" when nothing speaks against it.
+// Why a token cannot be used for this room, as far as one can see without its secret; "" when nothing speaks
+// against it.
 export function obstacleOf(token: string, room: string, nowS: number): string {
   const grants = readGrants(token);
-  if (grants === null) return 'This link’s token is damaged: perhaps a part of the address was lost. Ask for a new link.';
-  if (grants.room !== '' && grants.room !== room) return `This invitation is for another room: “${grants.room}”.`;
-  if (grants.expiresS !== null && grants.expiresS <= nowS) return 'This invitation has expired. Ask for a new link.';
+  if (grants === null)
+    return 'This link’s token is damaged: perhaps a part of the address was lost. Ask for a new link.';
+  if (grants.room !== '' && grants.room !== room)
+    return `This invitation is for another room: “${grants.room}”.`;
+  if (grants.expiresS !== null && grants.expiresS <= nowS)
+    return 'This invitation has expired. Ask for a new link.';
   return '';
 }
 

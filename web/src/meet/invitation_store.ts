@@ -4,7 +4,8 @@ import { obstacleOf, tokenIn } from './invitation';
 
 const keyOf = (room: string) => `stoa.meet_token.${room}`;
 
-// The token with which this address was opened, or with which it was before a reload; "" without an invitation.
+// The token with which this address was opened, or with which it was before a reload; "" without an
+// invitation.
 export function takeInvitation(room: string): string {
   const token = tokenIn(location.hash);
   try {

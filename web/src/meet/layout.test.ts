@@ -13,15 +13,29 @@ import {
   type Tile,
 } from './layout';
 
-const camera = (identity: string, isLocal = false): Tile => ({ key: `${identity}/camera`, identity, isScreen: false, isLocal });
-const screen = (identity: string, isLocal = false): Tile => ({ key: `${identity}/screen`, identity, isScreen: true, isLocal });
+const camera = (identity: string, isLocal = false): Tile => ({
+  key: `${identity}/camera`,
+  identity,
+  isScreen: false,
+  isLocal,
+});
+const screen = (identity: string, isLocal = false): Tile => ({
+  key: `${identity}/screen`,
+  identity,
+  isScreen: true,
+  isLocal,
+});
 const me = camera('me', true);
 const anna = camera('anna');
 const ben = camera('ben');
 
 describe('stageOf', () => {
   test('shows everybody alike in a grid', () => {
-    expect(stageOf([me, anna, ben], 'grid', '', 'anna')).toEqual({ focus: null, corner: null, others: [me, anna, ben] });
+    expect(stageOf([me, anna, ben], 'grid', '', 'anna')).toEqual({
+      focus: null,
+      corner: null,
+      others: [me, anna, ben],
+    });
   });
 
   test('makes a shared screen big in every layout', () => {
@@ -45,7 +59,11 @@ describe('stageOf', () => {
   });
 
   test('puts who speaks in front of the others', () => {
-    expect(stageOf([me, anna, ben], 'sidebar', '', 'ben')).toEqual({ focus: ben, corner: null, others: [me, anna] });
+    expect(stageOf([me, anna, ben], 'sidebar', '', 'ben')).toEqual({
+      focus: ben,
+      corner: null,
+      others: [me, anna],
+    });
     expect(stageOf([me, anna, ben], 'sidebar', '', '').focus).toBe(anna);
     expect(stageOf([me], 'sidebar', '', '').focus).toBe(me);
     expect(stageOf([], 'speaker', '', '').focus).toBeNull();
@@ -54,7 +72,11 @@ describe('stageOf', () => {
   test('shows two in the speaker layout: the big one, and oneself or who speaks', () => {
     expect(stageOf([me, anna, ben], 'speaker', '', 'ben')).toEqual({ focus: ben, corner: me, others: [] });
     const shared = screen('anna');
-    expect(stageOf([me, anna, ben, shared], 'speaker', '', 'ben')).toEqual({ focus: shared, corner: ben, others: [] });
+    expect(stageOf([me, anna, ben, shared], 'speaker', '', 'ben')).toEqual({
+      focus: shared,
+      corner: ben,
+      others: [],
+    });
     expect(stageOf([me], 'speaker', '', '')).toEqual({ focus: me, corner: null, others: [] });
   });
 });
@@ -70,7 +92,12 @@ describe('cutOf', () => {
   };
 
   test('fits into the stage whatever the count', () => {
-    for (const [width, height] of [[1280, 700], [700, 1280], [390, 600], [320, 300]] as const) {
+    for (const [width, height] of [
+      [1280, 700],
+      [700, 1280],
+      [390, 600],
+      [320, 300],
+    ] as const) {
       for (let count = 1; count <= kTilesOnPageMax; count++) fits(count, width, height);
     }
   });
@@ -118,7 +145,10 @@ describe('nextSpeaker', () => {
   const anna1 = { identity: 'anna', sinceMs: 1000 };
 
   test('takes the first who speaks at once', () => {
-    expect(nextSpeaker({ identity: '', sinceMs: 0 }, ['ben', 'anna'], 10)).toEqual({ identity: 'ben', sinceMs: 10 });
+    expect(nextSpeaker({ identity: '', sinceMs: 0 }, ['ben', 'anna'], 10)).toEqual({
+      identity: 'ben',
+      sinceMs: 10,
+    });
   });
 
   test('stays while the speaker speaks, and in silence', () => {

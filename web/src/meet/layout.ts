@@ -1,5 +1,5 @@
-// Who is seen where: the choice between a grid, one big picture, and one with the others beside it; and how a grid is
-// cut. Pure.
+// Who is seen where: the choice between a grid, one big picture, and one with the others beside it; and how a
+// grid is cut. Pure.
 
 export type Layout = 'grid' | 'speaker' | 'sidebar';
 export const kLayouts: readonly Layout[] = ['grid', 'speaker', 'sidebar'];
@@ -20,24 +20,44 @@ export interface Stage<T extends Tile> {
   others: T[]; // All of the grid, or beside the big one; with `focus` and no `others` the rest is not seen.
 }
 
-// What is pinned is big, then a screen that somebody shares, then who speaks. One's own screen is big only when it is
-// pinned: a picture of itself in itself helps nobody.
-function focusOf<T extends Tile>(tiles: readonly T[], layout: Layout, pinned: string, speaker: string): T | null {
-  const marked = tiles.find(({ key }) => key === pinned) ?? tiles.find(({ isScreen, isLocal }) => isScreen && !isLocal);
+// What is pinned is big, then a screen that somebody shares, then who speaks. One's own screen is big only
+// when it is pinned: a picture of itself in itself helps nobody.
+function focusOf<T extends Tile>(
+  tiles: readonly T[],
+  layout: Layout,
+  pinned: string,
+  speaker: string,
+): T | null {
+  const marked =
+    tiles.find(({ key }) => key === pinned) ?? tiles.find(({ isScreen, isLocal }) => isScreen && !isLocal);
   if (marked !== undefined || layout === 'grid') return marked ?? null;
   const cameras = tiles.filter(({ isScreen }) => !isScreen);
   return (
-    cameras.find(({ identity }) => identity === speaker) ?? cameras.find(({ isLocal }) => !isLocal) ?? cameras[0] ?? null
+    cameras.find(({ identity }) => identity === speaker) ??
+    cameras.find(({ isLocal }) => !isLocal) ??
+    cameras[0] ??
+    null
   );
 }
 
 // `pinned` is a tile's key, `speaker` an identity; "" for none.
-export function stageOf<T extends Tile>(tiles: readonly T[], layout: Layout, pinned: string, speaker: string): Stage<T> {
+export function stageOf<T extends Tile>(
+  tiles: readonly T[],
+  layout: Layout,
+  pinned: string,
+  speaker: string,
+): Stage<T> {
   const focus = focusOf(tiles, layout, pinned, speaker);
   const rest = tiles.filter((tile) => tile !== focus);
   if (layout !== 'speaker' || focus === null) return { focus, corner: null, others: rest };
-  const talking = rest.find(({ identity, isScreen }) => !isScreen && identity === speaker && identity !== focus.identity);
-  return { focus, corner: talking ?? rest.find(({ isScreen, isLocal }) => isLocal && !isScreen) ?? null, others: [] };
+  const talking = rest.find(
+    ({ identity, isScreen }) => !isScreen && identity === speaker && identity !== focus.identity,
+  );
+  return {
+    focus,
+    corner: talking ?? rest.find(({ isScreen, isLocal }) => isLocal && !isScreen) ?? null,
+    others: [],
+  };
 }
 
 // In a large audience only those who send something have a tile.
@@ -92,7 +112,11 @@ export function cutOf(count: number, width: number, height: number, gap: number)
 }
 
 // The tiles of one page, and how many pages there are. A page that is gone becomes the last.
-export function pageOf<T>(tiles: readonly T[], page: number, size: number): { tiles: T[]; page: number; pages: number } {
+export function pageOf<T>(
+  tiles: readonly T[],
+  page: number,
+  size: number,
+): { tiles: T[]; page: number; pages: number } {
   const pages = Math.max(1, Math.ceil(tiles.length / Math.max(1, size)));
   const shown = Math.min(Math.max(0, page), pages - 1);
   return { tiles: tiles.slice(shown * size, (shown + 1) * size), page: shown, pages };
@@ -103,7 +127,8 @@ export interface Speaker {
   sinceMs: number;
 }
 
-// Nobody loses the big picture by a cough of another: who has it keeps it this long, and as long as nobody else speaks.
+// Nobody loses the big picture by a cough of another: who has it keeps it this long, and as long as nobody
+// else speaks.
 export const kSpeakerHoldMs = 1500;
 
 // `talking`: who speaks now, the loudest first, without oneself. Also for timers: `talking` as it was last.

@@ -63,7 +63,10 @@ function Toggle({ kind, isOn, isAllowed, onToggle }: ToggleProps) {
   );
 }
 
-type PictureProps = { preview: Preview } & Pick<Props, 'choices' | 'mayCamera' | 'mayMicrophone' | 'onChange'>;
+type PictureProps = { preview: Preview } & Pick<
+  Props,
+  'choices' | 'mayCamera' | 'mayMicrophone' | 'onChange'
+>;
 
 function Picture({ preview, choices, mayCamera, mayMicrophone, onChange }: PictureProps) {
   const { camera, microphone, isAsking } = preview;
@@ -118,8 +121,8 @@ function Trouble({ error, needsInvitation }: Pick<Props, 'error' | 'needsInvitat
     return (
       <div className="notice" role="alert">
         <p>
-          <strong>You need an invitation.</strong> This server lets people in by a link that holds a token. Ask
-          whoever invited you for one and open it here.
+          <strong>You need an invitation.</strong> This server lets people in by a link that holds a token.
+          Ask whoever invited you for one and open it here.
         </p>
       </div>
     );
@@ -137,12 +140,25 @@ function hintOf({ isInvited, mayCamera, mayMicrophone }: Props): string {
   if (!isInvited) return 'You can join without camera and microphone, and switch them on later.';
   const keep = 'Keep the link: you need it to come back.';
   if (mayCamera && mayMicrophone) return `You are invited. ${keep}`;
-  if (mayCamera || mayMicrophone) return `You are invited, and can send your ${mayCamera ? 'picture' : 'sound'} alone. ${keep}`;
+  if (mayCamera || mayMicrophone)
+    return `You are invited, and can send your ${mayCamera ? 'picture' : 'sound'} alone. ${keep}`;
   return `You are invited to watch and to listen. ${keep}`;
 }
 
 export function Lobby(props: Props) {
-  const { room, choices, nameRule, mayCamera, mayMicrophone, isJoining, isRejoining, error, needsInvitation, onChange, onJoin } = props;
+  const {
+    room,
+    choices,
+    nameRule,
+    mayCamera,
+    mayMicrophone,
+    isJoining,
+    isRejoining,
+    error,
+    needsInvitation,
+    onChange,
+    onJoin,
+  } = props;
   const id = useId();
   const [name, setName] = useState(nameRule.name);
   const { devices, refresh } = useDevices();
@@ -223,8 +239,9 @@ export function Lobby(props: Props) {
           )}
           {!canCapture() && (
             <p className="notice">
-              This page came over plain HTTP, and browsers keep camera and microphone from such pages. Open it by HTTPS, or
-              on the server’s own machine as <code>http://localhost</code>. You can listen and watch either way.
+              This page came over plain HTTP, and browsers keep camera and microphone from such pages. Open it
+              by HTTPS, or on the server’s own machine as <code>http://localhost</code>. You can listen and
+              watch either way.
             </p>
           )}
           <Trouble error={error} needsInvitation={needsInvitation} />
@@ -233,7 +250,11 @@ export function Lobby(props: Props) {
               This browser cannot join meetings: it has no WebRTC, or it is switched off.
             </p>
           )}
-          <button type="submit" className="button" disabled={isJoining || name.trim() === '' || !isBrowserSupported()}>
+          <button
+            type="submit"
+            className="button"
+            disabled={isJoining || name.trim() === '' || !isBrowserSupported()}
+          >
             {isJoining ? 'Joining…' : hasTrouble ? 'Try again' : 'Join'}
           </button>
           <p className="hint" role="status">

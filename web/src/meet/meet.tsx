@@ -59,7 +59,8 @@ export function Meet({ name }: { name: string }) {
   const [isRejoining, setRejoining] = useState(false);
   useHandle(phase);
 
-  // Another invitation pasted into the address of this page changes the part behind # alone, and loads nothing.
+  // Another invitation pasted into the address of this page changes the part behind # alone, and loads
+  // nothing.
   const isIn = phase.kind === 'in';
   const isInRef = useRef(isIn);
   isInRef.current = isIn;

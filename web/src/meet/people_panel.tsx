@@ -1,8 +1,4 @@
-import {
-  useConnectionQualityIndicator,
-  useIsSpeaking,
-  useParticipants,
-} from '@livekit/components-react';
+import { useConnectionQualityIndicator, useIsSpeaking, useParticipants } from '@livekit/components-react';
 import { Track, type Participant } from 'livekit-client';
 import { useState } from 'react';
 import { CopyButton } from '../ui/copy_button';
@@ -21,7 +17,15 @@ const isOn = (participant: Participant, source: Track.Source): boolean => {
   return publication !== undefined && !publication.isMuted;
 };
 
-function HostButton({ icon, label, onPress }: { icon: IconName; label: string; onPress: () => Promise<string> }) {
+function HostButton({
+  icon,
+  label,
+  onPress,
+}: {
+  icon: IconName;
+  label: string;
+  onPress: () => Promise<string>;
+}) {
   const { notify } = useMeeting();
   const [isBusy, setBusy] = useState(false);
   const press = async () => {
@@ -31,7 +35,14 @@ function HostButton({ icon, label, onPress }: { icon: IconName; label: string; o
     if (refusal !== '') notify(refusal);
   };
   return (
-    <button type="button" className="icon_button" aria-label={label} title={label} disabled={isBusy} onClick={() => void press()}>
+    <button
+      type="button"
+      className="icon_button"
+      aria-label={label}
+      title={label}
+      disabled={isBusy}
+      onClick={() => void press()}
+    >
       <Icon name={icon} />
     </button>
   );
@@ -83,7 +94,11 @@ function Row({ participant, handPlace }: { participant: Participant; handPlace: 
   const hasPicture = isOn(participant, Track.Source.Camera);
   return (
     <li className={isSpeaking ? 'person is_speaking' : 'person'} aria-label={labelOf(participant)}>
-      <span className="avatar" style={{ '--hue': hueOf(participant) } as React.CSSProperties} aria-hidden="true">
+      <span
+        className="avatar"
+        style={{ '--hue': hueOf(participant) } as React.CSSProperties}
+        aria-hidden="true"
+      >
         <span>{initials(participant)}</span>
       </span>
       <span className="person_name">{labelOf(participant)}</span>
@@ -122,7 +137,9 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
   const placeOf = ({ identity }: Participant) => hands.indexOf(identity) + 1;
   // Raised hands first, in their order; then oneself, then the others as they came.
   const sorted = [...people].sort((a, b) => (placeOf(a) || Infinity) - (placeOf(b) || Infinity) || 0);
-  const found = sorted.filter((one) => nameOf(one).toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase()));
+  const found = sorted.filter((one) =>
+    nameOf(one).toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase()),
+  );
   const more = found.length - kShownMax;
   return (
     <Panel title="People" onClose={onClose}>
@@ -131,7 +148,12 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
         {hands.length > 0 && ` ${hands.length === 1 ? 'One hand is' : `${hands.length} hands are`} up.`}
       </p>
       {people.length >= kFindFrom && (
-        <input aria-label="Find a person" placeholder="Find a person" value={wanted} onChange={(event) => setWanted(event.target.value)} />
+        <input
+          aria-label="Find a person"
+          placeholder="Find a person"
+          value={wanted}
+          onChange={(event) => setWanted(event.target.value)}
+        />
       )}
       <ul className="people" aria-label="People">
         {found.slice(0, kShownMax).map((participant) => (
@@ -140,7 +162,11 @@ export function PeoplePanel({ onClose }: { onClose: () => void }) {
         {found.length === 0 && <li className="hint">Nobody has this name.</li>}
         {more > 0 && <li className="hint">and {more} more</li>}
       </ul>
-      <CopyButton text={`${location.origin}/meet/${roomName}`} label="Copy the address of this meeting" icon="link">
+      <CopyButton
+        text={`${location.origin}/meet/${roomName}`}
+        label="Copy the address of this meeting"
+        icon="link"
+      >
         Copy the address
       </CopyButton>
     </Panel>

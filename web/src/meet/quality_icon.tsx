@@ -11,7 +11,15 @@ export function QualityIcon({ quality }: { quality: string }) {
     <svg className={`quality is_${quality}`} viewBox="0 0 16 16" role="img" aria-label={words}>
       <title>{words}</title>
       {[0, 1, 2].map((i) => (
-        <rect key={i} x={1 + i * 5} y={10 - i * 4} width="4" height={5 + i * 4} rx="1" opacity={i < bars ? 1 : 0.3} />
+        <rect
+          key={i}
+          x={1 + i * 5}
+          y={10 - i * 4}
+          width="4"
+          height={5 + i * 4}
+          rx="1"
+          opacity={i < bars ? 1 : 0.3}
+        />
       ))}
     </svg>
   );

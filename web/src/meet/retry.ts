@@ -6,8 +6,8 @@ const kFirstMs = [0, 300, 1000];
 const kLaterMs = 2000;
 const kFirstSpreadMs = 200;
 
-// `count` attempts have failed in `elapsedMs`; `random` is from 0 to 1, and spreads those who lost the same server.
-// Whoever waits is back within three seconds of the server. Null: no more.
+// `count` attempts have failed in `elapsedMs`; `random` is from 0 to 1, and spreads those who lost the same
+// server. Whoever waits is back within three seconds of the server. Null: no more.
 export function retryDelayMs(count: number, elapsedMs: number, random: number): number | null {
   if (elapsedMs >= kGiveUpMs) return null;
   if (count === 0) return Math.round(random * kFirstSpreadMs);

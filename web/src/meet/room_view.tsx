@@ -1,6 +1,13 @@
 // A meeting: stage, panels, controls.
 
-import { RoomAudioRenderer, RoomContext, useAudioPlayback, useChat, useParticipants, useTracks } from '@livekit/components-react';
+import {
+  RoomAudioRenderer,
+  RoomContext,
+  useAudioPlayback,
+  useChat,
+  useParticipants,
+  useTracks,
+} from '@livekit/components-react';
 import { RoomEvent, SubscriptionError, Track, type RemoteParticipant, type Room } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { HelpDialog } from '../ui/help';
@@ -57,9 +64,14 @@ function useNotices() {
   const count = useRef(0);
   const notify = useCallback((text: string) => {
     const id = ++count.current;
-    setNotices((last) => [...last.filter((notice) => notice.text !== text), { id, text }].slice(-kNoticesMax));
+    setNotices((last) =>
+      [...last.filter((notice) => notice.text !== text), { id, text }].slice(-kNoticesMax),
+    );
   }, []);
-  const close = useCallback((id: number) => setNotices((last) => last.filter((notice) => notice.id !== id)), []);
+  const close = useCallback(
+    (id: number) => setNotices((last) => last.filter((notice) => notice.id !== id)),
+    [],
+  );
   return { notices, notify, close };
 }
 
@@ -69,7 +81,12 @@ function Notices({ notices, onClose }: { notices: Notice[]; onClose: (id: number
       {notices.map(({ id, text }) => (
         <div key={id} className="notice" role="alert">
           <p>{text}</p>
-          <button type="button" className="icon_button" aria-label="Close this message" onClick={() => onClose(id)}>
+          <button
+            type="button"
+            className="icon_button"
+            aria-label="Close this message"
+            onClick={() => onClose(id)}
+          >
             <Icon name="close" />
           </button>
         </div>
@@ -82,7 +99,11 @@ function Banner({ room }: { room: Room }) {
   const link = useLink(room);
   const text = bannerText(link, useOnline());
   return (
-    <div className={text === '' ? 'link_banner is_empty' : `link_banner is_${link}`} role="status" aria-label="Connection">
+    <div
+      className={text === '' ? 'link_banner is_empty' : `link_banner is_${link}`}
+      role="status"
+      aria-label="Connection"
+    >
       {text}
     </div>
   );
@@ -91,7 +112,10 @@ function Banner({ room }: { room: Room }) {
 // Browsers may keep sound back until the page was touched.
 function SoundBlocked({ room }: { room: Room }) {
   const { canPlayAudio, startAudio } = useAudioPlayback(room);
-  const heard = useTracks([Track.Source.Microphone, Track.Source.ScreenShareAudio], { room, updateOnlyOn: [] });
+  const heard = useTracks([Track.Source.Microphone, Track.Source.ScreenShareAudio], {
+    room,
+    updateOnlyOn: [],
+  });
   const [isTried, setTried] = useState(false);
   if (canPlayAudio || isTried || heard.every(({ participant }) => participant.isLocal)) return null;
   return (
@@ -117,7 +141,13 @@ function LayoutChoice({ layout, onChoose }: { layout: Layout; onChoose: (layout:
     <div className="segments layouts" role="radiogroup" aria-label="Layout">
       {kLayouts.map((one) => (
         <label key={one} title={words[one]}>
-          <input type="radio" name="layout" aria-label={words[one]} checked={layout === one} onChange={() => onChoose(one)} />
+          <input
+            type="radio"
+            name="layout"
+            aria-label={words[one]}
+            checked={layout === one}
+            onChange={() => onChoose(one)}
+          />
           <span>
             <Icon name={one} />
             <span className="layout_word">{words[one]}</span>
@@ -155,7 +185,13 @@ function Top({ choices, panel, onLayout, onPanel, onHelp }: TopProps) {
           <Icon name={name} />
         </button>
       ))}
-      <button type="button" className="icon_button keys_button" aria-label="Keyboard" title="Keyboard (?)" onClick={onHelp}>
+      <button
+        type="button"
+        className="icon_button keys_button"
+        aria-label="Keyboard"
+        title="Keyboard (?)"
+        onClick={onHelp}
+      >
         <Icon name="help" />
       </button>
     </header>
@@ -179,14 +215,18 @@ function useRoomChat(isOpen: boolean): { chat: Chat; unread: number } {
     const name = last.from === undefined ? 'Somebody' : nameOf(last.from);
     announce({ kind: 'said', text: `${shortName(name)}: ${last.message.slice(0, kQuotedChars)}` });
   }, [announce, chatMessages, count, isOpen]);
-  return { chat: { messages: chatMessages, send, isSending }, unread: isOpen ? 0 : Math.max(0, count - seen) };
+  return {
+    chat: { messages: chatMessages, send, isSending },
+    unread: isOpen ? 0 : Math.max(0, count - seen),
+  };
 }
 
 function usePlayTroubles(): void {
   const { room, notify } = useMeeting();
   useEffect(() => {
     const handleFailed = (_: string, participant: RemoteParticipant, reason?: SubscriptionError) => {
-      const why = reason === SubscriptionError.SE_CODEC_UNSUPPORTED ? ': this browser does not know the codec' : '';
+      const why =
+        reason === SubscriptionError.SE_CODEC_UNSUPPORTED ? ': this browser does not know the codec' : '';
       notify(`Something that ${nameOf(participant)} sends cannot be received${why}.`);
     };
     room.on(RoomEvent.TrackSubscriptionFailed, handleFailed);
@@ -202,11 +242,18 @@ function useKeys(handle: (command: Command) => void): void {
   useEffect(() => {
     const handleKey = (event: KeyboardEvent) => {
       const target = event.target instanceof Element ? event.target : null;
-      const isTyping = target?.closest('input:not([type=radio]), textarea, select, [contenteditable]') != null;
+      const isTyping =
+        target?.closest('input:not([type=radio]), textarea, select, [contenteditable]') != null;
       const { key, repeat: isRepeat } = event;
-      const command = commandOf({ key, isRepeat, isTyping, hasModifier: event.ctrlKey || event.altKey || event.metaKey });
+      const command = commandOf({
+        key,
+        isRepeat,
+        isTyping,
+        hasModifier: event.ctrlKey || event.altKey || event.metaKey,
+      });
       // A dialog that is open has the keys.
-      if (command === null || event.defaultPrevented || document.querySelector('dialog[open]') !== null) return;
+      if (command === null || event.defaultPrevented || document.querySelector('dialog[open]') !== null)
+        return;
       event.preventDefault();
       latest.current(command);
     };
@@ -260,7 +307,13 @@ function Inside({ tracks, choices, onChange }: Pick<Props, 'tracks' | 'choices' 
   return (
     <div className={panel === null ? 'meeting' : 'meeting has_panel'}>
       <div className="meeting_main" inert={isCovered}>
-        <Top choices={choices} panel={panel} onLayout={setLayout} onPanel={openPanel} onHelp={() => setHelp(true)} />
+        <Top
+          choices={choices}
+          panel={panel}
+          onLayout={setLayout}
+          onPanel={openPanel}
+          onHelp={() => setHelp(true)}
+        />
         <Stage layout={choices.layout} pinned={pinned} onPin={setPinned} />
       </div>
       {panel === 'chat' && <ChatPanel chat={chat} onClose={close} />}

@@ -20,7 +20,10 @@ describe('tokenAnswerOf', () => {
   });
 
   test('says the status where the server said nothing, or nothing that can be used', () => {
-    expect(tokenAnswerOf(404, null)).toEqual({ kind: 'failed', text: 'This server has no rooms. (HTTP 404)' });
+    expect(tokenAnswerOf(404, null)).toEqual({
+      kind: 'failed',
+      text: 'This server has no rooms. (HTTP 404)',
+    });
     expect(tokenAnswerOf(502, '<html>')).toEqual({ kind: 'failed', text: 'The server failed. (HTTP 502)' });
     expect(tokenAnswerOf(201, { token: 7 }).kind).toBe('failed');
     expect(tokenAnswerOf(201, null).kind).toBe('failed');

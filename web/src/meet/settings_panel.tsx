@@ -14,7 +14,13 @@ const kFields = [
   { media: 'audiooutput', label: 'Loudspeaker', kind: 'speaker', choice: 'speakerId' },
 ] as const;
 
-function Device({ field, onChange }: { field: (typeof kFields)[number]; onChange: (change: Partial<Choices>) => void }) {
+function Device({
+  field,
+  onChange,
+}: {
+  field: (typeof kFields)[number];
+  onChange: (change: Partial<Choices>) => void;
+}) {
   const { room, notify } = useMeeting();
   const { devices, activeDeviceId, setActiveMediaDevice } = useMediaDeviceSelect({ kind: field.media, room });
   const choose = async (id: string) => {

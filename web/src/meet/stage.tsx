@@ -1,6 +1,10 @@
 // The pictures of a meeting, laid out.
 
-import { useParticipants, useVisualStableUpdate, type TrackReferenceOrPlaceholder } from '@livekit/components-react';
+import {
+  useParticipants,
+  useVisualStableUpdate,
+  type TrackReferenceOrPlaceholder,
+} from '@livekit/components-react';
 import { useState, type ReactNode } from 'react';
 import { CopyButton } from '../ui/copy_button';
 import { Icon } from '../ui/icons';
@@ -85,14 +89,26 @@ function Alone() {
   return (
     <p className="alone">
       Nobody else is here yet.
-      <CopyButton text={`${location.origin}/meet/${roomName}`} label="Copy the address of this meeting" icon="link">
+      <CopyButton
+        text={`${location.origin}/meet/${roomName}`}
+        label="Copy the address of this meeting"
+        icon="link"
+      >
         Copy the address
       </CopyButton>
     </p>
   );
 }
 
-export function Stage({ layout, pinned, onPin }: { layout: Layout; pinned: string; onPin: (key: string) => void }) {
+export function Stage({
+  layout,
+  pinned,
+  onPin,
+}: {
+  layout: Layout;
+  pinned: string;
+  onPin: (key: string) => void;
+}) {
   const { room } = useMeeting();
   const tiles = useTiles(room);
   const speaker = useSpeaker(room);

@@ -1,7 +1,15 @@
 import { formatBitrate } from '../lib/format';
 import { useMeeting } from './meeting_context';
 import { Panel } from './panel';
-import { layerText, milliseconds, pathText, percent, pictureText, totalsOf, type TrackNumbers } from './track_stats';
+import {
+  layerText,
+  milliseconds,
+  pathText,
+  percent,
+  pictureText,
+  totalsOf,
+  type TrackNumbers,
+} from './track_stats';
 import { useTrackNumbers, type TrackRow } from './use_track_numbers';
 
 const kSourceWords: Record<string, string> = {
@@ -28,7 +36,9 @@ function Numbers({ numbers, isSound }: { numbers: TrackNumbers; isSound: boolean
     <>
       <dl className="facts">
         <Fact name="Codec" value={[codec || '–', scalability].filter((part) => part !== '').join(' ')} />
-        {!isSound && <Fact name="Picture" value={pictureText(numbers.width, numbers.height, numbers.framesPerSecond)} />}
+        {!isSound && (
+          <Fact name="Picture" value={pictureText(numbers.width, numbers.height, numbers.framesPerSecond)} />
+        )}
         <Fact name="Bitrate" value={formatBitrate(numbers.bitrate ?? 0)} />
         <Fact name="Loss" value={percent(numbers.lossPercent)} />
         <Fact name="Jitter" value={milliseconds(numbers.jitterMs)} />
@@ -57,7 +67,9 @@ function TrackItem({ row }: { row: TrackRow }) {
         {title}
         {row.note !== '' && <span className="chip">{row.note}</span>}
       </h3>
-      {row.numbers !== null && !row.isMuted && <Numbers numbers={row.numbers} isSound={kOfSound.includes(row.source)} />}
+      {row.numbers !== null && !row.isMuted && (
+        <Numbers numbers={row.numbers} isSound={kOfSound.includes(row.source)} />
+      )}
     </li>
   );
 }
@@ -75,7 +87,10 @@ export function StatsPanel({ onClose }: { onClose: () => void }) {
         <Fact name="Received" value={formatBitrate(totals.received)} />
         <Fact name="Worst loss" value={percent(totals.lossPercent)} />
         <Fact name="Round trip" value={milliseconds(totals.rttMs)} />
-        <Fact name="Server" value={[info?.version ?? '', info?.region ?? ''].filter((part) => part !== '').join(', ') || '–'} />
+        <Fact
+          name="Server"
+          value={[info?.version ?? '', info?.region ?? ''].filter((part) => part !== '').join(', ') || '–'}
+        />
         <Fact name="Path" value={pathText(totals.path)} />
       </dl>
       {rows.length === 0 && <p className="hint">Nobody sends anything now.</p>}

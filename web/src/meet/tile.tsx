@@ -36,7 +36,11 @@ function Picture({ tile }: { tile: StageTile }) {
   const publication = isTrackReference(trackRef) ? trackRef.publication : undefined;
   if (!isTrackReference(trackRef) || publication === undefined || publication.isMuted) {
     return (
-      <div className="avatar" style={{ '--hue': hueOf(participant) } as React.CSSProperties} aria-hidden="true">
+      <div
+        className="avatar"
+        style={{ '--hue': hueOf(participant) } as React.CSSProperties}
+        aria-hidden="true"
+      >
         <span>{initials(participant)}</span>
       </div>
     );
@@ -52,7 +56,8 @@ function Picture({ tile }: { tile: StageTile }) {
 }
 
 function toggleFullscreen(element: HTMLElement | null): void {
-  const change = document.fullscreenElement === null ? element?.requestFullscreen() : document.exitFullscreen();
+  const change =
+    document.fullscreenElement === null ? element?.requestFullscreen() : document.exitFullscreen();
   change?.catch(() => undefined);
 }
 

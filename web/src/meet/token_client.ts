@@ -1,9 +1,8 @@
-// Asks the server for a token: POST /api/v1/rooms/{room}/tokens. Servers started with --dev give one to anybody.
+// Asks the server for a token: POST /api/v1/rooms/{room}/tokens. Servers started with --dev give one to
+// anybody.
 
 export type TokenAnswer =
-  | { kind: 'token'; token: string }
-  | { kind: 'invitation_needed' }
-  | { kind: 'failed'; text: string };
+  { kind: 'token'; token: string } | { kind: 'invitation_needed' } | { kind: 'failed'; text: string };
 
 type Fields = Record<string, unknown>;
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
@@ -20,10 +19,15 @@ const kRefusals: Record<number, string> = {
 export function tokenAnswerOf(status: number, body: unknown): TokenAnswer {
   if (status === 200 || status === 201) {
     const token = isFields(body) && typeof body.token === 'string' ? body.token : '';
-    return token === '' ? { kind: 'failed', text: 'The server’s answer has no token in it.' } : { kind: 'token', token };
+    return token === ''
+      ? { kind: 'failed', text: 'The server’s answer has no token in it.' }
+      : { kind: 'token', token };
   }
   if (status === 401 || status === 403) return { kind: 'invitation_needed' };
-  const said = isFields(body) && isFields(body.error) && typeof body.error.message === 'string' ? body.error.message : '';
+  const said =
+    isFields(body) && isFields(body.error) && typeof body.error.message === 'string'
+      ? body.error.message
+      : '';
   const known = kRefusals[status] ?? (status >= 500 ? 'The server failed.' : 'The server refused.');
   return { kind: 'failed', text: `${known} ${sentence(said) || `(HTTP ${status})`}` };
 }

@@ -7,11 +7,25 @@ const reportOf = (...stats: Stat[]): Report => new Map(stats.map((stat) => [Stri
 const codec = { id: 'c', type: 'codec', mimeType: 'video/VP8' };
 const transport = [
   { id: 't', type: 'transport', selectedCandidatePairId: 'p' },
-  { id: 'p', type: 'candidate-pair', currentRoundTripTime: 0.02, localCandidateId: 'l', remoteCandidateId: 'r' },
+  {
+    id: 'p',
+    type: 'candidate-pair',
+    currentRoundTripTime: 0.02,
+    localCandidateId: 'l',
+    remoteCandidateId: 'r',
+  },
   { id: 'l', type: 'local-candidate', protocol: 'udp', candidateType: 'host' },
   { id: 'r', type: 'remote-candidate', address: '192.0.2.1', port: 7882 },
 ];
-const layer = (id: string, rid: string, width: number, bytes: number, frames: number, timestamp: number, more = {}) => ({
+const layer = (
+  id: string,
+  rid: string,
+  width: number,
+  bytes: number,
+  frames: number,
+  timestamp: number,
+  more = {},
+) => ({
   id,
   type: 'outbound-rtp',
   kind: 'video',
@@ -25,10 +39,23 @@ const layer = (id: string, rid: string, width: number, bytes: number, frames: nu
   timestamp,
   ...more,
 });
-const heard = { id: 'x', type: 'remote-inbound-rtp', kind: 'video', localId: 'f', fractionLost: 0.05, jitter: 0.004 };
+const heard = {
+  id: 'x',
+  type: 'remote-inbound-rtp',
+  kind: 'video',
+  localId: 'f',
+  fractionLost: 0.05,
+  jitter: 0.004,
+};
 
 describe('sentNumbers', () => {
-  const before = reportOf(codec, layer('q', 'q', 320, 1000, 10, 1000), layer('f', 'f', 1280, 5000, 10, 1000), heard, ...transport);
+  const before = reportOf(
+    codec,
+    layer('q', 'q', 320, 1000, 10, 1000),
+    layer('f', 'f', 1280, 5000, 10, 1000),
+    heard,
+    ...transport,
+  );
   const after = reportOf(
     codec,
     layer('q', 'q', 320, 26_000, 40, 2000),
@@ -57,8 +84,16 @@ describe('sentNumbers', () => {
 
   test('reads sound, which has no layers', () => {
     const sound = (bytes: number, timestamp: number) =>
-      reportOf({ id: 'c', type: 'codec', mimeType: 'audio/opus' }, { id: 'a', type: 'outbound-rtp', kind: 'audio', codecId: 'c', bytesSent: bytes, timestamp });
-    expect(sentNumbers(sound(4000, 2000), sound(0, 1000))).toMatchObject({ codec: 'Opus', bitrate: 32_000, layers: [], width: 0 });
+      reportOf(
+        { id: 'c', type: 'codec', mimeType: 'audio/opus' },
+        { id: 'a', type: 'outbound-rtp', kind: 'audio', codecId: 'c', bytesSent: bytes, timestamp },
+      );
+    expect(sentNumbers(sound(4000, 2000), sound(0, 1000))).toMatchObject({
+      codec: 'Opus',
+      bitrate: 32_000,
+      layers: [],
+      width: 0,
+    });
   });
 });
 
@@ -66,13 +101,33 @@ describe('receivedNumbers', () => {
   const inbound = (bytes: number, received: number, lost: number, timestamp: number) =>
     reportOf(
       codec,
-      { id: 'i', type: 'inbound-rtp', kind: 'video', codecId: 'c', frameWidth: 640, frameHeight: 360, bytesReceived: bytes, packetsReceived: received, packetsLost: lost, jitter: 0.003, framesDecoded: received, timestamp },
+      {
+        id: 'i',
+        type: 'inbound-rtp',
+        kind: 'video',
+        codecId: 'c',
+        frameWidth: 640,
+        frameHeight: 360,
+        bytesReceived: bytes,
+        packetsReceived: received,
+        packetsLost: lost,
+        jitter: 0.003,
+        framesDecoded: received,
+        timestamp,
+      },
       ...transport,
     );
 
   test('reads rate, loss and jitter since the last report', () => {
     const numbers = receivedNumbers(inbound(51_000, 190, 10, 2000), inbound(1000, 100, 0, 1000));
-    expect(numbers).toMatchObject({ codec: 'VP8', width: 640, height: 360, bitrate: 400_000, jitterMs: 3, rttMs: 20 });
+    expect(numbers).toMatchObject({
+      codec: 'VP8',
+      width: 640,
+      height: 360,
+      bitrate: 400_000,
+      jitterMs: 3,
+      rttMs: 20,
+    });
     expect(numbers.lossPercent).toBeCloseTo(10);
     expect(pathText(numbers.path)).toBe('UDP, 192.0.2.1:7882');
   });

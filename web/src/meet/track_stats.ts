@@ -91,9 +91,13 @@ export interface Totals {
 
 export function totalsOf(tracks: readonly { isLocal: boolean; numbers: TrackNumbers }[]): Totals {
   const sum = (isLocal: boolean) =>
-    tracks.filter((track) => track.isLocal === isLocal).reduce((total, { numbers }) => total + (numbers.bitrate ?? 0), 0);
+    tracks
+      .filter((track) => track.isLocal === isLocal)
+      .reduce((total, { numbers }) => total + (numbers.bitrate ?? 0), 0);
   const losses = tracks.map(({ numbers }) => numbers.lossPercent).filter((loss) => loss !== null);
-  const known = tracks.map(({ numbers }) => numbers).filter(({ path }) => path.remote !== '' || path.protocol !== '');
+  const known = tracks
+    .map(({ numbers }) => numbers)
+    .filter(({ path }) => path.remote !== '' || path.protocol !== '');
   const rtts = tracks.map(({ numbers }) => numbers.path.rttMs ?? numbers.rttMs).filter((rtt) => rtt !== null);
   return {
     sent: sum(true),
@@ -104,7 +108,8 @@ export function totalsOf(tracks: readonly { isLocal: boolean; numbers: TrackNumb
   };
 }
 
-export const milliseconds = (value: number | null): string => (value === null ? '–' : `${Math.round(value)} ms`);
+export const milliseconds = (value: number | null): string =>
+  value === null ? '–' : `${Math.round(value)} ms`;
 export const percent = (value: number | null): string => (value === null ? '–' : `${value.toFixed(1)} %`);
 
 export function pictureText(width: number, height: number, framesPerSecond: number | null): string {
@@ -122,5 +127,9 @@ export function layerText(layer: Layer): string {
 
 export function pathText(path: Path | null): string {
   if (path === null) return '–';
-  return [path.protocol.toUpperCase(), path.isRelayed ? 'relayed' : '', path.remote].filter((part) => part !== '').join(', ') || '–';
+  return (
+    [path.protocol.toUpperCase(), path.isRelayed ? 'relayed' : '', path.remote]
+      .filter((part) => part !== '')
+      .join(', ') || '–'
+  );
 }

@@ -50,7 +50,8 @@ export function useRoomHappenings(room: Room, announce: Announcer['announce']): 
   const count = useRef(0);
   count.current = useParticipants({ room, updateOnlyOn: [] }).length;
   useEffect(() => {
-    const handleJoined = (participant: Participant) => announce({ kind: 'joined', name: nameOf(participant) });
+    const handleJoined = (participant: Participant) =>
+      announce({ kind: 'joined', name: nameOf(participant) });
     const handleLeft = (participant: Participant) => announce({ kind: 'left', name: nameOf(participant) });
     const handleAttributes = (changed: Record<string, string>, participant: Participant) => {
       const hand = changed[kHandAttribute];
@@ -58,7 +59,12 @@ export function useRoomHappenings(room: Room, announce: Announcer['announce']): 
       announce({ kind: hand === '' ? 'hand_down' : 'hand_up', name: nameOf(participant) });
     };
     const handleMute = (publication: TrackPublication, participant: Participant) => {
-      if (publication.source !== Track.Source.Microphone || participant.isLocal || count.current > kTellMutesMax) return;
+      if (
+        publication.source !== Track.Source.Microphone ||
+        participant.isLocal ||
+        count.current > kTellMutesMax
+      )
+        return;
       announce({ kind: publication.isMuted ? 'muted' : 'unmuted', name: nameOf(participant) });
     };
     const handleScreen = (isThere: boolean) => (publication: TrackPublication, participant: Participant) => {

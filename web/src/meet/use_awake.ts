@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 
-// A phone must not go dark in the middle of a meeting. Browsers take the lock away from pages that are not seen.
+// A phone must not go dark in the middle of a meeting. Browsers take the lock away from pages that are not
+// seen.
 export function useAwake(): void {
   useEffect(() => {
     let lock: WakeLockSentinel | null = null;

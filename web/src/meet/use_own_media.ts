@@ -47,7 +47,12 @@ function switchSource(me: LocalParticipant, kind: SourceKind, isOn: boolean): Pr
   if (kind === 'camera') return me.setCameraEnabled(isOn);
   return me.setScreenShareEnabled(
     isOn,
-    { audio: true, contentHint: 'detail', resolution: ScreenSharePresets.h1080fps15.resolution, selfBrowserSurface: 'include' },
+    {
+      audio: true,
+      contentHint: 'detail',
+      resolution: ScreenSharePresets.h1080fps15.resolution,
+      selfBrowserSurface: 'include',
+    },
     { screenShareEncoding: ScreenSharePresets.h1080fps15.encoding },
   );
 }
@@ -116,7 +121,8 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     }
   }, [me, notify, run, set]);
 
-  // What nobody asked for here: a host's doing, a device that is gone, sharing ended in the browser's own bar.
+  // What nobody asked for here: a host's doing, a device that is gone, sharing ended in the browser's own
+  // bar.
   useEffect(() => {
     const byHost = new Set<string>(); // The tracks that the server said to mute, until they are.
     const kindOf = ({ source }: TrackPublication) =>
@@ -137,7 +143,8 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     const handleUnpublished = (publication: TrackPublication) => {
       byHost.delete(publication.trackSid);
       const isSurprise = kindOf(publication) === 'screen' && !isBusy.current.has('screen');
-      if (isSurprise && room.state === ConnectionState.Connected) announce({ kind: 'said', text: kSaid.screen[1] });
+      if (isSurprise && room.state === ConnectionState.Connected)
+        announce({ kind: 'said', text: kSaid.screen[1] });
     };
     const { engine } = room;
     engine.on('remoteMute', handleRemote);
@@ -148,7 +155,8 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     };
   }, [announce, me, notify, room]);
 
-  // The attribute belongs to the session on the server: a new one begins without, and a raised hand goes up again.
+  // The attribute belongs to the session on the server: a new one begins without, and a raised hand goes up
+  // again.
   const hand = useParticipantAttribute(kHandAttribute, { participant: me }) || '';
   const raisedAt = useRef('');
   const setHand = useCallback(
@@ -159,7 +167,9 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
           raisedAt.current = time;
           announce({ kind: 'said', text: time === '' ? 'Your hand is down.' : 'Your hand is up.' });
         } catch (error) {
-          notify(`Your hand could not be ${time === '' ? 'lowered' : 'raised'}. ${deviceErrorOf(error).message}`.trim());
+          notify(
+            `Your hand could not be ${time === '' ? 'lowered' : 'raised'}. ${deviceErrorOf(error).message}`.trim(),
+          );
         }
       }),
     [announce, me, notify, run],
@@ -174,7 +184,8 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     };
   }, [me, room, setHand]);
 
-  // While the room is joined again everything is taken down and sent anew: what is shown is what will be again.
+  // While the room is joined again everything is taken down and sent anew: what is shown is what will be
+  // again.
   const isAway = useConnectionState(room) === ConnectionState.Reconnecting;
   const now: Record<SourceKind, boolean> = {
     microphone: local.isMicrophoneEnabled,
@@ -188,13 +199,14 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
   const source = (kind: SourceKind): Switch => ({
     isOn: isOn[kind],
     isBusy: busy.has(kind),
-    obstacle: away !== ''
-      ? away
-      : !maySend(me, kSources[kind])
-        ? 'Your invitation does not allow it.'
-        : kind === 'screen' && !canShareScreen()
-          ? 'This browser cannot share a screen.'
-          : '',
+    obstacle:
+      away !== ''
+        ? away
+        : !maySend(me, kSources[kind])
+          ? 'Your invitation does not allow it.'
+          : kind === 'screen' && !canShareScreen()
+            ? 'This browser cannot share a screen.'
+            : '',
     toggle: () => void set(kind, !isOn[kind]),
   });
   return {

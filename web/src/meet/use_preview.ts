@@ -1,4 +1,5 @@
-// Camera and microphone before joining. They are handed over to the room as they are: no second question, no flicker.
+// Camera and microphone before joining. They are handed over to the room as they are: no second question, no
+// flicker.
 
 import { TrackEvent, type LocalAudioTrack, type LocalVideoTrack } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
@@ -89,7 +90,9 @@ export function usePreview(camera: string | null, microphone: string | null, onO
         // What was not touched keeps its trouble.
         cameraError: wish.camera !== null && missing.camera === null ? last.cameraError : errors.cameraError,
         microphoneError:
-          wish.microphone !== null && missing.microphone === null ? last.microphoneError : errors.microphoneError,
+          wish.microphone !== null && missing.microphone === null
+            ? last.microphoneError
+            : errors.microphoneError,
       }));
     },
     [stop],

@@ -39,18 +39,24 @@ function optionsOf({ cameraId, microphoneId, speakerId }: Choices): RoomOptions 
     reconnectPolicy: {
       nextRetryDelayInMs: ({ retryCount, elapsedMs }) => retryDelayMs(retryCount, elapsedMs, Math.random()),
     },
-    videoCaptureDefaults: { resolution: VideoPresets.h720.resolution, ...(cameraId === '' ? {} : { deviceId: cameraId }) },
+    videoCaptureDefaults: {
+      resolution: VideoPresets.h720.resolution,
+      ...(cameraId === '' ? {} : { deviceId: cameraId }),
+    },
     audioCaptureDefaults: microphoneId === '' ? {} : { deviceId: microphoneId },
     ...(speakerId === '' ? {} : { audioOutput: { deviceId: speakerId } }),
   };
 }
 
 const reasonName = (reason: DisconnectReason | undefined): string =>
-  reason === undefined || reason === DisconnectReason.UNKNOWN_REASON ? '' : (DisconnectReason[reason] ?? String(reason));
+  reason === undefined || reason === DisconnectReason.UNKNOWN_REASON
+    ? ''
+    : (DisconnectReason[reason] ?? String(reason));
 
 function joinErrorFrom(error: unknown): JoinError {
   const message = error instanceof Error ? error.message : '';
-  if (!(error instanceof ConnectionError)) return joinErrorOf({ name: '', message, status: null, farewell: '' });
+  if (!(error instanceof ConnectionError))
+    return joinErrorOf({ name: '', message, status: null, farewell: '' });
   const isLeave = error.reason === ConnectionErrorReason.LeaveRequest;
   return joinErrorOf({
     name: error.reasonName,
@@ -60,8 +66,8 @@ function joinErrorFrom(error: unknown): JoinError {
   });
 }
 
-// Follows what livekit-client tells of its engine alone: renewed tokens, and whether the server was reached again while
-// media was not.
+// Follows what livekit-client tells of its engine alone: renewed tokens, and whether the server was reached
+// again while media was not.
 function followEngine(room: Room, onToken: (token: string) => void): { isMediaMissing: () => boolean } {
   const followed = new WeakSet<object>();
   let isSignalBack = false;
@@ -80,7 +86,11 @@ function followEngine(room: Room, onToken: (token: string) => void): { isMediaMi
   return { isMediaMissing: () => isSignalBack };
 }
 
-const lobby = (error: JoinError | null = null, needsInvitation = false): Phase => ({ kind: 'lobby', error, needsInvitation });
+const lobby = (error: JoinError | null = null, needsInvitation = false): Phase => ({
+  kind: 'lobby',
+  error,
+  needsInvitation,
+});
 
 export function useSession(roomName: string, invitation: string): Session {
   const [phase, setPhase] = useState<Phase>(lobby);
@@ -122,7 +132,9 @@ export function useSession(roomName: string, invitation: string): Session {
         const room = new Room(optionsOf(choices));
         mine.room = room;
         const engine = followEngine(room, setToken);
-        await room.connect(location.origin.replace(/^http/, 'ws'), found, { peerConnectionTimeout: kConnectMs });
+        await room.connect(location.origin.replace(/^http/, 'ws'), found, {
+          peerConnectionTimeout: kConnectMs,
+        });
         if (signal.aborted) return void room.disconnect();
         setToken(found);
         room.on(RoomEvent.Disconnected, (reason) => {

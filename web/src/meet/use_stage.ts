@@ -16,7 +16,9 @@ export function useTiles(room: Room): StageTile[] {
   return useMemo(() => {
     const count = room.remoteParticipants.size + 1;
     return trackRefs
-      .filter(({ participant }) => worthShowing(count, participant.trackPublications.size > 0, participant.isLocal))
+      .filter(({ participant }) =>
+        worthShowing(count, participant.trackPublications.size > 0, participant.isLocal),
+      )
       .map((trackRef) => ({
         key: `${trackRef.participant.identity}/${trackRef.source}`,
         identity: trackRef.participant.identity,

@@ -25,7 +25,11 @@ const asReport = (report: RTCStatsReport): Report => {
   return map;
 };
 
-async function numbersOf(track: Track, before: Map<string, Report>, sid: string): Promise<TrackNumbers | null> {
+async function numbersOf(
+  track: Track,
+  before: Map<string, Report>,
+  sid: string,
+): Promise<TrackNumbers | null> {
   const raw = await track.getRTCStatsReport();
   if (raw === undefined) return null;
   const report = asReport(raw);
@@ -42,7 +46,9 @@ function noteOf(publication: TrackPublication): string {
 // `before` holds the last report of each track and is kept up.
 export async function readTracks(room: Room, before: Map<string, Report>): Promise<TrackRow[]> {
   const pairs = [room.localParticipant, ...room.remoteParticipants.values()]
-    .flatMap((participant) => [...participant.trackPublications.values()].map((publication) => ({ participant, publication })))
+    .flatMap((participant) =>
+      [...participant.trackPublications.values()].map((publication) => ({ participant, publication })),
+    )
     .slice(0, kTracksMax);
   const known = new Set(pairs.map(({ publication }) => publication.trackSid));
   for (const sid of before.keys()) if (!known.has(sid)) before.delete(sid);

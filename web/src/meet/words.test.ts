@@ -24,15 +24,26 @@ describe('farewellOf', () => {
 
 describe('joinErrorOf', () => {
   test('tells a missing way of media from a missing server', () => {
-    const ice = joinErrorOf({ ...failure, name: 'InternalError', message: 'could not establish pc connection' });
+    const ice = joinErrorOf({
+      ...failure,
+      name: 'InternalError',
+      message: 'could not establish pc connection',
+    });
     expect(ice.text).toContain('UDP');
     expect(ice.reason).toBe('InternalError: could not establish pc connection');
     expect(joinErrorOf({ ...failure, name: 'ServerUnreachable' }).text).toContain('does not answer');
   });
 
   test('tells a refused token from a missing room', () => {
-    expect(joinErrorOf({ ...failure, name: 'NotAllowed', status: 401, message: 'invalid token' }).text).toContain('invitation');
-    const wrapped = { ...failure, name: 'ServerUnreachable', status: 401, message: 'could not establish signal connection' };
+    expect(
+      joinErrorOf({ ...failure, name: 'NotAllowed', status: 401, message: 'invalid token' }).text,
+    ).toContain('invitation');
+    const wrapped = {
+      ...failure,
+      name: 'ServerUnreachable',
+      status: 401,
+      message: 'could not establish signal connection',
+    };
     expect(joinErrorOf(wrapped).text).toContain('invitation');
     const missing = { ...failure, name: 'NotAllowed', status: 404, message: 'requested room does not exist' };
     expect(joinErrorOf(missing).text).toContain('no such room');
@@ -47,7 +58,11 @@ describe('joinErrorOf', () => {
 
   test('shows no token, and no more of a message than fits', () => {
     const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm5hIn0.c2lnbmF0dXJl';
-    const { reason } = joinErrorOf({ ...failure, name: 'NotAllowed', message: `invalid token: ${token}, error: expired` });
+    const { reason } = joinErrorOf({
+      ...failure,
+      name: 'NotAllowed',
+      message: `invalid token: ${token}, error: expired`,
+    });
     expect(reason).toBe('NotAllowed: invalid token: (token), error: expired');
     expect(joinErrorOf({ ...failure, message: 'x '.repeat(5000) }).reason.length).toBeLessThan(300);
   });
@@ -68,8 +83,12 @@ describe('device errors', () => {
   });
 
   test('tell what may not be sent from what did not get through', () => {
-    expect(publishErrorText('screen', 'PublishTrackError', 'failed to publish track, insufficient permissions')).toContain('invitation');
-    expect(publishErrorText('camera', 'ConnectionError', 'publication of local track timed out')).toContain('did not answer');
+    expect(
+      publishErrorText('screen', 'PublishTrackError', 'failed to publish track, insufficient permissions'),
+    ).toContain('invitation');
+    expect(publishErrorText('camera', 'ConnectionError', 'publication of local track timed out')).toContain(
+      'did not answer',
+    );
     expect(publishErrorText('microphone', 'NegotiationError', '')).toContain('could not agree');
   });
 });

@@ -1,4 +1,5 @@
-// What happened and what can be done about it, for people. Reasons come by their names, as livekit-client has them. Pure.
+// What happened and what can be done about it, for people. Reasons come by their names, as livekit-client has
+// them. Pure.
 
 export interface Farewell {
   title: string;
@@ -27,15 +28,27 @@ const kFarewells: Record<string, Farewell> = {
     text: 'A host of this meeting has removed you from the room.',
     canRejoin: true,
   },
-  ROOM_DELETED: { title: 'The meeting was ended', text: 'A host has closed the room for everybody.', canRejoin: true },
+  ROOM_DELETED: {
+    title: 'The meeting was ended',
+    text: 'A host has closed the room for everybody.',
+    canRejoin: true,
+  },
   ROOM_CLOSED: { title: 'The meeting is over', text: 'The room was closed.', canRejoin: true },
   STATE_MISMATCH: {
     title: 'The connection was lost',
     text: 'Server and page disagree about what was going on. Joining again puts it right.',
     canRejoin: true,
   },
-  JOIN_FAILURE: { title: 'Joining failed', text: 'The server could not take you into the room.', canRejoin: true },
-  MIGRATION: { title: 'The room has moved', text: 'It is on another server now. Join again.', canRejoin: true },
+  JOIN_FAILURE: {
+    title: 'Joining failed',
+    text: 'The server could not take you into the room.',
+    canRejoin: true,
+  },
+  MIGRATION: {
+    title: 'The room has moved',
+    text: 'It is on another server now. Join again.',
+    canRejoin: true,
+  },
   SIGNAL_CLOSE: {
     title: 'The connection was lost',
     text: 'The server closed the connection and gave no reason.',
@@ -108,7 +121,9 @@ function safeReason(text: string): string {
 
 export function joinErrorOf(failure: ConnectFailure): JoinError {
   const { name, message, status, farewell } = failure;
-  const head = [name || 'Error', farewell, status === null ? '' : `HTTP ${status}`].filter((part) => part !== '').join(', ');
+  const head = [name || 'Error', farewell, status === null ? '' : `HTTP ${status}`]
+    .filter((part) => part !== '')
+    .join(', ');
   return { text: joinText(failure), reason: safeReason(message === '' ? head : `${head}: ${message}`) };
 }
 
@@ -125,7 +140,9 @@ export function deviceErrorText(kind: SourceKind, error: string, message = ''): 
         : `The browser may not use the ${kind}. Allow it for this site, in the address bar, and switch it on again.`;
     case 'NotFoundError':
     case 'DevicesNotFoundError':
-      return isScreen ? 'There is nothing here that could be shared.' : `No ${kind} was found on this device.`;
+      return isScreen
+        ? 'There is nothing here that could be shared.'
+        : `No ${kind} was found on this device.`;
     case 'NotReadableError':
     case 'TrackStartError':
     case 'AbortError':
@@ -147,8 +164,10 @@ export function deviceErrorText(kind: SourceKind, error: string, message = ''): 
 // Why something could not be sent into the room.
 export function publishErrorText(kind: SourceKind, error: string, message: string): string {
   const what = { camera: 'Your picture', microphone: 'Your sound', screen: 'Your screen' }[kind];
-  if (/insufficient permissions|not allowed/i.test(message)) return `${what} may not be sent: your invitation does not allow it.`;
-  if (error === 'NegotiationError') return `${what} could not be sent: browser and server could not agree how.`;
+  if (/insufficient permissions|not allowed/i.test(message))
+    return `${what} may not be sent: your invitation does not allow it.`;
+  if (error === 'NegotiationError')
+    return `${what} could not be sent: browser and server could not agree how.`;
   if (/timed out|timeout/i.test(message)) return `${what} could not be sent: the server did not answer.`;
   return `${what} could not be sent${message === '' ? '.' : `: ${message}`}`;
 }
