@@ -27,8 +27,9 @@ import { StatsPanel } from './stats_panel';
 import { useAnnouncer, useRoomHappenings } from './use_announcer';
 import { useAwake } from './use_awake';
 import { useLink, useOnline } from './use_link';
-import { useOwnMedia, useOwnRights } from './use_own_media';
+import { useOwnMedia } from './use_own_media';
 import type { PreviewTracks } from './use_preview';
+import { useOwnRights } from './use_surprises';
 import { bannerText } from './words';
 
 const kNoticesMax = 3;

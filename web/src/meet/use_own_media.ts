@@ -1,24 +1,21 @@
 // One's own microphone, camera, screen and hand: what is on, and switching.
 
-import { useConnectionState, useLocalParticipant, useParticipantAttribute } from '@livekit/components-react';
+import { useConnectionState, useLocalParticipant } from '@livekit/components-react';
 import {
   ConnectionState,
-  ParticipantEvent,
-  RoomEvent,
   ScreenSharePresets,
   Track,
   type LocalParticipant,
   type LocalTrack,
-  type Participant,
-  type TrackPublication,
 } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Choices } from './choices';
 import { canShareScreen, deviceErrorOf } from './devices';
-import { kHandAttribute } from './hands';
 import { useMeeting } from './meeting_context';
 import { maySend, mayRaiseHand } from './people';
+import { useHand } from './use_hand';
 import type { PreviewTracks } from './use_preview';
+import { kStoppedSharing, useSurprises } from './use_surprises';
 import { deviceErrorText, publishErrorText, type SourceKind } from './words';
 
 export interface Switch {
@@ -28,7 +25,9 @@ export interface Switch {
   toggle: () => void;
 }
 
-export type OwnMedia = Record<SourceKind | 'hand', Switch>;
+export type SwitchKind = SourceKind | 'hand';
+export type OwnMedia = Record<SwitchKind, Switch>;
+export type Run = (kind: SwitchKind, work: () => Promise<unknown>) => Promise<void>;
 
 const kSources: Record<SourceKind, Track.Source> = {
   microphone: Track.Source.Microphone,
@@ -39,7 +38,7 @@ const kSources: Record<SourceKind, Track.Source> = {
 const kSaid: Record<SourceKind, [string, string]> = {
   microphone: ['Microphone on.', 'Microphone off.'],
   camera: ['Camera on.', 'Camera off.'],
-  screen: ['You share your screen.', 'You stopped sharing.'],
+  screen: ['You share your screen.', kStoppedSharing],
 };
 
 function switchSource(me: LocalParticipant, kind: SourceKind, isOn: boolean): Promise<unknown> {
@@ -63,24 +62,30 @@ function troubleOf(kind: SourceKind, error: unknown): string {
   return isDevice ? deviceErrorText(kind, name, message) : publishErrorText(kind, name, message);
 }
 
+// One change of a kind at a time: who presses twice means it once.
+function useRuns() {
+  const [busy, setBusy] = useState<ReadonlySet<SwitchKind>>(new Set());
+  const current = useRef(new Set<SwitchKind>()); // The same, for two presses within one drawing.
+  const isBusy = useCallback((kind: SwitchKind) => current.current.has(kind), []);
+  const run = useCallback(async (kind: SwitchKind, work: () => Promise<unknown>) => {
+    if (current.current.has(kind)) return;
+    current.current.add(kind);
+    setBusy(new Set(current.current));
+    try {
+      await work();
+    } finally {
+      current.current.delete(kind);
+      setBusy(new Set(current.current));
+    }
+  }, []);
+  return { busy, isBusy, run };
+}
+
 export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Choices>) => void): OwnMedia {
   const { room, notify, announce } = useMeeting();
   const local = useLocalParticipant({ room });
   const me = room.localParticipant;
-  const [busy, setBusy] = useState<ReadonlySet<SourceKind | 'hand'>>(new Set());
-  const isBusy = useRef(new Set<SourceKind | 'hand'>()); // The same, for two presses within one drawing.
-
-  const run = useCallback(async (kind: SourceKind | 'hand', work: () => Promise<unknown>) => {
-    if (isBusy.current.has(kind)) return;
-    isBusy.current.add(kind);
-    setBusy(new Set(isBusy.current));
-    try {
-      await work();
-    } finally {
-      isBusy.current.delete(kind);
-      setBusy(new Set(isBusy.current));
-    }
-  }, []);
+  const { busy, isBusy, run } = useRuns();
 
   const set = useCallback(
     (kind: SourceKind, isOn: boolean) =>
@@ -121,68 +126,8 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     }
   }, [me, notify, run, set]);
 
-  // What nobody asked for here: a host's doing, a device that is gone, sharing ended in the browser's own
-  // bar.
-  useEffect(() => {
-    const byHost = new Set<string>(); // The tracks that the server said to mute, until they are.
-    const kindOf = ({ source }: TrackPublication) =>
-      (Object.keys(kSources) as SourceKind[]).find((kind) => kSources[kind] === source);
-    const handleRemote = (sid: string, isMuted: boolean) => {
-      if (isMuted && me.trackPublications.get(sid)?.isMuted === false) byHost.add(sid);
-    };
-    const handleMuted = (publication: TrackPublication, participant: Participant) => {
-      const isByHost = byHost.delete(publication.trackSid);
-      const kind = kindOf(publication);
-      if (!participant.isLocal || kind === undefined || isBusy.current.has(kind)) return;
-      notify(
-        isByHost
-          ? `A host switched your ${kind} off. You can switch it on again.`
-          : `The ${kind} is gone. Plug it in again, or choose another in the settings.`,
-      );
-    };
-    const handleUnpublished = (publication: TrackPublication) => {
-      byHost.delete(publication.trackSid);
-      const isSurprise = kindOf(publication) === 'screen' && !isBusy.current.has('screen');
-      if (isSurprise && room.state === ConnectionState.Connected)
-        announce({ kind: 'said', text: kSaid.screen[1] });
-    };
-    const { engine } = room;
-    engine.on('remoteMute', handleRemote);
-    room.on(RoomEvent.TrackMuted, handleMuted).on(RoomEvent.LocalTrackUnpublished, handleUnpublished);
-    return () => {
-      engine.off('remoteMute', handleRemote);
-      room.off(RoomEvent.TrackMuted, handleMuted).off(RoomEvent.LocalTrackUnpublished, handleUnpublished);
-    };
-  }, [announce, me, notify, room]);
-
-  // The attribute belongs to the session on the server: a new one begins without, and a raised hand goes up
-  // again.
-  const hand = useParticipantAttribute(kHandAttribute, { participant: me }) || '';
-  const raisedAt = useRef('');
-  const setHand = useCallback(
-    (time: string) =>
-      run('hand', async () => {
-        try {
-          await me.setAttributes({ [kHandAttribute]: time });
-          raisedAt.current = time;
-          announce({ kind: 'said', text: time === '' ? 'Your hand is down.' : 'Your hand is up.' });
-        } catch (error) {
-          notify(
-            `Your hand could not be ${time === '' ? 'lowered' : 'raised'}. ${deviceErrorOf(error).message}`.trim(),
-          );
-        }
-      }),
-    [announce, me, notify, run],
-  );
-  useEffect(() => {
-    const raiseAgain = () => {
-      if (raisedAt.current !== '' && !me.attributes[kHandAttribute]) void setHand(raisedAt.current);
-    };
-    room.on(RoomEvent.Reconnected, raiseAgain);
-    return () => {
-      room.off(RoomEvent.Reconnected, raiseAgain);
-    };
-  }, [me, room, setHand]);
+  useSurprises(isBusy);
+  const hand = useHand(run);
 
   // While the room is joined again everything is taken down and sent anew: what is shown is what will be
   // again.
@@ -214,23 +159,10 @@ export function useOwnMedia(tracks: PreviewTracks, onChange: (change: Partial<Ch
     camera: source('camera'),
     screen: source('screen'),
     hand: {
-      isOn: hand !== '',
+      isOn: hand.isUp,
       isBusy: busy.has('hand'),
       obstacle: away !== '' ? away : mayRaiseHand(me) ? '' : 'Your invitation does not allow it.',
-      toggle: () => void setHand(hand === '' ? new Date().toISOString() : ''),
+      toggle: hand.toggle,
     },
   };
-}
-
-// A change of what one may do here is told.
-export function useOwnRights(): void {
-  const { room, announce } = useMeeting();
-  useEffect(() => {
-    const handleRights = () => announce({ kind: 'said', text: 'Your rights in this room have changed.' });
-    const me = room.localParticipant;
-    me.on(ParticipantEvent.ParticipantPermissionsChanged, handleRights);
-    return () => {
-      me.off(ParticipantEvent.ParticipantPermissionsChanged, handleRights);
-    };
-  }, [room, announce]);
 }
