@@ -23,8 +23,8 @@ TEST(RoomSpeakers, are_told_as_they_change_and_no_oftener_than_the_interval) {
   m.speak(bob, b, 0.75f);
   m.pass(kMoment);
   ASSERT_THAT(m.all<SpeakersChanged>(ann), SizeIs(1));
-  EXPECT_THAT(m.all<SpeakersChanged>(ann)[0].speakers,
-              ElementsAre(SpeakerLevel{bob.self->sid, 0.75f, true}, SpeakerLevel{ann.self->sid, 0.25f, true}));
+  EXPECT_THAT(m.all<SpeakersChanged>(ann)[0].speakers, ElementsAre(SpeakerLevel{bob.self->sid, 0.75f, true},
+                                                                   SpeakerLevel{ann.self->sid, 0.25f, true}));
   m.clear();
   m.speak(ann, a, 0.9f);
   m.pass(Duration::milliseconds(398));
@@ -84,7 +84,8 @@ TEST(RoomSpeakers, are_told_to_who_becomes_active) {
   m.speak(ann, m.publish(ann), 0.5f);
   m.pass(Duration::seconds(1));
   Joined bob = m.join("bob");
-  EXPECT_THAT(m.all<SpeakersChanged>(bob).at(0).speakers, ElementsAre(SpeakerLevel{ann.self->sid, 0.5f, true}));
+  EXPECT_THAT(m.all<SpeakersChanged>(bob).at(0).speakers,
+              ElementsAre(SpeakerLevel{ann.self->sid, 0.5f, true}));
 }
 
 TEST(RoomSpeakers, take_no_level_that_is_no_level_nor_of_another_s_track) {
