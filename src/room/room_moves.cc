@@ -184,7 +184,7 @@ void Room::Impl::update_forwarded(Timestamp now, Participant& p, const ForwardCh
   std::uint32_t version = p.info.version;
   p.info = shown;
   p.info.permissions.is_hidden = false;
-  p.info.version = std::max(version, shown.version - 1);
+  p.info.version = std::max(version + 1, shown.version) - 1;  // And one more when told.
   std::vector<TrackId> retold;
   for (const TrackInfo& info_there : shown.tracks) {
     TrackId id;

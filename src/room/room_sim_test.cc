@@ -291,8 +291,6 @@ void Sim::move(House& house, House& other, Person& p) {
   expect(p.subscribed.empty(), "took subscriptions along");
   p.has_left = true;
   remove_left(house, {moved.sid});
-  for (const auto& [sid, track] : moved.tracks)
-    if (track.is_published) forget(house, sid);
   route();
   Person* old = find(other, moved.identity);
   std::set<std::string> replaced;

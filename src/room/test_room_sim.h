@@ -150,6 +150,9 @@ class Sim {
       if (p.has_left) left.insert(p.sid);
     expect(left == expected, "who left is not who had to");
     std::size_t had = keepers(house);
+    for (const Person& p : house.people)
+      for (const auto& [sid, track] : p.tracks)
+        if (p.has_left && track.is_published) forget(house, sid);
     std::erase_if(house.people, [&](const Person& p) { return expected.contains(p.sid); });
     note(house, had);
   }
