@@ -118,6 +118,7 @@ void Room::Impl::forget_all() {
   new_levels.clear();
   new_qualities.clear();
   told_audible.clear();
+  std::fill(seats.begin(), seats.end(), 0);
   visible = keepers = announcers = publishers = unfamiliar = 0;
   room_due = speakers_due = audible_due = quality_due = ends_at = Timestamp::never();
 }

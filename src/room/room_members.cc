@@ -113,7 +113,6 @@ Participant& Room::Impl::admit(Timestamp now, std::unique_ptr<Participant> admit
   }
   p.is_familiar = is_small();
   if (p.has_seat()) {
-    if (p.shard >= seats.size()) seats.resize(p.shard + 1);
     ++seats[p.shard];
     if (!p.is_familiar) ++unfamiliar;
     if (!p.is_active()) join_timers.set(id.value(), now + config.limits.join_timeout);

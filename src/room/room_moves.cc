@@ -81,6 +81,7 @@ void Room::Impl::place_media(Track& track, TrackMedia media) const {
 
 Result<Joined, JoinRefusal> Room::Impl::put_in(Timestamp now, WallTime wall, Luggage luggage, Outputs& out) {
   if (auto refusal = refusal_of(luggage.wish)) return refuse(*refusal);
+  if (luggage.shard >= seats.size()) return refuse(JoinRefusal::kBadWish);
   Participant* old = find(luggage.wish.identity);
   bool has_tracks = !luggage.tracks.empty() || !luggage.announced.empty();
   bool old_announces = old && !old->is_forwarded && !old->tracks.empty();

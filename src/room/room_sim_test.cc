@@ -407,7 +407,7 @@ TEST(RoomSim, holds_in_random_rooms) {
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     std::string wrong = Sim(seed).run();
     ASSERT_EQ(wrong, "") << "again: STOA_SIM_SEED=" << seed
-                         << " build/dev/src/room/stoa_room_test --gtest_filter='RoomSim.*'";
+                         << " build/dev/stoa_room_test --gtest_filter='RoomSim.*'";
   }
 }
 
