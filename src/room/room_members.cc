@@ -112,6 +112,7 @@ Participant& Room::Impl::admit(Timestamp now, std::unique_ptr<Participant> admit
     count_changed(now);
   }
   p.is_familiar = is_small();
+  p.gone_before = p.gone_before_familiar = gone_count;
   if (p.has_seat()) {
     ++seats[p.shard];
     if (!p.is_familiar) ++unfamiliar;

@@ -177,8 +177,17 @@ void Sim::mute(House& house, Person& p) {
 }
 
 void Sim::subscribe(House& house, Person& p) {
-  std::string sid = any_track(house, true);
   bool is_wanted = rng_.chance(0.5);
+  if (rng_.chance(0.2)) {
+    const Person& publisher = house.people[rng_.below(house.people.size())];
+    for (const auto& [sid, track] : publisher.tracks)
+      if (track.is_published && publisher.id != p.id) p.choices[sid] = is_wanted;
+    Outputs out;
+    std::vector<std::string> all{publisher.sid};
+    expect(house.room->update_subscriptions(now_, wall_, p.identity, all, is_wanted, out).has_value(), "");
+    return deliver(house, out);
+  }
+  std::string sid = any_track(house, true);
   if (!p.tracks.contains(sid)) p.choices[sid] = is_wanted;
   command(house, p, Subscribe{{sid}, is_wanted});
 }
@@ -303,6 +312,7 @@ void Sim::move(House& house, House& other, Person& p) {
   arrived.others.clear();
   arrived.speakers.clear();
   arrived.refused.clear();
+  arrived.gone.clear();
   arrived.subscribed.clear();
   arrived.choices.clear();
   arrived.forwards.clear();

@@ -43,6 +43,7 @@ struct Person {
   std::set<std::string> refused, own;
   std::map<std::string, float> speakers;
   std::vector<std::string> data;
+  std::vector<std::pair<WallTime, std::string>> gone;
   bool was_removed = false, has_left = false, awaits_moved = false;
 
   bool is_dependent() const {
@@ -339,6 +340,7 @@ class Sim {
         expect(!p.subscribed.contains(track.sid), "subscribed to who is gone");
       expect(!p.speakers.contains(told->sid), "who is gone speaks");
       p.others.erase(known);
+      p.gone.emplace_back(wall_, told->sid);
     }
   }
   void take_subscribed(Person& p, const Subscribed& e) {
@@ -417,10 +419,20 @@ class Sim {
     std::set<std::string> own;
     for (const auto& [sid, track] : p.tracks) own.insert(sid);
     expect(p.own == own, "its own tracks are others");
+    check_gone(house, p);
     if (!p.is_active) return;
     std::map<std::string, float> speakers;
     for (const SpeakerLevel& level : snapshot->speakers) speakers[level.participant] = level.level;
     expect(speakers == p.speakers, "other speakers than it was told");
+  }
+  void check_gone(House& house, const Person& p) {
+    WallTime since = wall_ - Duration::seconds(static_cast<std::int64_t>(rng_.below(60)));
+    std::set<std::string> is, should;
+    auto snapshot = house.room->snapshot(p.id, since);
+    for (const auto& one : snapshot->gone) is.insert(one->sid);
+    for (const auto& [at, sid] : p.gone)
+      if (at >= since && !p.others.contains(sid)) should.insert(sid);
+    expect(is == should, "those who left are not those it was told of");
   }
   void check_audible(House& house) {
     std::set<std::string> open, all, audible;
