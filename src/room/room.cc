@@ -55,7 +55,7 @@ Track* Room::Impl::find_track(std::string_view sid, TrackId* id) {
   auto entry = track_by_sid.find(std::string(sid));
   if (entry == track_by_sid.end()) return nullptr;
   if (id) *id = entry->second;
-  return tracks.find(entry->second)->get();
+  return &at(entry->second);
 }
 
 void Room::Impl::happened(Happening what, const Participant* p, const Track* track, Outputs& out) const {
@@ -87,7 +87,7 @@ void Room::Impl::close(LeaveReason reason, Outputs& out) {
   participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) {
     if (p->has_seat()) to(*p, Removed{reason}, out);
     for (TrackId id : p->tracks) {
-      Track& track = **tracks.find(id);
+      Track& track = at(id);
       if (track.is_published) happened(Happening::kTrackUnpublished, p.get(), &track, out);
       tracks.erase(id);
     }
@@ -118,6 +118,7 @@ void Room::Impl::forget_all() {
   new_levels.clear();
   new_qualities.clear();
   told_audible.clear();
+  std::fill(seats.begin(), seats.end(), 0);
   visible = keepers = announcers = publishers = unfamiliar = 0;
   room_due = speakers_due = audible_due = quality_due = ends_at = Timestamp::never();
 }

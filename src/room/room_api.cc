@@ -62,7 +62,7 @@ Result<void, ApiRefusal> Room::update_subscriptions(Timestamp, WallTime, std::st
       continue;
     }
     for (TrackId id : room.find(publisher->second)->tracks) {
-      const Track& track = **room.tracks.find(id);
+      const Track& track = room.at(id);
       if (track.is_published && track.owner != p->id) room.subscribe(*p, track.info.sid, is_wanted, out);
     }
   }

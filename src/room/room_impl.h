@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <functional>
 #include <set>
 #include <unordered_map>
 
@@ -35,7 +34,6 @@ class Bits {
     std::uint64_t bit = std::uint64_t{1} << (i % 64);
     words_[i / 64] = value ? words_[i / 64] | bit : words_[i / 64] & ~bit;
   }
-  void clear() { words_.clear(); }
 
  private:
   std::vector<std::uint64_t> words_;
@@ -65,7 +63,8 @@ struct Participant {
   bool auto_subscribe = true;
   bool is_forwarded = false;  // Has no seat; from `forwarded_from`.
   std::string forwarded_from;
-  bool is_familiar = false;     // Came while the room was small, or was here when it became so.
+  bool is_familiar = false;  // Came while the room was small, or was here when it became so.
+  std::uint64_t gone_before = 0, gone_before_familiar = 0;  // Of Impl::gone_count: of these it knows nothing.
   bool is_public = false;       // Published since it can be seen: everybody was told of it.
   std::vector<TrackId> tracks;  // Announced ones too, in the order they came.
   std::size_t published = 0;    // Of them.
@@ -118,6 +117,8 @@ struct Room::Impl {
   const Participant* find(ParticipantId id) const;
   Participant* find(std::string_view identity);
   Track* find_track(std::string_view sid, TrackId* id = nullptr);
+  Track& at(TrackId id) { return **tracks.find(id); }
+  const Track& at(TrackId id) const { return const_cast<Impl*>(this)->at(id); }
   void happened(Happening what, const Participant* p, const Track* track, Outputs& out) const;
 
   // ---- room_told.cc
@@ -228,8 +229,10 @@ struct Room::Impl {
     SharedParticipant participant;
     WallTime at;
     bool is_familiar, is_public;
+    std::uint64_t number;
   };
   std::deque<Gone> gone;
+  std::uint64_t gone_count = 0;
 
   Timestamp begun_at, ends_at;
   TimerQueue<std::uint64_t> join_timers;

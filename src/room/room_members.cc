@@ -112,8 +112,8 @@ Participant& Room::Impl::admit(Timestamp now, std::unique_ptr<Participant> admit
     count_changed(now);
   }
   p.is_familiar = is_small();
+  p.gone_before = p.gone_before_familiar = gone_count;
   if (p.has_seat()) {
-    if (p.shard >= seats.size()) seats.resize(p.shard + 1);
     ++seats[p.shard];
     if (!p.is_familiar) ++unfamiliar;
     if (!p.is_active()) join_timers.set(id.value(), now + config.limits.join_timeout);
@@ -166,12 +166,10 @@ void Room::Impl::greet(Participant& p, Outputs& out) {
 
 void Room::Impl::leave(Timestamp now, WallTime wall, Participant& p, LeaveReason reason, bool is_told,
                        Outputs& out) {
-  Left left{p.shard, p.id, reason};
-  bool has_seat = p.has_seat();
   if (is_told) to(p, Removed{reason}, out);
+  if (p.has_seat()) out.push(Left{p.shard, p.id, reason});
   if (p.is_forwarded) answer_forward(p, out);
   take_away(now, wall, p, reason, out);
-  if (has_seat) out.push(left);
 }
 
 void Room::Impl::take_away(Timestamp now, WallTime wall, Participant& p, LeaveReason reason, Outputs& out) {

@@ -19,7 +19,7 @@ Luggage Room::Impl::pack(const Participant& p) const {
   luggage.joined_at = shown.joined_at;
   luggage.subscribers = p.subscribers;
   for (TrackId id : p.tracks) {
-    const Track& track = **const_cast<Impl*>(this)->tracks.find(id);
+    const Track& track = at(id);
     if (!track.is_published) {
       luggage.announced.push_back(track.info);
       luggage.announced_cids.push_back(track.cid);
@@ -59,7 +59,7 @@ void Room::Impl::unpack_tracks(Timestamp now, Participant& p, Luggage& luggage) 
     auto& [shown, media] = luggage.tracks[i];
     TrackId id = insert(shown, luggage.track_cids, i);
     if (!id.is_set()) continue;
-    Track& track = **tracks.find(id);
+    Track& track = at(id);
     for (TrackMedia& one : media) place_media(track, std::move(one));
     open_track(now, p, id);
   }
@@ -81,6 +81,7 @@ void Room::Impl::place_media(Track& track, TrackMedia media) const {
 
 Result<Joined, JoinRefusal> Room::Impl::put_in(Timestamp now, WallTime wall, Luggage luggage, Outputs& out) {
   if (auto refusal = refusal_of(luggage.wish)) return refuse(*refusal);
+  if (luggage.shard >= seats.size()) return refuse(JoinRefusal::kBadWish);
   Participant* old = find(luggage.wish.identity);
   bool has_tracks = !luggage.tracks.empty() || !luggage.announced.empty();
   bool old_announces = old && !old->is_forwarded && !old->tracks.empty();
@@ -103,8 +104,8 @@ Result<Joined, JoinRefusal> Room::Impl::put_in(Timestamp now, WallTime wall, Lug
     greet(p, out);
   }
   for (TrackId id : p.tracks) {
-    if (!(*tracks.find(id))->is_published) continue;
-    happened(Happening::kTrackPublished, &p, tracks.find(id)->get(), out);
+    if (!at(id).is_published) continue;
+    happened(Happening::kTrackPublished, &p, &at(id), out);
     settle_track(id, out);
   }
   return joined(p);
@@ -176,7 +177,7 @@ void Room::Impl::update_forwarded(Timestamp now, Participant& p, const ForwardCh
                                   Outputs& out) {
   const ParticipantInfo& shown = *forward.participant;
   for (TrackId id : std::vector(p.tracks)) {
-    const std::string& sid = (*tracks.find(id))->info.sid;
+    const std::string& sid = at(id).info.sid;
     if (std::none_of(shown.tracks.begin(), shown.tracks.end(),
                      [&](const TrackInfo& track) { return track.sid == sid; }))
       remove_track(now, p, id, out);
@@ -184,7 +185,7 @@ void Room::Impl::update_forwarded(Timestamp now, Participant& p, const ForwardCh
   std::uint32_t version = p.info.version;
   p.info = shown;
   p.info.permissions.is_hidden = false;
-  p.info.version = std::max(version, shown.version - 1);
+  p.info.version = std::max(version + 1, shown.version) - 1;  // And one more when told.
   std::vector<TrackId> retold;
   for (const TrackInfo& info_there : shown.tracks) {
     TrackId id;
@@ -194,7 +195,7 @@ void Room::Impl::update_forwarded(Timestamp now, Participant& p, const ForwardCh
       Track fresh;
       fresh.info = info_there;
       id = insert_track(p, std::move(fresh));
-      track = tracks.find(id)->get();
+      track = &at(id);
     }
     track->info = info_there;
     std::vector<TrackMedia> before = track->places();

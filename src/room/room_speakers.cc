@@ -38,7 +38,7 @@ void Room::Impl::tell_speakers(Timestamp now, Outputs& out) {
     if (!p || !std::exchange(p->is_level_new, false)) continue;
     float level = 0;
     for (TrackId track : p->tracks) {
-      const Track& t = **tracks.find(track);
+      const Track& t = at(track);
       if (t.is_open_audio()) level = std::max(level, t.level);
     }
     if (step_of(level) == step_of(p->told_level)) continue;
@@ -56,7 +56,7 @@ void Room::Impl::tell_speakers(Timestamp now, Outputs& out) {
 
 // At once: of who is gone nothing can be told later.
 void Room::Impl::fall_silent(Participant& p, const Participant* except, Outputs& out) {
-  for (TrackId id : p.tracks) (*tracks.find(id))->level = 0;
+  for (TrackId id : p.tracks) at(id).level = 0;
   if (std::exchange(p.told_level, 0.f) > 0) to_all(SpeakersChanged{{{p.info.sid, 0, false}}}, except, out);
 }
 

@@ -39,7 +39,7 @@ void Room::Impl::settle(TrackId id, Track& track, Participant& p, Outputs& out) 
 }
 
 void Room::Impl::settle_track(TrackId id, Outputs& out) {
-  Track& track = **tracks.find(id);
+  Track& track = at(id);
   participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) { settle(id, track, *p, out); });
 }
 
@@ -50,7 +50,7 @@ void Room::Impl::settle_subscriber(Participant& subscriber, Outputs& out) {
 }
 
 void Room::Impl::retell_media(TrackId id, Outputs& out) {
-  const Track& track = **tracks.find(id);
+  const Track& track = at(id);
   const Participant& owner = *find(track.owner);
   Subscribed event{owner.info.sid, owner.info.identity, track.info, track.places()};
   participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) {
@@ -59,7 +59,7 @@ void Room::Impl::retell_media(TrackId id, Outputs& out) {
 }
 
 void Room::Impl::fulfil_awaited(TrackId id) {
-  const std::string& sid = (*tracks.find(id))->info.sid;
+  const std::string& sid = at(id).info.sid;
   participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) {
     if (std::erase(p->awaited, sid) > 0) p->contrary.set(id.index, true);
   });
@@ -67,7 +67,7 @@ void Room::Impl::fulfil_awaited(TrackId id) {
 
 // Its index will be another's.
 void Room::Impl::forget_track(TrackId id, Outputs& out) {
-  const std::string& sid = (*tracks.find(id))->info.sid;
+  const std::string& sid = at(id).info.sid;
   participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) {
     if (p->subscribed.test(id.index)) to(*p, Unsubscribed{sid}, out);
     p->subscribed.set(id.index, false);
@@ -120,7 +120,7 @@ void Room::Impl::take_grants(Participant& p, SetSubscribers command) const {
 void Room::Impl::set_subscribers(Participant& p, SetSubscribers command, Outputs& out) {
   take_grants(p, std::move(command));
   for (TrackId id : p.tracks)
-    if ((*tracks.find(id))->is_published) settle_track(id, out);
+    if (at(id).is_published) settle_track(id, out);
   tell_forwards(p, false, out);
 }
 

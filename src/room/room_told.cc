@@ -58,7 +58,7 @@ void Room::Impl::make_version(Participant& p) const {
   ++p.info.version;
   p.info.tracks.clear();
   for (TrackId id : p.tracks) {
-    const Track& track = **const_cast<Impl*>(this)->tracks.find(id);
+    const Track& track = at(id);
     if (track.is_published) p.info.tracks.push_back(track.info);
   }
   p.shared = std::make_shared<const ParticipantInfo>(p.info);
@@ -81,14 +81,14 @@ void Room::Impl::tell_gone(Participant& p, LeaveReason reason, WallTime wall, Ou
   p.forwards.clear();
   if (p.is_hidden()) return;
   while (!gone.empty() && (gone.size() >= kGoneMax || wall - gone.front().at > kGoneFor)) gone.pop_front();
-  gone.push_back({p.shared, wall, p.is_familiar, p.is_public});
+  gone.push_back({p.shared, wall, p.is_familiar, p.is_public, ++gone_count});
 }
 
 void Room::Impl::tell_forward(const Participant& p, const std::string& room, bool is_gone,
                               Outputs& out) const {
   ForwardChanged forward{room, info.name, p.shared, {}, p.subscribers, is_gone};
   for (TrackId id : p.tracks) {
-    const Track& track = **const_cast<Impl*>(this)->tracks.find(id);
+    const Track& track = at(id);
     if (track.is_published) forward.media.emplace_back(track.info.sid, track.places());
   }
   out.push(std::move(forward));
@@ -114,7 +114,9 @@ void Room::Impl::become_familiar(Outputs& out) {
     if (!p->is_familiar && p->has_seat()) newcomers.push_back(p.get());
   });
   if (newcomers.empty() && strangers.participants.empty()) return;
-  participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) { p->is_familiar = true; });
+  participants.for_each([&](ParticipantId, std::unique_ptr<Participant>& p) {
+    if (!std::exchange(p->is_familiar, true)) p->gone_before_familiar = gone_count;
+  });
   unfamiliar = 0;
   if (!strangers.participants.empty()) to_all(std::move(strangers), nullptr, out);
   if (!acquainted.participants.empty()) to_these(std::move(acquainted), newcomers, out);
@@ -131,7 +133,8 @@ std::vector<SharedParticipant> Room::Impl::others_of(const Participant& viewer) 
 std::vector<SharedParticipant> Room::Impl::gone_of(const Participant& viewer, WallTime since) const {
   std::vector<SharedParticipant> named;
   for (const Gone& g : gone) {
-    if (g.at < since || !(g.is_public || (g.is_familiar && viewer.is_familiar))) continue;
+    bool was_acquainted = g.is_familiar && viewer.is_familiar && g.number > viewer.gone_before_familiar;
+    if (g.at < since || g.number <= viewer.gone_before || !(g.is_public || was_acquainted)) continue;
     auto back = by_sid.find(g.participant->sid);
     if (back != by_sid.end() && knows(viewer, *find(back->second))) continue;
     named.push_back(g.participant);

@@ -90,7 +90,7 @@ void Room::Impl::announce(WallTime wall, Participant& p, AnnounceTrack command, 
   if (!command.track.sid.empty()) return add_codec(wall, p, command, out);
   if (command.cid.empty()) return refused(RequestOutcome::kUnsupported, "a track needs a cid");
   for (TrackId id : p.tracks) {
-    const Track& track = **tracks.find(id);
+    const Track& track = at(id);
     if (has_cid(track, command.cid)) return to(p, TrackAnnounced{command.cid, track.info}, out);
   }
   if (p.is_hidden() || !p.info.permissions.may_publish(command.track.source))
@@ -105,7 +105,7 @@ void Room::Impl::announce(WallTime wall, Participant& p, AnnounceTrack command, 
   track.info.sid = make_sid("TR_" + letters_of(track.info));
   stamp(track.info, wall);
   TrackId id = insert_track(p, std::move(track));
-  to(p, TrackAnnounced{command.cid, (*tracks.find(id))->info}, out);
+  to(p, TrackAnnounced{command.cid, at(id).info}, out);
 }
 
 void Room::Impl::add_codec(WallTime wall, Participant& p, const AnnounceTrack& command, Outputs& out) {
@@ -147,7 +147,7 @@ TrackId Room::Impl::insert_track(Participant& p, Track track) {
 }
 
 void Room::Impl::open_track(Timestamp now, Participant& p, TrackId id) {
-  Track& track = **tracks.find(id);
+  Track& track = at(id);
   track.is_published = true;
   p.is_public = true;
   if (p.published++ == 0) {
@@ -194,7 +194,7 @@ void Room::Impl::unpublish(Timestamp now, Participant& p, const UnpublishTrack& 
 }
 
 void Room::Impl::remove_track(Timestamp now, Participant& p, TrackId id, Outputs& out) {
-  Track& track = **tracks.find(id);
+  Track& track = at(id);
   if (track.is_published) {
     forget_track(id, out);
     if (--p.published == 0) {
@@ -215,7 +215,7 @@ void Room::Impl::remove_track(Timestamp now, Participant& p, TrackId id, Outputs
 
 void Room::Impl::unpublish_forbidden(Timestamp now, Participant& p, bool all, Outputs& out) {
   for (TrackId id : std::vector(p.tracks)) {
-    Track& track = **tracks.find(id);
+    Track& track = at(id);
     if (!all && p.info.permissions.may_publish(track.info.source)) continue;
     to(p, TrackUnpublished{track.info.sid}, out);
     remove_track(now, p, id, out);
