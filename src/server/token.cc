@@ -68,14 +68,13 @@ std::optional<Duration> parse_validity(std::string_view text) {
 }
 
 Result<std::optional<livekit::AccessGrant>, std::string> make_grant(const RoomTokenOptions& options) {
-  bool is_wanted = !options.room.empty() || !options.identity.empty() || options.room_admin ||
-                   options.room_create || options.room_list;
-  if (!is_wanted) return std::nullopt;
+  if (options == RoomTokenOptions()) return std::nullopt;
   if (options.room.empty() && (options.room_admin || !options.identity.empty()))
     return refuse(std::string("--identity and --room-admin need --room"));
   bool is_for_api = options.room_admin || options.room_create || options.room_list;
   if (options.identity.empty() && !is_for_api)
-    return refuse(std::string("give --identity to join with, or --room-admin"));
+    return refuse(
+        std::string("give --room and --identity to join with, or --room-admin, --room-create, --room-list"));
   livekit::AccessGrant grant;
   grant.identity = options.identity;
   grant.name = options.name;

@@ -22,6 +22,8 @@ struct RoomTokenOptions {
   bool room_admin = false, room_create = false, room_list = false;
   std::string destination_room;
   bool is_hidden = false, is_agent = false, can_update_own_metadata = false;
+
+  bool operator==(const RoomTokenOptions&) const = default;
 };
 
 struct TokenOptions {

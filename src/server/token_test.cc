@@ -62,6 +62,9 @@ TEST(RoomToken, is_refused_with_options_that_do_not_go_together) {
   options.room = "hall";
   EXPECT_FALSE(make_grant(options));
   options = {};
+  options.can_publish = false;
+  EXPECT_FALSE(make_grant(options));
+  options = {};
   options.identity = "anna";
   EXPECT_FALSE(make_grant(options));
   options = {};
