@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 
+#include "api/livekit/wire.h"
 #include "server/check_hls.h"
 #include "server/config.h"
 #include "server/node.h"
@@ -75,6 +76,7 @@ void print_addresses(const Config& config, const NodePorts& ports) {
 }
 
 int serve(const ServeOptions& options) {
+  livekit::quiet_protobuf();
   auto config = read_config(options);
   if (!config) return fail(config.error());
   static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},

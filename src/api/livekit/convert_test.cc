@@ -138,6 +138,15 @@ TEST(Conversion, of_tracks_and_permissions_goes_there_and_back) {
   EXPECT_EQ(from_wire(to_wire(audio)), audio);
 }
 
+TEST(Conversion, tells_clients_that_they_may_publish_the_sources_that_are_named) {
+  room::Permissions permissions;
+  permissions.can_publish = false;
+  EXPECT_FALSE(to_wire(permissions).can_publish());
+  permissions.sources = {room::TrackSource::kCamera};
+  EXPECT_TRUE(to_wire(permissions).can_publish());
+  EXPECT_EQ(to_wire(permissions).can_publish_sources(0), pb::CAMERA);
+}
+
 TEST(Conversion, of_a_simulcast_track_to_add) {
   room::AnnounceTrack announce = from_wire(request_of(vectors::kAddTrack).add_track());
   EXPECT_EQ(announce.cid, "{cid-1}");
