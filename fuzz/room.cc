@@ -240,7 +240,7 @@ class Run {
     if ((what & 3) == 1) room_.set_recorded(now_, (what & 4) != 0, out_);
     if ((what & 3) == 2)
       (void)room_.update_subscriptions(now_, wall_, text(), some_sids(), (what & 4) != 0, out_);
-    if ((what & 3) == 3) room_.send_data(now_, {true, {text()}, {}}, some_sids(), out_);
+    if ((what & 3) == 3) room_.send_data(now_, {.identities = {text()}, .sids = some_sids()}, out_);
   }
   template <typename T>
   void say(T command) {

@@ -110,10 +110,10 @@ TEST(RoomApi, subscribes_to_tracks_and_to_all_of_a_participant) {
 TEST(RoomApi, sends_data_from_the_server_by_identity_and_sid) {
   Meeting m;
   Joined ann = m.join("ann"), bob = m.join("bob"), cid = m.join("cid");
-  std::vector<std::string> sids{bob.self->sid};
   SendData data;
   data.identities = {"ann"};
-  m.room.send_data(m.now, data, sids, m.out);
+  data.sids = {bob.self->sid};
+  m.room.send_data(m.now, data, m.out);
   EXPECT_EQ(m.all<DataArrived>(ann).at(0).from_identity, "");
   EXPECT_THAT(m.all<DataArrived>(bob), SizeIs(1));
   EXPECT_THAT(m.all<DataArrived>(cid), IsEmpty());

@@ -246,7 +246,7 @@ void Sim::send_data(House& house, Person& p) {
   if (!from_server && !p.permissions.can_publish_data) meant.clear();
   if (from_server) {
     Outputs out;
-    house.room->send_data(now_, data, {}, out);
+    house.room->send_data(now_, data, out);
     deliver(house, out);
   } else {
     command(house, p, data);

@@ -388,7 +388,7 @@ TEST(Room, puts_everybody_out_when_it_is_closed) {
   EXPECT_EQ(m.room.size(), 0u);
   m.clear();
   m.room.close(m.now, m.wall, LeaveReason::kRoomDeleted, m.out);
-  m.room.send_data(m.now, {}, {}, m.out);
+  m.room.send_data(m.now, {}, m.out);
   m.room.update_metadata(m.now, m.wall, "late", m.out).value();
   EXPECT_TRUE(m.out.empty());
 }
