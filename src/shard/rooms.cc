@@ -40,7 +40,7 @@ Rooms::~Rooms() = default;
 
 void Rooms::send(ShardIndex to, Mail mail, RoomsOutputs& out) { out.push(SendMail{to, std::move(mail)}); }
 
-void Rooms::refuse(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out) {
+void Rooms::refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out) {
   ++counters_.refused;
   http::Response response = make_plain(why.status, why.text);
   if (why.status == 503) response.headers.add("retry-after", "2");
@@ -52,11 +52,11 @@ void Rooms::refuse(api::RequestKey key, const RequestDenied& why, RoomsOutputs& 
 void Rooms::handle_request(Timestamp now, api::RequestKey key, const http::Request& request,
                            RoomsOutputs& out) {
   auto params = livekit::parse_join(request);
-  if (!params) return refuse(key, {params.error().status, params.error().text}, out);
+  if (!params) return refuse_request(key, {params.error().status, params.error().text}, out);
   if (!params->is_validate && !http::is_websocket_upgrade(request))
-    return refuse(key, {404, "this is for WebSocket clients"}, out);
-  if (is_stopping_) return refuse(key, {503, "the server is stopping"}, out);
-  if (joining_.size() >= config_.joins_max) return refuse(key, {503, "too many are joining"}, out);
+    return refuse_request(key, {404, "this is for WebSocket clients"}, out);
+  if (is_stopping_) return refuse_request(key, {503, "the server is stopping"}, out);
+  if (joining_.size() >= config_.joins_max) return refuse_request(key, {503, "too many are joining"}, out);
   Joining joining{.params = std::make_shared<const livekit::JoinParams>(std::move(*params)),
                   .client = IpAddress::parse(request.peer_address).value_or(IpAddress()),
                   .until = now + config_.join_timeout};
@@ -83,7 +83,7 @@ void Rooms::handle_decided(Timestamp, JoinDecided& decided, RoomsOutputs& out) {
   if (decided.decision) {
     out.push(api::Answer{decided.request, make_plain(200, kValid)});
   } else {
-    refuse(decided.request, decided.decision.error(), out);
+    refuse_request(decided.request, decided.decision.error(), out);
   }
   handle_cancelled(decided.request);
 }
@@ -93,7 +93,7 @@ void Rooms::handle_refused(JoinRefused& refused, RoomsOutputs& out) {
   if (found == joining_.end()) return;
   const livekit::ClientTraits traits = found->second.params->traits();
   handle_cancelled(refused.request);
-  if (!refused.may_join_anew) return refuse(refused.request, refused.why, out);
+  if (!refused.may_join_anew) return refuse_request(refused.request, refused.why, out);
   // Said over the WebSocket: only so does a client that resumes come again at once.
   out.push(AcceptSocket{refused.request});
   out.push(SendSocket{refused.request,
@@ -293,7 +293,7 @@ void Rooms::remove_seat(std::uint64_t id) {
     floor->second.erase(seat->participant().value());
     if (floor->second.empty()) floors_.erase(floor);
   }
-  std::erase_if(by_session_, [&](const auto& entry) { return entry.second == id; });
+  for (webrtc::SessionId session : seat->sessions()) by_session_.erase(session.value());
   timers_.set({TimerKind::kSeat, "", id}, Timestamp::never());
   seats_.erase(SlotId<struct SeatTag>::from_value(id));
 }
@@ -547,7 +547,7 @@ void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
       case TimerKind::kJoining:
         if (joining_.erase(due->id) > 0) {
           ++counters_.timed_out;
-          refuse(due->id, {503, "the server did not come to it in time"}, out);
+          refuse_request(due->id, {503, "the server did not come to it in time"}, out);
         }
         break;
       case TimerKind::kRoom:
@@ -571,7 +571,7 @@ void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
 void Rooms::close_all(Timestamp now, WallTime wall, RoomsOutputs& out) {
   is_stopping_ = true;
   for (const auto& [key, joining] : std::exchange(joining_, {}))
-    refuse(key, {503, "the server is stopping"}, out);
+    refuse_request(key, {503, "the server is stopping"}, out);
   std::vector<std::string> names;
   for (const auto& [name, owned] : rooms_) names.push_back(name);
   for (const std::string& name : names) {

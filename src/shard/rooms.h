@@ -105,7 +105,7 @@ class Rooms {
   using SeatMap = std::unordered_map<std::uint64_t, std::uint64_t>;  // Participant to seat.
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
-  void refuse(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
+  void refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
   void handle_decided(Timestamp now, JoinDecided& decided, RoomsOutputs& out);
   void handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted, RoomsOutputs& out);
   void resume(Timestamp now, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);

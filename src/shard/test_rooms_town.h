@@ -1,0 +1,359 @@
+// Shards with rooms and people in them, who speak the client protocol over WebSockets and send and receive
+// media, in virtual time. A token is "room/identity".
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/livekit/signal.h"
+#include "session/webrtc/test_peer.h"
+#include "shard/shard.h"
+
+namespace stoa::shard {
+
+namespace pb = livekit::pb;
+using webrtc::PeerClient;
+
+// A participant: one or two connections and a WebSocket.
+struct Person {
+  std::string room, identity;
+  bool is_single = false;
+  ShardIndex shard = 0;  // Of its WebSocket.
+  api::RequestKey request = 0;
+  bool is_open = false;
+  int status = 0;  // Of a request that was refused.
+  std::unique_ptr<PeerClient> sending, receiving;  // The latter of the older generation.
+  std::vector<pb::SignalResponse> heard;
+  std::map<std::string, pb::ParticipantInfo> known;  // By sid, as told.
+  std::string sid;
+  std::uint32_t offers = 0;
+
+  PeerClient& receiver() { return is_single ? *sending : *receiving; }
+  std::vector<pb::SignalResponse> all(pb::SignalResponse::MessageCase what) const {
+    std::vector<pb::SignalResponse> found;
+    for (const pb::SignalResponse& one : heard)
+      if (one.message_case() == what) found.push_back(one);
+    return found;
+  }
+  const pb::ParticipantInfo* find(std::string_view name) const {
+    for (const auto& [id, info] : known)
+      if (info.identity() == name && info.state() != pb::ParticipantInfo::DISCONNECTED) return &info;
+    return nullptr;
+  }
+};
+
+class RoomsTown {
+ public:
+  explicit RoomsTown(ShardIndex shards, ShardConfig config = {}) : transform_(crypto::make_srtp_kernel()) {
+    time.advance(Duration::seconds(1));
+    for (ShardIndex i = 0; i < shards; ++i) {
+      config.index = i;
+      config.shards = shards;
+      shards_.push_back(std::make_unique<Shard>(config, time.wall(), Rng(100 + i)));
+      // All say the same address, and all hear what is sent there: who knows the sender takes it.
+      shards_.back()->open_rtc({webrtc::host_candidate(webrtc::kServerAddress)});
+    }
+  }
+
+  // Asks to come in.
+  Person& ask(const std::string& room, const std::string& identity, ShardIndex shard,
+              bool is_single = false) {
+    people_.push_back(std::make_unique<Person>());
+    Person& person = *people_.back();
+    person.room = room;
+    person.identity = identity;
+    person.is_single = is_single;
+    person.sending = make_client();
+    if (!is_single) person.receiving = make_client();
+    person.sending->add_data();
+    if (is_single)
+      for (sdp::MediaKind kind : {sdp::MediaKind::kAudio, sdp::MediaKind::kVideo})
+        person.sending->receive(kind);
+    call(person, shard);
+    return person;
+  }
+  Person& join(const std::string& room, const std::string& identity, ShardIndex shard,
+               bool is_single = false) {
+    Person& person = ask(room, identity, shard, is_single);
+    EXPECT_TRUE(run_until([&] { return person.is_open && !person.sid.empty(); })) << person.status;
+    if (is_single) offer(person);
+    EXPECT_TRUE(run_until([&] { return person.receiver().is_connected(); }));
+    return person;
+  }
+  // Publishes; the tag names what it sends.
+  void publish(Person& person, sdp::MediaKind kind, std::uint32_t tag) {
+    const std::string cid = "cid" + std::to_string(tag);
+    pb::SignalRequest request;
+    request.mutable_add_track()->set_cid(cid);
+    request.mutable_add_track()->set_type(kind == sdp::MediaKind::kVideo ? pb::VIDEO : pb::AUDIO);
+    request.mutable_add_track()->set_source(kind == sdp::MediaKind::kVideo ? pb::CAMERA : pb::MICROPHONE);
+    say(person, request);
+    person.sending->send(kind, cid, tag);
+    offer(person);
+  }
+  void offer(Person& person) {
+    pb::SignalRequest request;
+    request.mutable_offer()->set_type("offer");
+    request.mutable_offer()->set_sdp(person.sending->offer());
+    request.mutable_offer()->set_id(++person.offers);
+    say(person, request);
+  }
+  void say(Person& person, const pb::SignalRequest& request) {
+    say_bytes(person, as_bytes(request.SerializeAsString()));
+  }
+  void say_bytes(Person& person, Bytes bytes) {
+    shards_[person.shard]->handle_socket_message(time.now(), time.wall(), person.request, bytes, false, out_);
+    carry(person.shard);
+  }
+  // Its WebSocket is lost; media is not.
+  void cut(Person& person) {
+    person.is_open = false;
+    shards_[person.shard]->handle_socket_closed(time.now(), time.wall(), person.request, out_);
+    carry(person.shard);
+  }
+  void resume(Person& person, ShardIndex shard) { call(person, shard, person.sid); }
+
+  bool run_until(const std::function<bool()>& is_met, Duration limit = Duration::seconds(10)) {
+    for (Timestamp end = time.now() + limit; time.now() < end;) {
+      if (is_met()) return true;
+      step();
+    }
+    return is_met();
+  }
+  void run_for(Duration duration) {
+    run_until([] { return false; }, duration);
+  }
+  // Over all shards.
+  double metric(std::string_view name) const {
+    double sum = 0;
+    for (const auto& shard : shards_)
+      for (const MetricSample& sample : shard->metrics())
+        if (name == sample.name) sum += sample.value;
+    return sum;
+  }
+
+  sim::VirtualTime time;
+  std::vector<room::Happened> happened;
+  std::vector<std::string> log;
+  std::size_t relayed = 0;  // Packets from shard to shard.
+  std::size_t tokens = 0;
+
+ private:
+  struct Posted {
+    Timestamp at;
+    ShardIndex to;
+    Mail mail;
+  };
+  std::unique_ptr<PeerClient> make_client() {
+    return std::make_unique<PeerClient>(time, transform_, ++seeds_, false);
+  }
+  void call(Person& person, ShardIndex shard, const std::string& resumed = "") {
+    http::Request request{.method = http::Method::kGet,
+                          .path = "/rtc",
+                          .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16",
+                          .peer_address = "198.51.100.7"};
+    if (!resumed.empty()) request.query += "&reconnect=1&sid=" + resumed;
+    if (person.is_single) {
+      pb::WrappedJoinRequest wrapped;
+      pb::JoinRequest join;
+      join.mutable_client_info()->set_protocol(16);
+      join.mutable_connection_settings()->set_auto_subscribe(true);
+      join.set_reconnect(!resumed.empty());
+      join.set_participant_sid(resumed);
+      wrapped.set_join_request(join.SerializeAsString());
+      request.path = "/rtc/v1";
+      request.query += "&join_request=" + crypto::to_base64url(as_bytes(wrapped.SerializeAsString()));
+    }
+    for (auto [name, value] : {std::pair("upgrade", "websocket"), std::pair("connection", "Upgrade"),
+                               std::pair("sec-websocket-version", "13"),
+                               std::pair("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")})
+      request.headers.add(name, value);
+    person.shard = shard;
+    person.request = ++requests_;
+    shards_[shard]->handle_request(time.now(), time.wall(), person.request, request, out_);
+    carry(shard);
+  }
+
+  // One millisecond.
+  void step() {
+    time.advance(Duration::milliseconds(1));
+    for (auto& person : people_)
+      for (PeerClient* client : {person->sending.get(), person->receiving.get()})
+        if (client) step_client(*client);
+    while (!mail_.empty() && mail_.front().at <= time.now()) {
+      Posted posted = std::move(mail_.front());
+      mail_.pop_front();
+      shards_[posted.to]->handle_mail(time.now(), time.wall(), std::move(posted.mail), out_);
+      carry(posted.to);
+    }
+    for (ShardIndex i = 0; i < shards_.size(); ++i) {
+      if (shards_[i]->next_deadline() > time.now()) continue;
+      shards_[i]->handle_deadline(time.now(), time.wall(), out_);
+      carry(i);
+    }
+  }
+  void step_client(PeerClient& client) {
+    for (Buffer& bytes : client.up.take_arrived())
+      for (ShardIndex i = 0; i < shards_.size(); ++i) {
+        Buffer copy = bytes;
+        ReceivedDatagram datagram{webrtc::kUdpPath, client.address, copy};
+        shards_[i]->handle_datagrams(time.now(), time.wall(), std::span(&datagram, 1), out_);
+        carry(i);
+      }
+    if (client.dialer && client.next_event() <= time.now()) client.step();
+  }
+  void carry(ShardIndex from) {
+    do {
+      for (auto& output : out_.take()) handle(from, output);
+      batch_.clear();
+      bool has_more = shards_[from]->fill(time.now(), batch_);
+      for (const DatagramTrain& train : batch_.trains())
+        for (Bytes rest = train.bytes; !rest.empty();) {
+          Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
+          deliver(train.remote, packet);
+          rest = rest.subspan(packet.size());
+        }
+      if (!has_more && out_.empty()) return;
+    } while (true);
+  }
+  void deliver(const SocketAddress& to, Bytes bytes) {
+    for (auto& person : people_)
+      for (PeerClient* client : {person->sending.get(), person->receiving.get()})
+        if (client && client->address == to) return client->down.send(bytes);
+  }
+  Person* find(ShardIndex shard, api::RequestKey request) {
+    for (auto& person : people_)
+      if (person->request == request && person->shard == shard) return person.get();
+    return nullptr;
+  }
+  void handle(ShardIndex from, Output& output) {
+    std::visit(Overloaded{
+                   [&](api::Answer& answer) {
+                     if (Person* person = find(from, answer.request)) person->status = answer.response.status;
+                   },
+                   [&](AcceptSocket& accept) {
+                     if (Person* person = find(from, accept.request)) person->is_open = true;
+                   },
+                   [&](SendSocket& send) {
+                     Person* person = find(from, send.request);
+                     if (!person || !person->is_open) return;
+                     pb::SignalResponse response;
+                     ASSERT_TRUE(response.ParseFromArray(send.message.data(),
+                                                         static_cast<int>(send.message.size())));
+                     hear(*person, response);
+                   },
+                   [&](CloseSocket& close) {
+                     if (Person* person = find(from, close.request); person && person->is_open) closing_.push_back(person);
+                   },
+                   [&](SendMail& send) {
+                     EXPECT_NE(send.to, from);
+                     if (auto* relay = std::get_if<relay::ToSubscriber>(&send.mail))
+                       if (auto* sent = std::get_if<relay::PacketsSent>(relay)) relayed += sent->batch.count;
+                     mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
+                   },
+                   [&](SendControlMail& send) { handle_control(send.mail); },
+                   [&](LogLine& line) { log.push_back(line.text); },
+                   [&](webrtc::SendDatagram& send) { deliver(send.remote, send.bytes); },
+                   [](auto&) {},
+               },
+               output);
+    // A socket that is closed from here says so later.
+    for (Person* person : std::exchange(closing_, {})) person->is_open = false;
+  }
+  void hear(Person& person, const pb::SignalResponse& response) {
+    person.heard.push_back(response);
+    auto note = [&](const pb::ParticipantInfo& info) { person.known[info.sid()] = info; };
+    switch (response.message_case()) {
+      case pb::SignalResponse::kJoin:
+        person.sid = response.join().participant().sid();
+        for (const auto& other : response.join().other_participants()) note(other);
+        break;
+      case pb::SignalResponse::kUpdate:
+        for (const auto& one : response.update().participants()) note(one);
+        break;
+      case pb::SignalResponse::kOffer: {
+        pb::SignalRequest request;
+        request.mutable_answer()->set_type("answer");
+        request.mutable_answer()->set_sdp(person.receiving->answer(response.offer().sdp()));
+        request.mutable_answer()->set_id(response.offer().id());
+        later_.emplace_back(&person, request);
+        break;
+      }
+      case pb::SignalResponse::kAnswer:
+        EXPECT_EQ(response.answer().id(), person.offers);
+        EXPECT_TRUE(person.sending->handle_answer(response.answer().sdp())) << response.answer().sdp();
+        break;
+      case pb::SignalResponse::kMediaSectionsRequirement: {
+        const auto& wanted = response.media_sections_requirement();
+        for (std::uint32_t i = 0; i < wanted.num_audios(); ++i) person.sending->receive(sdp::MediaKind::kAudio);
+        for (std::uint32_t i = 0; i < wanted.num_videos(); ++i) person.sending->receive(sdp::MediaKind::kVideo);
+        pb::SignalRequest request;
+        request.mutable_offer()->set_type("offer");
+        request.mutable_offer()->set_sdp(person.sending->offer());
+        request.mutable_offer()->set_id(++person.offers);
+        later_.emplace_back(&person, request);
+        break;
+      }
+      default: break;
+    }
+    // An answer is another message on another day: in the next millisecond.
+    for (auto& [who, request] : std::exchange(later_, {}))
+      mail_.push_back({time.now() + Duration::milliseconds(1), who->shard,
+                       SignalHeardByTown{who, request}.as_mail(*this)});
+  }
+  // What a person says reaches its shard as a message of its WebSocket.
+  struct SignalHeardByTown {
+    Person* who;
+    pb::SignalRequest request;
+    Mail as_mail(RoomsTown& town) {
+      town.said_.emplace_back(who, request);
+      return MetricsWanted{0};  // Wakes the town; what was said goes with it.
+    }
+  };
+  void handle_control(ControlMail& mail) {
+    if (auto* asked = std::get_if<JoinAsked>(&mail)) {
+      mail_.push_back({time.now() + Duration::milliseconds(1), asked->shard,
+                       JoinDecided{asked->request, decide(asked->token)}});
+    } else if (auto* wanted = std::get_if<TokenWanted>(&mail)) {
+      ++tokens;
+      mail_.push_back({time.now() + Duration::milliseconds(1), wanted->shard, TokenMade{wanted->seat, "token"}});
+    } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
+      happened.push_back(told->happened);
+    } else if (std::holds_alternative<MetricsGiven>(mail)) {
+      for (auto& [who, request] : std::exchange(said_, {})) to_say_.emplace_back(who, request);
+    }
+  }
+  static Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) {
+    const std::size_t slash = token.find('/');
+    if (slash == std::string::npos) return refuse(RequestDenied{401, "no token"});
+    auto access = std::make_shared<livekit::AccessGrant>();
+    access->identity = token.substr(slash + 1);
+    access->video.emplace();
+    access->video->room_join = true;
+    access->video->room = token.substr(0, slash);
+    auto grant = std::make_shared<RoomGrant>();
+    grant->room.name = access->video->room;
+    grant->access = std::move(access);
+    return grant;
+  }
+
+  srtp::Transform transform_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<Person>> people_;
+  std::deque<Posted> mail_;
+  std::vector<std::pair<Person*, pb::SignalRequest>> later_, said_, to_say_;
+  std::vector<Person*> closing_;
+  Outputs out_;
+  DatagramBatch batch_;
+  api::RequestKey requests_ = 0;
+  std::uint64_t seeds_ = 0;
+};
+
+}  // namespace stoa::shard
