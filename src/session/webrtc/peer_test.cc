@@ -572,6 +572,15 @@ TEST(PeerOffer, names_h264_by_a_profile_that_browsers_have_a_word_for) {
   EXPECT_EQ(peer.config(1).payload_type, offer.sections[1].payloads[2].type);
 }
 
+TEST(PeerOffer, leaves_out_profiles_that_there_are_not) {
+  TestPeering peer;
+  sdp::SessionDescription offer =
+      peer.offer({video(1, payload::Encoding::kAv1, {100}), video(2, payload::Encoding::kVp9, {100}),
+                  video(3, payload::Encoding::kHevc, {100}), video(4, payload::Encoding::kH264, {100})});
+  EXPECT_EQ(peer.unseated, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(offer.sections.size(), 2u);
+}
+
 TEST(PeerOffer, uses_ssrcs_again_when_a_key_has_no_room_for_more) {
   TestPeering peer;
   std::set<std::uint32_t> ssrcs;
