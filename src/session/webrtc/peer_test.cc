@@ -74,7 +74,7 @@ struct TestPeering {
 
   Result<PeerNegotiation::Answered, NegotiationFault> answer(const sdp::SessionDescription& offer,
                                                              const std::vector<PeerOutlet>& outlets = {}) {
-    auto answered = negotiation.answer(sdp::write(offer), outlets, local, make_local(9).ice, true);
+    auto answered = negotiation.answer(sdp::write(offer), outlets, local, make_local(9).ice);
     if (answered) {
       // The peer comes to the same agreement.
       auto theirs = sdp::agree(offer, parsed(answered->answer), sdp::Side::kOfferer);
@@ -383,7 +383,7 @@ TEST(PeerAnswer, refuses_what_no_browser_would_say_and_stays_as_it_was) {
   auto refusal = [&](auto change) {
     sdp::SessionDescription changed = offer;
     change(changed);
-    auto answered = peer.negotiation.answer(sdp::write(changed), {}, peer.local, make_local(9).ice, true);
+    auto answered = peer.negotiation.answer(sdp::write(changed), {}, peer.local, make_local(9).ice);
     EXPECT_FALSE(answered);
     EXPECT_EQ(peer.config(1).ssrc, ssrc);
     return answered ? NegotiationRefusal::kNotExpected : answered.error().refusal;

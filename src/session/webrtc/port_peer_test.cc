@@ -298,6 +298,25 @@ TEST(PortPeer, begins_data_channels_with_a_later_offer) {
   EXPECT_TRUE(world.run_until([&] { return world.channels.size() == 1; }));
 }
 
+TEST(PortPeer, goes_on_without_data_channels_when_the_peer_ends_them) {
+  PeerWorld world;
+  PeerClient& publisher = add_publisher(world);
+  publisher.open_channel("first");
+  ASSERT_TRUE(world.run_until([&] { return world.channels.size() == 1; }));
+  publisher.sections[0].is_stopped = true;
+  world.negotiate(publisher);
+  EXPECT_FALSE(
+      world.port.open_channel(world.time.now(), world.session_of(publisher), {.label = "x"}, world.out_));
+  // Another section of data is open, and carries none.
+  publisher.add_data();
+  ASSERT_TRUE(world.negotiate(publisher));
+  EXPECT_FALSE(
+      world.port.open_channel(world.time.now(), world.session_of(publisher), {.label = "x"}, world.out_));
+  world.run_for(Duration::seconds(1));
+  EXPECT_TRUE(world.closed.empty());
+  EXPECT_EQ(world.tracks.size(), 2u);
+}
+
 TEST(PortPeer, refuses_another_certificate_and_goes_on) {
   PeerWorld world;
   PeerClient& publisher = add_publisher(world);
