@@ -169,10 +169,12 @@ struct ParticipantsChanged {
 struct RoomChanged {
   RoomInfo room;
 };
-// Loudest first. A speaker who leaves is told to be silent before it is told to be gone.
+// Loudest first; at most every Limits::speaker_interval, and only levels that passed an eighth. Who becomes
+// active is told of all who speak. A speaker who leaves is told to be silent before it is told to be gone.
 struct SpeakersChanged {
   std::vector<SpeakerLevel> speakers;  // Those that changed; who fell silent is not active.
 };
+// Those whose ConnectionQuality changed, to who is told of them; at most every kQualityInterval.
 struct QualityChanged {
   struct Quality {
     std::string participant;  // Sid.

@@ -14,8 +14,8 @@
 //   is small again, everybody is told of everybody that they do not know yet.
 // A track is told of before it is subscribed, and Unsubscribed before it is told to be gone.
 //
-// A room lives as long as somebody with a seat is in it who is there for himself: no recorder, agent or
-// egress (by kind or permission). These, and who is forwarded from elsewhere, are put out when its time is
+// A room lives as long as somebody with a seat is in it who is there on their own account: no recorder, agent
+// or egress (by kind or permission). These, and who is forwarded from elsewhere, are put out when its time is
 // over. They are not refused for RoomInfo::participants_max either, only for Limits::participants_max.
 #pragma once
 
@@ -63,7 +63,7 @@ struct AudibleTracks {
 };
 // For whoever keeps a record of rooms: webhooks, logs, analytics.
 enum class Happening : std::uint8_t {
-  kRoomStarted,
+  kRoomStarted,  // At the first join or deadline, which is due at once.
   kRoomFinished,
   kParticipantJoined,   // Became active.
   kParticipantLeft,     // Was active.
@@ -87,7 +87,8 @@ struct ForwardChanged {
   SetSubscribers subscribers;                                          // Holds there too.
   bool is_gone = false;
 };
-// Its seat may be taken away; Removed was told before, where it did not leave by itself.
+// Its seat may be taken away; Removed was told before, where it did not leave by itself. Nothing comes for it
+// any more.
 struct Left {
   std::uint32_t shard = 0;
   ParticipantId participant;
@@ -206,8 +207,8 @@ class Room {
   void set_recorded(Timestamp now, bool is_recorded, Outputs& out);
   // Takes a participant out of here without closing its connection, and puts it into another room. It keeps
   // its seat, sid and tracks; there is no Left here. Subscriptions are told Unsubscribed by take_out();
-  // put_in() tells Moved and then Subscribed, under the new id. Refused, the participant is in no room: its
-  // seat should be closed.
+  // put_in() tells Moved and then Subscribed, under the new id; what is told to its shard between these two
+  // is not meant for it. Refused, the participant is in no room: its seat should be closed.
   Result<Luggage, ApiRefusal> take_out(Timestamp now, WallTime wall, std::string_view identity, Outputs& out);
   Result<Joined, JoinRefusal> put_in(Timestamp now, WallTime wall, Luggage luggage, Outputs& out);
   // Shows a participant of this room in another one, until it leaves, or stop_forwarding().

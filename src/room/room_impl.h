@@ -20,6 +20,9 @@ namespace stoa::room {
 // Valid UTF-8.
 bool is_text(std::string_view text);
 
+// The loudest first.
+void sort_by_level(std::vector<SpeakerLevel>& speakers);
+
 using TrackId = SlotId<struct TrackTag>;
 
 // A set of small numbers.

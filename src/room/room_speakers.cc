@@ -47,8 +47,7 @@ void Room::Impl::tell_speakers(Timestamp now, Outputs& out) {
   }
   settle_audible(now, out);
   if (news.speakers.empty()) return;
-  std::stable_sort(news.speakers.begin(), news.speakers.end(),
-                   [](const SpeakerLevel& a, const SpeakerLevel& b) { return a.level > b.level; });
+  sort_by_level(news.speakers);
   has_told_speakers = true;
   speakers_told_at = now;
   to_all(std::move(news), nullptr, out);
@@ -65,10 +64,11 @@ void Room::Impl::choose_audible(Timestamp now, std::vector<Track*>& open) {
   for (Track* track : open)
     if (track->is_among_loudest) track->audible_until = now + kAudibleFor;
   std::size_t most = std::min(config.limits.loudest_max, open.size());
-  std::stable_sort(open.begin(), open.end(), [](const Track* a, const Track* b) {
+  std::sort(open.begin(), open.end(), [](const Track* a, const Track* b) {
     if (a->level != b->level) return a->level > b->level;
     if (a->is_among_loudest != b->is_among_loudest) return a->is_among_loudest;
-    return a->is_audible && !b->is_audible;
+    if (a->is_audible != b->is_audible) return a->is_audible;
+    return a->info.sid < b->info.sid;
   });
   for (std::size_t i = 0; i < open.size(); ++i) {
     Track& track = *open[i];

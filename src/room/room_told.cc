@@ -142,13 +142,18 @@ std::vector<SharedParticipant> Room::Impl::gone_of(const Participant& viewer, Wa
   return named;
 }
 
+void sort_by_level(std::vector<SpeakerLevel>& speakers) {
+  std::sort(speakers.begin(), speakers.end(), [](const SpeakerLevel& a, const SpeakerLevel& b) {
+    return a.level != b.level ? a.level > b.level : a.participant < b.participant;
+  });
+}
+
 std::vector<SpeakerLevel> Room::Impl::speaking() const {
   std::vector<SpeakerLevel> speakers;
   participants.for_each([&](ParticipantId, const std::unique_ptr<Participant>& p) {
     if (p->told_level > 0) speakers.push_back({p->info.sid, p->told_level, true});
   });
-  std::stable_sort(speakers.begin(), speakers.end(),
-                   [](const SpeakerLevel& a, const SpeakerLevel& b) { return a.level > b.level; });
+  sort_by_level(speakers);
   return speakers;
 }
 
