@@ -104,7 +104,7 @@ TEST(Room, lets_those_in_who_are_there_for_others_though_it_is_full) {
 
 TEST(Room, refuses_texts_that_are_no_texts) {
   Meeting m;
-  for (std::string bad :
+  for (const std::string& bad :
        {std::string(), std::string("\xff"), std::string("\xc0\x80"), std::string("a\xed\xa0\x80"),
         std::string("\xf4\x90\x80\x80"), std::string("\xe2\x82"), std::string(257, 'a')})
     EXPECT_EQ(m.room.join(m.now, m.wall, Meeting::wish(bad), m.out).error(), JoinRefusal::kBadWish);
@@ -199,7 +199,7 @@ TEST(Room, tells_who_comes_over_the_limit_only_of_those_who_publish) {
   config.limits.presence_max = 2;
   Meeting m(config);
   Joined ann = m.join("ann"), bob = m.join("bob");
-  std::string track = m.publish(ann);
+  m.publish(ann);
   m.clear();
   Joined cid = m.join("cid");
   EXPECT_THAT(identities(cid.others), ElementsAre("ann"));
