@@ -90,7 +90,7 @@ struct Participant {
   float told_level = 0;
   bool is_level_new = false;
   ReportQuality quality;
-  ConnectionQuality told_quality = ConnectionQuality::kExcellent;
+  std::optional<ConnectionQuality> told_quality;  // The first one is always told.
   bool is_quality_new = false;
 
   bool is_hidden() const { return info.permissions.is_hidden; }

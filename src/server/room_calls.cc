@@ -157,7 +157,7 @@ void RoomCalls::make_token(WallTime wall, const HttpAsked& asked) {
   boost::system::error_code error;
   boost::json::value body =
       request.body.empty() ? boost::json::value(boost::json::object())
-                           : boost::json::parse(as_text(Bytes(request.body)), error);
+                           : boost::json::parse(request.body, error);
   if (error || !body.is_object()) return refuse_token(400, "bad_request", "The body is no JSON object.");
   const boost::json::object& wish = body.get_object();
   std::string key_id;

@@ -146,6 +146,8 @@ void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted,
   room::JoinWish wish = livekit::make_join_wish(*wanted.grant->access, *wanted.params);
   auto joined = owned->room.join(now, wall, std::move(wish), owned->outputs);
   const SignalAddress signal = wanted.signal;
+  // First what others are told: whoever had this identity before is out by then.
+  handle_room_outputs(now, wall, name, out);
   if (joined) {
     ++counters_.joins;
     const ShardIndex seat = joined->shard;
@@ -153,7 +155,6 @@ void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted,
   } else {
     send(signal.shard, JoinRefused{signal.request, denial_of(joined.error()), false}, out);
   }
-  handle_room_outputs(now, wall, name, out);
 }
 
 Rooms::OwnedRoom& Rooms::open_room(Timestamp now, WallTime wall, const room::RoomInfo& info) {

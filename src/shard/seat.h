@@ -279,7 +279,8 @@ class Seat {
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
   std::string open_offer_;  // Ours, not answered yet.
-  bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_lost_path_ = false;
+  bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false,
+       has_section_to_free_ = false, has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
   std::map<std::string, Announced> announced_;  // By sid.

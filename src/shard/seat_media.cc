@@ -68,7 +68,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   send(response, out);
   take_own_tracks(now, std::move(answered->tracks), out);
   if (!is_single_) return;
-  is_offer_asked_ = false;
+  is_offer_asked_ = has_section_to_free_ = false;
   handle_unsupported(now, answered->unsupported, out);
   if (!answered->unseated.empty()) needs_offer_ = true;
 }
@@ -310,8 +310,7 @@ void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs&) {
   if (found == subscriptions_.end()) return;
   drop_subscription(now, found->second);
   subscriptions_.erase(found);
-  // A client that makes all offers frees the section with its next one.
-  if (!is_single_) needs_offer_ = true;
+  needs_offer_ = has_section_to_free_ = true;
 }
 
 // Which picture it is sent, if any.
@@ -425,7 +424,8 @@ void Seat::ask_for_offer(SeatOutputs& out) {
     ++(subscription.what.track.kind == room::TrackKind::kVideo ? videos : audios);
   }
   needs_offer_ = false;
-  if (audios + videos == 0) return;
+  // Without more of them it offers what it has: then what is over is told to be.
+  if (audios + videos == 0 && !std::exchange(has_section_to_free_, false)) return;
   is_offer_asked_ = true;
   pb::SignalResponse response;
   response.mutable_media_sections_requirement()->set_num_audios(audios);
