@@ -170,14 +170,15 @@ Store::Answer<void> MemoryStore::delete_room(std::string_view name) {
 
 Store::Answer<void> MemoryStore::change_webhooks(const WebhookChanges& changes) {
   if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
-  auto changed = webhooks_;
-  for (const WebhookDelivery& added : changes.added)
-    if (!changed.emplace(added.sequence, added).second) return refuse(StoreRefusal::kExists);
+  for (std::size_t i = 0; i < changes.added.size(); ++i) {
+    if (webhooks_.emplace(changes.added[i].sequence, changes.added[i]).second) continue;
+    for (std::size_t done = 0; done < i; ++done) webhooks_.erase(changes.added[done].sequence);
+    return refuse(StoreRefusal::kExists);
+  }
   for (const WebhookChanges::Tried& tried : changes.tried)
-    if (auto found = changed.find(tried.sequence); found != changed.end())
+    if (auto found = webhooks_.find(tried.sequence); found != webhooks_.end())
       found->second.attempts = tried.attempts;
-  for (std::uint64_t sequence : changes.removed) changed.erase(sequence);
-  webhooks_ = std::move(changed);
+  for (std::uint64_t sequence : changes.removed) webhooks_.erase(sequence);
   return {};
 }
 
