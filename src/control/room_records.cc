@@ -151,13 +151,12 @@ std::vector<room::RoomInfo> RoomRecords::take_expired(Timestamp now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     const std::string name = deadlines_.begin()->second;
     auto found = store_.find_room(name);
-    if (!found || (*found && !store_.delete_room(name))) {
+    if (!found) {
       wait_until(name, now + kStoreRetry);
       continue;
     }
     stop_waiting(name);
     if (!*found) continue;
-    --count_;
     ++expired_;
     expired.push_back(std::move(**found));
   }

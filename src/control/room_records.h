@@ -1,7 +1,7 @@
 // The rooms that there are: made over the API, or opened by whoever joined first. A room is kept with its
 // sid, metadata and limits from its beginning to its end, so that after a crash it is the same room again.
 //
-//   create() or handle_started() -> kept -> handle_finished(), or nobody came in time: take_expired()
+//   create() or handle_started() -> kept (where nobody comes in time: take_expired()) -> handle_finished()
 //
 // A room that is kept is either open (the shard that owns it has a room::Room), or waits for somebody: after
 // create() for its empty timeout; after load(), that is a restart, for its departure timeout or what is left
@@ -87,7 +87,8 @@ class RoomRecords {
   // Another room of the same name, that came after it, stays. One that cannot be removed expires later.
   Answer<void> handle_finished(Timestamp now, const room::RoomInfo& room);
 
-  // Rooms for which nobody came in time, which are kept no longer: room_finished is to be told.
+  // Rooms for which nobody came in time: room_finished is to be told of each, and then handle_finished()
+  // here.
   std::vector<room::RoomInfo> take_expired(Timestamp now);
   Timestamp next_deadline() const;
 

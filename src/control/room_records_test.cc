@@ -39,7 +39,11 @@ class RoomRecordsTest : public ::testing::Test {
   }
   std::vector<std::string> expired() {
     std::vector<std::string> names;
-    for (const auto& room : records_->take_expired(now_)) names.push_back(room.name);
+    for (const auto& room : records_->take_expired(now_)) {
+      EXPECT_EQ(*records_->find(room.name), room) << "kept until it was told";
+      EXPECT_TRUE(records_->handle_finished(now_, room));
+      names.push_back(room.name);
+    }
     return names;
   }
 

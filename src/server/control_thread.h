@@ -1,5 +1,5 @@
-// Control on its thread: the database, REST, who may publish, what is live, metrics. It may wait for the
-// disk; no packet and no viewer waits for it.
+// Control on its thread: the database, REST, who may publish or join, what is live, which rooms there are,
+// webhooks, metrics. It may wait for the disk; no packet and no viewer waits for it.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include "control/channels.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
+#include "control/room_records.h"
 #include "control/store.h"
 #include "control/stream_keys.h"
 #include "runtime/child_process.h"
@@ -25,6 +26,7 @@
 #include "runtime/timer.h"
 #include "server/config.h"
 #include "server/postbox.h"
+#include "server/webhook_sender.h"
 
 namespace stoa::server {
 
@@ -44,7 +46,8 @@ class ControlThread {
   void add_demo(std::uint16_t rtmp_port);
 
   void start();
-  void stop();  // Any other thread; returns when the thread has ended.
+  // Any other thread, after the shards: what they said last is kept. Returns when the thread has ended.
+  void stop();
 
  private:
   // What the shards are asked for /metrics, and the requests that wait for their samples.
@@ -67,6 +70,8 @@ class ControlThread {
   void handle_publish(const shard::PublishAsked& asked);
   void handle_join(const shard::JoinAsked& asked);
   Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> grant_join(std::string_view token);
+  void handle_room_happened(const room::Happened& happened);
+  void finish();
   void handle_token_wanted(const shard::TokenWanted& wanted);
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
@@ -84,6 +89,7 @@ class ControlThread {
   control::StreamKeys stream_keys_;
   control::ApiKeys api_keys_;
   control::LiveDirectory directory_;
+  control::RoomRecords rooms_;
   api::Rest rest_;
   // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
   struct Audience {
@@ -95,6 +101,7 @@ class ControlThread {
   std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
+  WebhookSender webhooks_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;
