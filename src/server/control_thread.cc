@@ -24,23 +24,6 @@ control::ApiKeys::Options api_key_options(const Config& config) {
   return options;
 }
 
-control::RoomRecords::Options room_options(const Config& config) {
-  return {.auto_create = config.rooms_auto_create,
-          .empty_timeout = config.rooms_empty_timeout,
-          .departure_timeout = config.rooms_departure_timeout,
-          .participants_max = config.rooms_participants_max};
-}
-
-shard::RequestDenied denial_of(control::RoomRefusal refusal) {
-  switch (refusal) {
-    // Clients look for this sentence.
-    case control::RoomRefusal::kNotFound: return {404, "requested room does not exist"};
-    case control::RoomRefusal::kBadName: return {400, "the room's name is not allowed"};
-    case control::RoomRefusal::kTooMany: return {503, "there are too many rooms"};
-    default: return {503, std::string("the room cannot be looked up: ") + control::name_of(refusal)};
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Config& config,
@@ -48,9 +31,7 @@ Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Co
                                                                         runtime::Log& log) {
   STOA_TRY(auto store, runtime::SqliteStore::open(config.data + "/stoa.db", runtime::Loop::wall()));
   auto made = std::unique_ptr<ControlThread>(new ControlThread(config, shards, log, std::move(store)));
-  if (auto checked = made->webhooks_.check_key(); !checked) return refuse(checked.error());
-  if (auto loaded = made->rooms_.load(runtime::Loop::now(), runtime::Loop::wall()); !loaded)
-    return refuse(std::string("cannot read the rooms: ") + control::name_of(loaded.error()));
+  if (auto loaded = made->rooms_.load(); !loaded) return refuse(loaded.error());
   return made;
 }
 
@@ -64,11 +45,10 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       channels_(*store_),
       stream_keys_(*store_),
       api_keys_(*store_, api_key_options(config)),
-      rooms_(*store_, room_options(config)),
       rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
       tick_(loop_, [this] { handle_tick(); }),
-      webhooks_(loop_, log, *store_, api_keys_, {config.webhook_urls, config.webhook_api_key}) {}
+      rooms_(config, loop_, log, *store_, api_keys_) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -139,7 +119,7 @@ void ControlThread::start() {
   thread_ = std::thread([this] {
     tick_.set(loop_.now() + kTick);
     if (demo_) demo_->start();
-    if (auto started = webhooks_.start(); !started) log_.error("control", started.error());
+    rooms_.start();
     loop_.run();
   });
 }
@@ -148,16 +128,16 @@ void ControlThread::stop() {
   if (!thread_.joinable()) return;
   loop_.post([this] {
     demo_.reset();
-    finish();
+    // What the shards said before they ended.
+    for (auto& mailbox : mailboxes_) mailbox->deliver_all();
+    rooms_.finish();
     loop_.stop();
   });
   thread_.join();
 }
 
-// What the shards said before they ended is kept; what is sent of it, the next process sends.
-void ControlThread::finish() {
-  for (auto& mailbox : mailboxes_) mailbox->deliver_all();
-  webhooks_.flush();
+void ControlThread::begin_stop() {
+  loop_.post([this] { rooms_.begin_stop(); });
 }
 
 void ControlThread::send(shard::ShardIndex to, ToShard&& message) { shards_[to]->send(std::move(message)); }
@@ -175,7 +155,7 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::MetricsGiven& given) { handle_metrics(std::move(given)); },
                  [&](shard::JoinAsked& asked) { handle_join(asked); },
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
-                 [&](shard::RoomHappened& told) { handle_room_happened(told.happened); },
+                 [&](shard::RoomHappened& told) { rooms_.handle_happened(told.happened); },
              },
              std::get<shard::ControlMail>(message));
 }
@@ -186,60 +166,7 @@ void ControlThread::handle_publish(const shard::PublishAsked& asked) {
 }
 
 void ControlThread::handle_join(const shard::JoinAsked& asked) {
-  send(asked.shard, shard::Mail(shard::JoinDecided{asked.request, grant_join(asked.token)}));
-}
-
-Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> ControlThread::grant_join(
-    std::string_view token) {
-  using Denied = shard::RequestDenied;
-  if (token.empty()) return refuse(Denied{401, "no token was given"});
-  auto believed = api_keys_.authenticate_claims(loop_.wall(), token);
-  if (!believed) {
-    const bool is_ours = believed.error() == control::AuthRefusal::kStoreUnavailable;
-    return refuse(
-        Denied{is_ours ? 503 : 401, std::string("invalid token: ") + control::name_of(believed.error())});
-  }
-  auto access = livekit::parse_grant(believed->claims);
-  if (!access) return refuse(Denied{401, "invalid token: its claims do not read"});
-  auto name = livekit::room_to_join(*access);
-  if (!name) return refuse(Denied{401, "the token does not let its holder join a room"});
-  if (access->identity.empty()) return refuse(Denied{400, "the token names nobody (sub)"});
-  auto admitted = rooms_.admit(loop_.now(), loop_.wall(), *name);
-  if (!admitted) return refuse(denial_of(admitted.error()));
-  room::RoomInfo info = std::move(admitted->room);
-  // What a room is, is decided when it comes to be: a token changes none that is there.
-  if (admitted->is_new && access->room_config)
-    info = livekit::from_wire(*access->room_config, std::move(info));
-  auto grant = std::make_shared<shard::RoomGrant>();
-  grant->key_id = believed->key_id;
-  grant->room = std::move(info);
-  grant->access = std::make_shared<const livekit::AccessGrant>(std::move(*access));
-  return grant;
-}
-
-// What begins or ends is told before it is kept or forgotten: a crash between them tells it twice, not never.
-void ControlThread::handle_room_happened(const room::Happened& happened) {
-  control::RoomRecords::Answer<void> kept;
-  switch (happened.what) {
-    case room::Happening::kRoomStarted: {
-      auto is_new = rooms_.is_new(happened.room);
-      if (!is_new || *is_new) {
-        webhooks_.add(happened);
-        webhooks_.flush();
-      }
-      kept = rooms_.handle_started(happened.room);
-      break;
-    }
-    case room::Happening::kRoomFinished:
-      webhooks_.add(happened);
-      webhooks_.flush();
-      kept = rooms_.handle_finished(loop_.now(), happened.room);
-      break;
-    default: webhooks_.add(happened);
-  }
-  if (!kept)
-    log_.error("rooms",
-               std::string("the record of a room cannot be written: ") + control::name_of(kept.error()));
+  send(asked.shard, shard::Mail(shard::JoinDecided{asked.request, rooms_.grant_join(asked.token)}));
 }
 
 void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
@@ -318,7 +245,6 @@ void ControlThread::answer_metrics() {
   publishing_.append_metrics(own);
   rest_.append_metrics(own);
   rooms_.append_metrics(own);
-  webhooks_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
@@ -332,8 +258,7 @@ void ControlThread::answer_metrics() {
 
 void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
-  for (room::RoomInfo& room : rooms_.take_expired(loop_.now()))
-    handle_room_happened({.what = room::Happening::kRoomFinished, .room = std::move(room)});
+  rooms_.handle_tick();
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
   for (auto& [channel, shards] : audiences_) {
     std::set<std::uint32_t> distinct;

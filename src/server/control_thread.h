@@ -16,7 +16,6 @@
 #include "control/channels.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
-#include "control/room_records.h"
 #include "control/store.h"
 #include "control/stream_keys.h"
 #include "runtime/child_process.h"
@@ -26,7 +25,7 @@
 #include "runtime/timer.h"
 #include "server/config.h"
 #include "server/postbox.h"
-#include "server/webhook_sender.h"
+#include "server/room_desk.h"
 
 namespace stoa::server {
 
@@ -46,6 +45,8 @@ class ControlThread {
   void add_demo(std::uint16_t rtmp_port);
 
   void start();
+  // Any other thread, before the shards end their rooms: these go on in the next process.
+  void begin_stop();
   // Any other thread, after the shards: what they said last is kept. Returns when the thread has ended.
   void stop();
 
@@ -69,9 +70,6 @@ class ControlThread {
   void handle_http(HttpAsked&& asked);
   void handle_publish(const shard::PublishAsked& asked);
   void handle_join(const shard::JoinAsked& asked);
-  Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> grant_join(std::string_view token);
-  void handle_room_happened(const room::Happened& happened);
-  void finish();
   void handle_token_wanted(const shard::TokenWanted& wanted);
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
@@ -89,7 +87,6 @@ class ControlThread {
   control::StreamKeys stream_keys_;
   control::ApiKeys api_keys_;
   control::LiveDirectory directory_;
-  control::RoomRecords rooms_;
   api::Rest rest_;
   // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
   struct Audience {
@@ -101,7 +98,7 @@ class ControlThread {
   std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
-  WebhookSender webhooks_;
+  RoomDesk rooms_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;
