@@ -22,12 +22,11 @@ Webhooks::Webhooks(Store& store, std::vector<std::string> urls, Rng rng)
   STOA_ASSERT(urls_.size() <= kWebhookUrlsMax);
 }
 
-Result<std::size_t, StoreRefusal> Webhooks::load(Timestamp now, WallTime wall, WebhookOutputs& out) {
+Result<std::size_t, StoreRefusal> Webhooks::load() {
   STOA_TRY(const std::size_t forgotten, store_.forget_webhooks_but(urls_));
   STOA_TRY(last_sequence_, store_.last_webhook());
   for (std::size_t url = 0; url < urls_.size(); ++url) {
     STOA_TRY(queues_[url].stored, store_.count_webhooks(urls_[url]));
-    send_next(now, wall, url, out);
   }
   return forgotten;
 }
@@ -36,7 +35,9 @@ std::size_t Webhooks::index_of(const std::string& url) const {
   return static_cast<std::size_t>(std::find(urls_.begin(), urls_.end(), url) - urls_.begin());
 }
 
-void Webhooks::note_change(Timestamp now) { flush_at_ = std::min(flush_at_, now + kWebhookFlush); }
+void Webhooks::note_change(Timestamp now) {
+  flush_at_ = std::min(flush_at_, std::max(now + kWebhookFlush, no_flush_before_));
+}
 
 void Webhooks::add(Timestamp now, WallTime wall, std::string id, std::string body, WebhookOutputs& out) {
   for (const std::string& url : urls_) changes_.added.push_back({++last_sequence_, url, id, body, wall, 0});
@@ -53,11 +54,20 @@ void Webhooks::add(Timestamp now, WallTime wall, std::string id, std::string bod
   if (!changes_.added.empty()) note_change(now);
 }
 
+Result<void, StoreRefusal> Webhooks::store_changes() {
+  auto stored = store_.change_webhooks(changes_);
+  if (stored || stored.error() != StoreRefusal::kExists) return stored;
+  // The process before this one was not quite over.
+  STOA_TRY(last_sequence_, store_.last_webhook());
+  for (WebhookDelivery& added : changes_.added) added.sequence = ++last_sequence_;
+  return store_.change_webhooks(changes_);
+}
+
 bool Webhooks::flush(Timestamp now, WallTime wall, WebhookOutputs& out) {
   flush_at_ = Timestamp::never();
   if (changes_.empty()) return true;
-  if (!store_.change_webhooks(changes_)) {
-    flush_at_ = now + kWebhookStoreRetry;
+  if (!store_changes()) {
+    flush_at_ = no_flush_before_ = now + kWebhookStoreRetry;
     return false;
   }
   take_stored(now, out);
@@ -101,6 +111,7 @@ void Webhooks::refill(Timestamp now, Queue& queue, const std::string& url) {
   }
   queue.last_read = read->back().sequence;
   for (WebhookDelivery& each : *read) queue.head.push_back(std::move(each));
+  queue.stored = std::max(queue.stored, queue.head.size());
 }
 
 void Webhooks::remove(Timestamp now, Queue& queue, std::size_t place) {

@@ -69,13 +69,13 @@ class Webhooks {
   // `urls`: at most kWebhookUrlsMax, each once. `rng`: for the waits.
   Webhooks(Store& store, std::vector<std::string> urls, Rng rng);
 
-  // Once, before all else: what the process before this one left is delivered from here on. Answers how many
-  // were for URLs that are no more, which are forgotten.
-  Result<std::size_t, StoreRefusal> load(Timestamp now, WallTime wall, WebhookOutputs& out);
+  // Once, before all else: what the process before this one left is due. Answers how many were for URLs that
+  // are no more, which are forgotten.
+  Result<std::size_t, StoreRefusal> load();
 
   // `id`: unique to the event. Sent only after the next flush.
   void add(Timestamp now, WallTime wall, std::string id, std::string body, WebhookOutputs& out);
-  // Keeps what changed, now. False: the store failed, it is tried again later.
+  // Keeps what changed, now. False: the store failed; it is tried again after kWebhookStoreRetry.
   bool flush(Timestamp now, WallTime wall, WebhookOutputs& out);
   void handle_result(Timestamp now, WallTime wall, std::size_t url, std::uint64_t sequence, bool is_taken,
                      WebhookOutputs& out);
@@ -99,6 +99,7 @@ class Webhooks {
 
   void note_change(Timestamp now);
   std::size_t index_of(const std::string& url) const;
+  Result<void, StoreRefusal> store_changes();
   void take_stored(Timestamp now, WebhookOutputs& out);
   void enforce_limit(Timestamp now, std::size_t url, WebhookOutputs& out);
   void refill(Timestamp now, Queue& queue, const std::string& url);
@@ -114,6 +115,7 @@ class Webhooks {
   std::uint64_t last_sequence_ = 0;
   WebhookChanges changes_;  // Not kept yet.
   Timestamp flush_at_ = Timestamp::never();
+  Timestamp no_flush_before_;  // The store failed.
 
   struct Counters {
     std::uint64_t delivered = 0, failed_tries = 0;

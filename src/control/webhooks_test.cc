@@ -34,11 +34,10 @@ class WebhooksTest : public ::testing::Test {
     hooks_ = std::make_unique<Webhooks>(store_, urls_, Rng(7));
     receivers_.resize(urls_.size());
     for (Receiver& receiver : receivers_) receiver.waiting.reset();
-    WebhookOutputs out;
-    auto loaded = hooks_->load(now_, wall_, out);
+    auto loaded = hooks_->load();
     ASSERT_TRUE(loaded);
     forgotten_ = *loaded;
-    handle(out);
+    pass(Duration());
   }
   void add(std::string id) {
     WebhookOutputs out;
@@ -325,6 +324,30 @@ TEST_F(WebhooksTest, wait_for_a_store_that_fails) {
   store_.set_unavailable(false);
   pass(kSecond);
   EXPECT_EQ(receivers_[0].taken, ids(0, 2));
+}
+
+TEST_F(WebhooksTest, do_not_ask_a_store_that_fails_again_and_again) {
+  store_.set_unavailable(true);
+  add("EV_0");
+  EXPECT_FALSE(flush());
+  add("EV_1");
+  EXPECT_EQ(hooks_->next_deadline(), now_ + kWebhookStoreRetry);
+}
+
+TEST_F(WebhooksTest, go_on_when_the_process_before_was_not_quite_over) {
+  const WebhookDelivery late{1, "http://a", "EV_late", "body of EV_late", wall_, 0};
+  ASSERT_TRUE(store_.change_webhooks({.added = {late}}));
+  receivers_[0].mode = Mode::kDown;
+  add_many(static_cast<int>(kWebhookHeadMax) + 2);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(*store_.last_webhook(), kWebhookHeadMax + 3);
+  receivers_[0].mode = Mode::kUp;
+  pass(kWebhookWaitMax);
+  EXPECT_EQ(receivers_[0].taken, ids(0, static_cast<int>(kWebhookHeadMax) + 2));
+  start();
+  pass(kSecond);
+  EXPECT_EQ(receivers_[0].taken.back(), "EV_late");
+  EXPECT_EQ(*store_.last_webhook(), 0u);
 }
 
 TEST_F(WebhooksTest, are_bounded_while_the_store_fails) {

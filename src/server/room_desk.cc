@@ -35,14 +35,10 @@ RoomDesk::RoomDesk(const Config& config, runtime::Loop& loop, runtime::Log& log,
       webhooks_(loop, log, store, api_keys, {config.webhook_urls, config.webhook_api_key}) {}
 
 Result<void, std::string> RoomDesk::load() {
-  if (auto checked = webhooks_.check_key(); !checked) return checked;
+  if (auto loaded = webhooks_.load(); !loaded) return loaded;
   if (auto loaded = records_.load(loop_.now(), loop_.wall()); !loaded)
     return refuse(std::string("cannot read the rooms: ") + control::name_of(loaded.error()));
   return {};
-}
-
-void RoomDesk::start() {
-  if (auto started = webhooks_.start(); !started) log_.error("rooms", started.error());
 }
 
 Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> RoomDesk::grant_join(

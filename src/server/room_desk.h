@@ -26,10 +26,10 @@ class RoomDesk {
   RoomDesk(const Config& config, runtime::Loop& loop, runtime::Log& log, control::Store& store,
            control::ApiKeys& api_keys);
 
-  // Before the loop runs: reads the rooms that are kept. Says what stands against it, for people.
+  // Before the loop runs: reads what is kept. Says what stands against it, for people.
   Result<void, std::string> load();
   // On the loop: webhooks that are left go out.
-  void start();
+  void start() { webhooks_.start(); }
 
   // May the holder of this token join, and what is the room: as it is kept, else as the token wants it, else
   // as the configuration says.

@@ -61,13 +61,12 @@ Result<void, std::string> WebhookSender::check_key() {
   return {};
 }
 
-Result<void, std::string> WebhookSender::start() {
-  control::WebhookOutputs out;
-  auto forgotten = webhooks_.load(loop_.now(), loop_.wall(), out);
+Result<void, std::string> WebhookSender::load() {
+  if (auto checked = check_key(); !checked) return checked;
+  auto forgotten = webhooks_.load();
   if (!forgotten) return refuse(std::string("webhooks: the database does not answer"));
   if (*forgotten > 0)
     log_.warn("webhooks", std::to_string(*forgotten) + " events were for URLs that are no longer configured");
-  handle(out);
   return {};
 }
 

@@ -34,10 +34,11 @@ class WebhookSender {
   WebhookSender(runtime::Loop& loop, runtime::Log& log, control::Store& store, control::ApiKeys& api_keys,
                 Options options);
 
-  // Before start(): the key must be there. Says what is wrong with it, for people.
-  Result<void, std::string> check_key();
-  // What was left by the process before this one goes out from here on.
-  Result<void, std::string> start();
+  // Before the loop runs: looks at the key, and for what the process before this one left. Says what is
+  // wrong, for people.
+  Result<void, std::string> load();
+  // On the loop: what is left goes out from here on.
+  void start() { set_timer(); }
 
   void add(const room::Happened& happened);
   // Keeps what was added, now. Otherwise that is done soon, for several at once.
@@ -52,6 +53,7 @@ class WebhookSender {
     bool is_failing = false;
   };
 
+  Result<void, std::string> check_key();
   void handle(control::WebhookOutputs& out);
   void send(const control::DeliverWebhook& delivery);
   void handle_response(const runtime::ClientResponse& response);

@@ -97,8 +97,8 @@ class WebhookSenderTest : public ::testing::Test {
     thread_.call([&] {
       sender_ = std::make_unique<WebhookSender>(thread_.loop, log_, store_, api_keys_,
                                                 WebhookSender::Options{std::move(urls), key_});
-      ASSERT_TRUE(sender_->check_key());
-      ASSERT_TRUE(sender_->start());
+      ASSERT_TRUE(sender_->load());
+      sender_->start();
     });
   }
   void end() {
@@ -190,7 +190,7 @@ TEST_F(WebhookSenderTest, does_not_follow_where_it_is_sent_elsewhere) {
 TEST_F(WebhookSenderTest, says_what_is_wrong_with_its_key) {
   auto problem = [&](const std::string& key) {
     WebhookSender sender(thread_.loop, log_, store_, api_keys_, {{"http://127.0.0.1:1/"}, key});
-    auto checked = sender.check_key();
+    auto checked = sender.load();
     return checked ? std::string() : checked.error();
   };
   thread_.call([&] {
