@@ -1,8 +1,9 @@
 // A receiver of audio and simulcast video with bytes as actions: packets and reports that are written by hand
-// or raw, BYEs, time, requests. What must hold: packets of open tracks only and no number of a layer twice,
-// RTCP that reads back, deadlines that move on.
+// or raw, BYEs, time, requests, other agreements. What must hold: packets of open tracks only and no number
+// of a layer twice, RTCP that reads back, deadlines that move on.
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -86,33 +87,44 @@ class Judge {
     STOA_ASSERT(is_open_[closed.track]);
     is_open_[closed.track] = false;
   }
+
+ public:
+  // Another section than before, or none, has this number from here on.
+  void replace(std::size_t track, std::size_t layers) {
+    STOA_ASSERT(!is_open_[track]);
+    layers_[track] = layers;
+    for (auto& seen : seen_[track]) seen.clear();
+  }
+
+ private:
   void see(const PacketsReceived& received) {
     STOA_ASSERT(is_open_[received.track] && received.batch.count > 0);
     for (std::size_t i = 0; i < received.batch.count; ++i) {
       const payload::Packet& packet = received.batch[i];
-      STOA_ASSERT(packet.layer < (received.track == 1 ? 3 : 1));
+      STOA_ASSERT(packet.layer < layers_[received.track]);
       STOA_ASSERT(seen_[received.track][packet.layer].insert(packet.sequence).second);
       STOA_ASSERT(packet.payload_bytes > 0 || packet.facts == payload::PayloadFacts{});
     }
   }
   void see(const TrackClockMapped& mapped) { STOA_ASSERT(is_open_[mapped.track]); }
   void see(const LayersActive& active) {
-    STOA_ASSERT(is_open_[active.track] && active.layers < (active.track == 1 ? 8 : 2));
+    STOA_ASSERT(is_open_[active.track] && active.layers < 1u << layers_[active.track]);
   }
 
   std::array<bool, 3> is_open_{};
+  std::array<std::size_t, 3> layers_ = {1, 3, 1};
   std::array<std::array<std::set<std::int64_t>, 3>, 3> seen_;
 };
 
 class Driver {
  public:
   explicit Driver(std::uint8_t choices)
-      : receiver_(agreement(choices), {.streams_max = 8}, 0x5707a, Rng(choices), now_) {
+      : agreed_(agreement(choices)), receiver_(agreed_, {.streams_max = 8}, 0x5707a, Rng(choices), now_) {
     settle();
   }
 
   void act(ByteReader& input) {
-    switch (input.u8() % 10) {
+    switch (input.u8() % 11) {
       case 0:
       case 1:
       case 2: return send(input);
@@ -122,6 +134,7 @@ class Driver {
       case 6: return let_time_pass(Duration::milliseconds(input.u16() % 4096));
       case 7: return receiver_.flush(now_, out_), settle();
       case 8: return receiver_.request_keyframe(now_, input.u8() % 4, input.u8() % 5, out_), settle();
+      case 10: return update(input.u8());
       case 9: return receiver_.set_round_trip(Duration::milliseconds(input.u8() * 20)), settle();
     }
   }
@@ -156,6 +169,30 @@ class Driver {
     Bytes payload = input.take(std::min<std::size_t>(input.u8() % 32, input.remaining()));
     auto size = rtp::write(header, list, payload, bytes, {.padding_bytes = who & 128 ? 9u : 0u});
     if (size) deliver(Bytes(bytes).first(*size), static_cast<std::uint64_t>(position_[stream]) >> 16);
+  }
+
+  // Each number has one of the sections, another than the other numbers have, or none.
+  void update(std::uint8_t what) {
+    sdp::Agreement next = agreed_;
+    for (std::size_t i = 0; i < 3; ++i) next.sections[i].index = i;
+    if (what & 1) std::reverse(next.sections[1].codecs.begin(), next.sections[1].codecs.end());
+    if (what & 2) next.sections[2].codecs.pop_back();
+    std::vector<InboundSlot> slots;
+    std::array<std::optional<std::size_t>, 3> now;
+    std::array<bool, 3> is_new{};
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (what >> (2 + i) & 1) continue;
+      now[i] = what & 32 ? 2 - i : i;
+      is_new[i] = what & 64 && i == 1;
+      slots.push_back({.slot = static_cast<std::uint8_t>(i), .section = *now[i], .is_new = is_new[i]});
+    }
+    receiver_.update(now_, next, slots, out_);
+    judge_.take(out_);
+    for (std::size_t i = 0; i < 3; ++i)
+      if (is_new[i] || now[i] != sections_[i])
+        judge_.replace(i, now[i] ? next.sections[*now[i]].receive_layers.size() : 0);
+    sections_ = now;
+    settle();
   }
 
   void send_raw(ByteReader& input) {
@@ -212,8 +249,10 @@ class Driver {
   WallTime wall() const { return WallTime::from_seconds(1'800'000'000) + (now_ - Timestamp()); }
 
   Timestamp now_ = Timestamp::from_ns(1'000'000'000);
+  sdp::Agreement agreed_;
   Receiver receiver_;
   ReceiverOutputs out_;
+  std::array<std::optional<std::size_t>, 3> sections_ = {0, 1, 2};  // By number.
   Judge judge_;
   std::array<std::int64_t, 16> position_{};
   std::uint8_t transport_ = 0;

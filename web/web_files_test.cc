@@ -25,7 +25,7 @@ std::string gunzip(Bytes bytes, std::size_t expected_size) {
 }
 
 TEST(WebFiles, has_the_pages_and_they_are_asked_for_again) {
-  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html", "/meet.html"}) {
     const WebFile* page = find_web_file(path);
     ASSERT_NE(page, nullptr) << path;
     EXPECT_EQ(page->content_type, "text/html; charset=utf-8");
@@ -35,7 +35,7 @@ TEST(WebFiles, has_the_pages_and_they_are_asked_for_again) {
 }
 
 TEST(WebFiles, names_no_script_inside_a_page) {
-  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html", "/meet.html"}) {
     std::string_view text = as_text(find_web_file(path)->identity);
     for (std::size_t at = 0; (at = text.find("<script", at)) != text.npos; ++at) {
       std::string_view tag = text.substr(at, text.find('>', at) - at);
@@ -45,7 +45,7 @@ TEST(WebFiles, names_no_script_inside_a_page) {
 }
 
 TEST(WebFiles, holds_every_file_that_a_page_names) {
-  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html"}) {
+  for (std::string_view path : {"/index.html", "/watch.html", "/studio.html", "/meet.html"}) {
     std::string_view text = as_text(find_web_file(path)->identity);
     int count = 0;
     for (std::size_t at = 0; (at = text.find("\"/", at)) != text.npos; ++at) {

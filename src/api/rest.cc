@@ -62,6 +62,8 @@ const char* sentence_of(control::AuthRefusal refusal) {
     case control::AuthRefusal::kLivesTooLong:
       return "The token has no end, or one further ahead than this server allows.";
     case control::AuthRefusal::kRevokedKey: return "The key that signed the token is revoked.";
+    case control::AuthRefusal::kKeyWithoutRooms:
+      return "The key that signed the token has not the scope 'rooms'.";
     default: return "The token is malformed, or not signed by a key of this server.";
   }
 }

@@ -96,8 +96,9 @@ RoomRecords::Answer<RoomRecords::Made> RoomRecords::create(Timestamp now, WallTi
   wish.sid = known ? known->sid : "RM_" + crypto::make_base62(kSidCharacters, fill_);
   wish.created_at = known ? known->created_at : wall;
   if (auto kept = keep(wish, !known); !kept) return refuse(kept.error());
-  // One that is open ends by itself.
-  if (!known || waiting_.contains(wish.name)) wait_until(wish.name, now + wish.empty_timeout);
+  // One that is open ends by itself, also if it was opened at once and nobody came: hence the grace.
+  if (!known || waiting_.contains(wish.name))
+    wait_until(wish.name, now + wish.empty_timeout + kRoomEntryGrace);
   return Made{std::move(wish), !known};
 }
 

@@ -4,8 +4,8 @@
 //   create() or handle_started() -> kept (where nobody comes in time: take_expired()) -> handle_finished()
 //
 // A room that is kept is either open (the shard that owns it has a room::Room), or waits for somebody: after
-// create() for its empty timeout; after load(), that is a restart, for its departure timeout or what is left
-// of its empty timeout, whichever is longer. Who joins a room that waits opens it.
+// create() for its empty timeout and kRoomEntryGrace; after load(), that is a restart, for its departure
+// timeout or what is left of its empty timeout, whichever is longer. Who joins a room that waits opens it.
 //
 // room_started is told once for each sid, by whoever got `is_new`; room_finished when it ends or expires.
 // Told twice after a crash between telling and keeping, never not at all.

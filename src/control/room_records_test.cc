@@ -166,18 +166,18 @@ TEST_F(RoomRecordsTest, forget_a_room_to_which_nobody_came) {
   create("a");
   pass(kSecond * 60);
   create("b");
-  EXPECT_EQ(records_->next_deadline(), kStart + kSecond * 100);
-  pass(kSecond * 40);
+  EXPECT_EQ(records_->next_deadline(), kStart + kSecond * 100 + kRoomEntryGrace);
+  pass(kSecond * 40 + kRoomEntryGrace);
   EXPECT_EQ(expired(), Names{"a"});
   EXPECT_EQ(records_->find("a").error(), RoomRefusal::kNotFound);
-  EXPECT_EQ(records_->next_deadline(), kStart + kSecond * 160);
+  EXPECT_EQ(records_->next_deadline(), kStart + kSecond * 160 + kRoomEntryGrace);
   open("b");
   EXPECT_EQ(records_->next_deadline(), Timestamp::never());
 }
 
 TEST_F(RoomRecordsTest, do_not_take_a_room_away_from_who_is_coming_in) {
   create("a");
-  pass(kSecond * 99);
+  pass(kSecond * 99 + kRoomEntryGrace);
   ASSERT_TRUE(records_->admit(now_, wall_, "a"));
   pass(kSecond * 9);
   EXPECT_EQ(expired(), Names());

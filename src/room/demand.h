@@ -28,6 +28,7 @@ class Demand {
 
  private:
   Quality highest() const;
+  void note(Timestamp now);
 
   std::map<std::uint64_t, Quality> wishes_;
   std::array<std::size_t, 4> counts_{};

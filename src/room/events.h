@@ -145,7 +145,7 @@ struct SubscriptionAllowed {
   std::string publisher_sid, track;
   bool is_allowed = true;
 };
-// The first subscriber of an own track is there.
+// The first subscriber of an own track is there: once for each track in a room.
 struct FirstSubscriber {
   std::string track;
 };

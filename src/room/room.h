@@ -8,10 +8,10 @@
 //
 // Who is told of whom: everybody of everybody, but for
 // - hidden participants, of whom only they themselves are told; they cannot publish;
-// - rooms of more than Limits::presence_max: who comes then is told only of those who publish, and others are
-//   told of it when it publishes. Who was told of somebody keeps being told of it until it goes, also when it
-//   stops publishing and when the room grows: nobody seems to leave who did not. When the room is small
-//   again, everybody is told of everybody that they do not know yet.
+// - rooms of more than Limits::presence_max: who comes then is told only of those who publish or did, and
+//   others are told of it when it publishes. Who was told of somebody keeps being told of it until it goes,
+//   also when it stops publishing and when the room grows: nobody seems to leave who did not. When the room
+//   is small again, everybody is told of everybody that they do not know yet.
 // A track is told of before it is subscribed, and Unsubscribed before it is told to be gone.
 //
 // A room lives as long as somebody with a seat is in it who is there for himself: no recorder, agent or
@@ -84,6 +84,7 @@ struct ForwardChanged {
   std::string to_room, from_room;
   SharedParticipant participant;
   std::vector<std::pair<std::string, std::vector<TrackMedia>>> media;  // By track sid.
+  SetSubscribers subscribers;                                          // Holds there too.
   bool is_gone = false;
 };
 // Its seat may be taken away; Removed was told before, where it did not leave by itself.
@@ -198,8 +199,8 @@ class Room {
   Result<void, ApiRefusal> update_subscriptions(Timestamp now, WallTime wall, std::string_view identity,
                                                 std::span<const std::string> tracks, bool is_wanted,
                                                 Outputs& out);
-  // From the server, to identities and sids; to everybody when there are none.
-  void send_data(Timestamp now, const SendData& data, std::span<const std::string> sids, Outputs& out);
+  // From the server.
+  void send_data(Timestamp now, const SendData& data, Outputs& out);
   Result<RoomInfo, ApiRefusal> update_metadata(Timestamp now, WallTime wall, std::string metadata,
                                                Outputs& out);
   void set_recorded(Timestamp now, bool is_recorded, Outputs& out);

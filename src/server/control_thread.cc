@@ -48,7 +48,9 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
       tick_(loop_, [this] { handle_tick(); }),
-      rooms_(config, loop_, log, *store_, api_keys_) {}
+      rooms_(config, loop_, log, *store_, api_keys_),
+      room_calls_(api_keys_, rooms_, shards, {.is_dev = config.dev},
+                  [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -156,6 +158,8 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::JoinAsked& asked) { handle_join(asked); },
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
                  [&](shard::RoomHappened& told) { rooms_.handle_happened(told.happened); },
+                 [&](shard::RoomAnswered& answered) { room_calls_.handle_answer(loop_.now(), answered); },
+                 [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered.reply); },
              },
              std::get<shard::ControlMail>(message));
 }
@@ -173,7 +177,7 @@ void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
   auto key = api_keys_.find_valid(wanted.grant->key_id);
   if (!key || !*key) return;  // Revoked: what the client has is the last.
   auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant,
-                                           wanted.grant->room.name, (*key)->id, (*key)->secret, loop_.wall());
+                                           wanted.room, (*key)->id, (*key)->secret, loop_.wall());
   if (token) send(wanted.shard, shard::Mail(shard::TokenMade{wanted.seat, std::move(*token)}));
 }
 
@@ -193,6 +197,8 @@ void ControlThread::handle_audience(shard::AudienceReported&& reported) {
 
 void ControlThread::handle_http(HttpAsked&& asked) {
   if (asked.message.path == "/metrics") return ask_metrics(std::move(asked));
+  if (RoomCalls::owns_path(asked.message.path))
+    return room_calls_.handle_request(loop_.now(), loop_.wall(), asked);
   control::Effects effects;
   http::Response response = rest_.handle(loop_.wall(), asked.message, effects);
   send(asked.shard, HttpAnswered{asked.request, std::move(response)});
@@ -245,6 +251,7 @@ void ControlThread::answer_metrics() {
   publishing_.append_metrics(own);
   rest_.append_metrics(own);
   rooms_.append_metrics(own);
+  room_calls_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
@@ -259,6 +266,7 @@ void ControlThread::answer_metrics() {
 void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
   rooms_.handle_tick();
+  room_calls_.handle_tick(loop_.now());
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
   for (auto& [channel, shards] : audiences_) {
     std::set<std::uint32_t> distinct;

@@ -25,6 +25,7 @@
 #include "runtime/timer.h"
 #include "server/config.h"
 #include "server/postbox.h"
+#include "server/room_calls.h"
 #include "server/room_desk.h"
 
 namespace stoa::server {
@@ -99,6 +100,7 @@ class ControlThread {
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
   RoomDesk rooms_;
+  RoomCalls room_calls_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;

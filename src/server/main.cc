@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 
+#include "api/livekit/wire.h"
 #include "server/check_hls.h"
 #include "server/config.h"
 #include "server/node.h"
@@ -75,6 +76,7 @@ void print_addresses(const Config& config, const NodePorts& ports) {
 }
 
 int serve(const ServeOptions& options) {
+  livekit::quiet_protobuf();
   auto config = read_config(options);
   if (!config) return fail(config.error());
   static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
@@ -107,6 +109,36 @@ int serve(const ServeOptions& options) {
   return 0;
 }
 
+// --can-publish, --no-publish and so on: neither is "not said".
+void add_tri_state(CLI::App& command, const std::string& name, std::optional<bool>& state,
+                   const std::string& what) {
+  command.add_flag_callback("--can-" + name, [&state] { state = true; }, "It may " + what);
+  command.add_flag_callback("--no-" + name, [&state] { state = false; }, "It may not " + what);
+}
+
+// With any of these the token is one for rooms.
+void add_room_flags(CLI::App& command, RoomTokenOptions& rooms) {
+  CLI::Option_group* group = command.add_option_group("Rooms", "A token for a room instead of the REST API");
+  group->add_option("--room", rooms.room, "Room that it is for");
+  group->add_option("--identity", rooms.identity, "Who joins with it; unique in the room");
+  group->add_option("--name", rooms.name, "The name that others see");
+  group->add_option("--metadata", rooms.metadata, "Text that others can read");
+  group->add_option("--attribute", rooms.attributes, "name=value that others can read; again for more");
+  add_tri_state(*group, "publish", rooms.can_publish, "publish");
+  add_tri_state(*group, "publish-data", rooms.can_publish_data, "send data");
+  add_tri_state(*group, "subscribe", rooms.can_subscribe, "see and hear others");
+  group->add_option("--source", rooms.sources, "Publish these only: camera, microphone, screen_share …")
+      ->delimiter(',');
+  group->add_flag("--can-update-own-metadata", rooms.can_update_own_metadata,
+                  "It may change its name, metadata and attributes");
+  group->add_flag("--hidden", rooms.is_hidden, "Others do not see it");
+  group->add_flag("--agent", rooms.is_agent, "It is an agent");
+  group->add_flag("--room-admin", rooms.room_admin, "It may moderate the room");
+  group->add_option("--destination-room", rooms.destination_room, "Where it may move participants to");
+  group->add_flag("--room-create", rooms.room_create, "It may open and close rooms");
+  group->add_flag("--room-list", rooms.room_list, "It may list rooms");
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -126,18 +158,24 @@ int run(int argc, char** argv) {
   CLI::App* token = app.add_subcommand("token", "Make access tokens and the API keys that sign them");
   token->require_subcommand(1);
   CLI::App* token_create = token->add_subcommand("create", "Make an access token (a JSON Web Token)");
-  token_create->add_option("--key", token_options.key, "API key id (devkey in development)")->required();
+  token_create->add_option("--key", token_options.key, "API key id");
+  token_create->add_flag("--dev", token_options.is_dev, "Use the key of a node started with --dev");
   token_create->add_option("--secret", token_options.secret, "Its secret")->envname("STOA_TOKEN_SECRET");
   token_create->add_option("--data", token_options.data,
                            "Data folder to read the secret from when none is given");
   token_create
       ->add_option("--scope", token_options.scopes, "What it may do: channels:read, channels:write, *")
       ->delimiter(',');
-  token_create->add_option("--seconds", token_options.seconds, "How long it is good");
+  token_create->add_option("--valid-for,--seconds", token_options.valid_for,
+                           "How long it is good: 90s, 10m, 6h, 30d, or seconds");
+  add_room_flags(*token_create, token_options.rooms);
   CLI::App* token_key = token->add_subcommand("key", "Make an API key; its secret is printed once");
   token_key->add_option("--data", token_options.data, "Data folder of the node")->required();
   token_key->add_option("--label", token_options.label, "What it is for");
-  token_key->add_option("--scope", token_options.scopes, "What its tokens may do")->delimiter(',');
+  token_key
+      ->add_option("--scope", token_options.scopes,
+                   "What its tokens may do: channels:read, channels:write, rooms, *")
+      ->delimiter(',');
   CLI::App* token_list = token->add_subcommand("list", "Print the API keys: id, state, scopes, label");
   token_list->add_option("--data", token_options.data, "Data folder of the node")->required();
   CLI::App* token_revoke = token->add_subcommand("revoke", "Revoke an API key and all tokens made with it");

@@ -13,12 +13,21 @@ constexpr std::string_view kContentSecurityPolicy =
     "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'";
 
+// As web/src/lib/route.ts has it.
+bool is_room_name(std::string_view name) {
+  constexpr std::size_t kMaxChars = 64;
+  if (name.empty() || name.size() > kMaxChars || name == "." || name == "..") return false;
+  return name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
+         name.npos;
+}
+
 bool is_page(std::string_view path) {
   auto is_below = [&](std::string_view prefix) {
     return path.starts_with(prefix) && path.size() > prefix.size() &&
            path.find('/', prefix.size()) == std::string_view::npos;
   };
-  return path == "/" || path == "/studio" || is_below("/watch/") || is_below("/studio/");
+  if (is_below("/meet/")) return is_room_name(path.substr(6));
+  return path == "/" || path == "/studio" || path == "/meet" || is_below("/watch/") || is_below("/studio/");
 }
 
 // True when a coding is listed without q=0 (RFC 9110 §12.5.3); enough for `br`, which nobody means by `*`.
@@ -44,6 +53,7 @@ http::Response answer_page(const http::Request& request) {
     const char* page = "/index.html";
     if (request.path.starts_with("/watch/")) page = "/watch.html";
     if (request.path.starts_with("/studio/")) page = "/studio.html";
+    if (request.path.starts_with("/meet/")) page = "/meet.html";
     file = find_web_file(page);
     if (!file)
       return http::make_text_response(404, "This program was built without its pages (STOA_WEB=OFF).\n");

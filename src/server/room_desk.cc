@@ -24,6 +24,21 @@ shard::RequestDenied denial_of(control::RoomRefusal refusal) {
   }
 }
 
+livekit::TwirpError error_of(control::RoomRefusal refusal) {
+  using livekit::TwirpCode;
+  switch (refusal) {
+    case control::RoomRefusal::kBadName:
+      return {TwirpCode::kInvalidArgument, "the room's name is not allowed"};
+    case control::RoomRefusal::kBadMetadata:
+      return {TwirpCode::kInvalidArgument, "metadata is over its limit or no text"};
+    case control::RoomRefusal::kBadTimeout: return {TwirpCode::kInvalidArgument, "a timeout is over a week"};
+    case control::RoomRefusal::kNotFound: return {TwirpCode::kNotFound, "there is no such room"};
+    case control::RoomRefusal::kTooMany: return {TwirpCode::kResourceExhausted, "there are too many rooms"};
+    case control::RoomRefusal::kStoreUnavailable: break;
+  }
+  return {TwirpCode::kUnavailable, "the database does not answer"};
+}
+
 }  // namespace
 
 RoomDesk::RoomDesk(const Config& config, runtime::Loop& loop, runtime::Log& log, control::Store& store,
@@ -103,6 +118,29 @@ void RoomDesk::check(const control::RoomRecords::Answer<void>& kept) {
   if (kept) return;
   log_.error("rooms",
              std::string("the record of a room cannot be written: ") + control::name_of(kept.error()));
+}
+
+room::RoomInfo RoomDesk::find_room(const std::string& name) {
+  auto kept = records_.find(name);
+  return kept ? std::move(*kept) : records_.defaults(loop_.wall(), name);
+}
+
+Result<room::RoomInfo, livekit::TwirpError> RoomDesk::make_room(
+    const livekit::pb::CreateRoomRequest& request) {
+  auto kept = records_.find(request.name());
+  if (kept) return std::move(*kept);
+  if (kept.error() != control::RoomRefusal::kNotFound) return refuse(error_of(kept.error()));
+  room::RoomInfo wish = livekit::from_wire(request, records_.defaults(loop_.wall(), request.name()));
+  auto made = records_.create(loop_.now(), loop_.wall(), std::move(wish));
+  if (!made) return refuse(error_of(made.error()));
+  webhooks_.add({.what = room::Happening::kRoomStarted, .room = made->room});
+  webhooks_.flush();
+  return std::move(made->room);
+}
+
+void RoomDesk::keep_metadata(const std::string& name, const std::string& metadata) {
+  auto kept = records_.update_metadata(name, metadata);
+  if (!kept && kept.error() != control::RoomRefusal::kNotFound) check(refuse(kept.error()));
 }
 
 void RoomDesk::append_metrics(MetricSamples& samples) const {

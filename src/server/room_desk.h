@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "api/livekit/grant.h"
+#include "api/livekit/twirp.h"
 #include "base/metric.h"
 #include "base/result.h"
 #include "control/api_keys.h"
@@ -44,7 +45,11 @@ class RoomDesk {
   // Nothing comes any more: what came last is kept.
   void finish() { webhooks_.flush(); }
 
-  // For the server's API.
+  // For the server's API. As a room that is not open is to be opened: as it is kept, or by the defaults.
+  room::RoomInfo find_room(const std::string& name);
+  // A new room is kept and its beginning told; one that is kept already stays as it is.
+  Result<room::RoomInfo, livekit::TwirpError> make_room(const livekit::pb::CreateRoomRequest& request);
+  void keep_metadata(const std::string& name, const std::string& metadata);
   control::RoomRecords& records() { return records_; }
   void append_metrics(MetricSamples& samples) const;
 

@@ -136,6 +136,30 @@ TEST_F(RoomDeskTest, keeps_rooms_that_end_because_the_node_stops) {
   EXPECT_EQ(join("meeting"), room);
 }
 
+TEST_F(RoomDeskTest, keeps_a_room_that_was_made_over_the_api_and_tells_its_beginning_once) {
+  restart();
+  livekit::pb::CreateRoomRequest request;
+  request.set_name("meeting");
+  request.set_metadata("topic");
+  auto made = desk_->make_room(request);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->metadata, "topic");
+  EXPECT_EQ(made->participants_max, 9u);
+  restart();
+  desk_->keep_metadata("meeting", "another");
+  made->metadata = "another";
+  EXPECT_EQ(open("meeting"), *made);
+  request.set_metadata("late");
+  EXPECT_EQ(*desk_->make_room(request), *made);
+  EXPECT_THAT(told(), ElementsAre("room_started"));
+  EXPECT_EQ(desk_->find_room("meeting"), *made);
+  EXPECT_EQ(desk_->find_room("other").sid, "");
+  request.set_name("a/b");
+  EXPECT_EQ(desk_->make_room(request).error().code, livekit::TwirpCode::kInvalidArgument);
+  request.set_name("");
+  EXPECT_EQ(desk_->make_room(request).error().code, livekit::TwirpCode::kInvalidArgument);
+}
+
 TEST_F(RoomDeskTest, tells_the_end_of_a_room_to_which_nobody_came_back) {
   restart();
   ASSERT_TRUE(store_.keep_room(

@@ -5,6 +5,7 @@
 
 #include "api/livekit/join_params.h"
 #include "api/livekit/signal.h"
+#include "api/livekit/twirp.h"
 #include "api/rest.h"
 #include "crypto/random.h"
 #include "proto/ice/candidate.h"
@@ -192,7 +193,7 @@ void ShardThread::handle_request(runtime::RequestId id, http::Request&& request)
       path.starts_with("/whep/") || livekit::is_join_path(path)) {
     shard_.handle_request(loop_.now(), loop_.wall(), id.value(), request, outputs_);
     run_outputs();
-  } else if (path.starts_with("/api/") || path == "/metrics") {
+  } else if (path.starts_with("/api/") || path == "/metrics" || livekit::is_twirp_path(path)) {
     ask_control(id, std::move(request));
   } else if (!is_read(request)) {
     http::Response response =

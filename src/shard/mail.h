@@ -18,8 +18,10 @@
 
 #include "api/answer.h"
 #include "api/hls.h"
+#include "api/livekit/data_packet.h"
 #include "api/livekit/grant.h"
 #include "api/livekit/join_params.h"
+#include "api/livekit/twirp.h"
 #include "api/whip.h"
 #include "base/address.h"
 #include "base/bytes.h"
@@ -194,6 +196,26 @@ struct RoomAudible {
 struct RoomForwarded {
   room::ForwardChanged forward;
 };
+struct RoomEntered {
+  std::uint64_t question;  // Of the call that moved it.
+  std::string from_room;
+  room::RoomInfo room;  // Where to; opened if it is not there.
+  room::Luggage luggage;
+};
+// To the shard of a seat, before anything of the room that it is in now.
+struct SeatMoved {
+  std::string from_room;
+  room::ParticipantId before;
+  std::string to_room;
+  room::ParticipantId after;
+};
+// A call of the server's API on its way to the owner of its room, or to every shard. Answered by
+// RoomAnswered.
+struct RoomCalled {
+  std::uint64_t question;
+  std::shared_ptr<const livekit::TwirpCall> call;
+  room::RoomInfo room;  // The room to create, or to move to.
+};
 // A fresh token for a participant.
 struct TokenMade {
   std::uint64_t seat;
@@ -205,7 +227,7 @@ using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, Source
                           RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted,
                           JoinRefused, SeatOpened, SeatResumed, SeatClosed, SignalAccepted, SignalSent,
                           SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible, RoomForwarded,
-                          TokenMade>;
+                          RoomEntered, SeatMoved, RoomCalled, TokenMade>;
 
 // To control.
 struct PublishAsked {
@@ -238,12 +260,21 @@ struct TokenWanted {
   ShardIndex shard;
   std::uint64_t seat;
   std::shared_ptr<const RoomGrant> grant;
-  room::SharedParticipant participant;  // As it is now.
+  room::SharedParticipant participant;  // As it is now …
+  std::string room;                     // … and where.
 };
 struct RoomHappened {
   room::Happened happened;
 };
+struct RoomAnswered {
+  std::uint64_t question;
+  Result<std::shared_ptr<const google::protobuf::Message>, livekit::TwirpError> answer;
+};
+// An answer of a participant to a call of the server's (PerformRpc).
+struct RpcAnswered {
+  livekit::RpcReply reply;
+};
 using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked, TokenWanted,
-                                 RoomHappened>;
+                                 RoomHappened, RoomAnswered, RpcAnswered>;
 
 }  // namespace stoa::shard

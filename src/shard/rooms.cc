@@ -344,7 +344,11 @@ void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& ou
                    },
                    [&](SeatSignalClosed& closed) { close_signal(closed.to, closed.code, out); },
                    [&](SeatTokenWanted&) {
-                     out.push(SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self()}});
+                     out.push(
+                         SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self(), room}});
+                   },
+                   [&](SeatRpcAnswered& answered) {
+                     out.push(SendControlMail{RpcAnswered{std::move(answered.reply)}});
                    },
                    [&](LogLine& line) { out.push(std::move(line)); },
                },
@@ -445,6 +449,9 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           [&](RoomTold& told) { return handle_told(now, wall, told, out), true; },
           [&](RoomAudible& audible) { return handle_audible(now, wall, audible, out), true; },
           [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
+          [&](RoomEntered& entered) { return handle_entered(now, wall, entered, out), true; },
+          [&](SeatMoved& moved) { return handle_seat_moved(moved), true; },
+          [&](RoomCalled& called) { return handle_call(now, wall, called, out), true; },
           [&](TokenMade& made) {
             Seat* seat = find_seat(made.seat);
             if (seat == nullptr) return true;

@@ -123,6 +123,16 @@ class Rooms {
   void close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out);
   void handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out);
   void handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out);
+  // The server's API (rooms_api.cc).
+  using ApiAnswer = Result<std::shared_ptr<const google::protobuf::Message>, livekit::TwirpError>;
+  void handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsOutputs& out);
+  ApiAnswer list_rooms(const livekit::pb::ListRoomsRequest& request) const;
+  ApiAnswer call_room(Timestamp now, WallTime wall, room::Room& room, const livekit::TwirpRequest& request,
+                      room::Outputs& outputs);
+  void move_out(Timestamp now, WallTime wall, OwnedRoom& owned,
+                const livekit::pb::MoveParticipantRequest& move, const RoomCalled& called, RoomsOutputs& out);
+  void handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, RoomsOutputs& out);
+  void handle_seat_moved(const SeatMoved& moved);
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
   void handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out);

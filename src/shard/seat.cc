@@ -93,8 +93,7 @@ void Seat::start(Timestamp now, WallTime wall, SeatOutputs& out) {
   auto opened = world_.port.open_offering_peer(now, client_);
   if (!opened) return lose_media(now, webrtc::name_of(opened.error().refusal), out);
   subscriber_ = *opened;
-  needs_offer_ = true;
-  offer_if_due(now, false, out);
+  offer(now, out);
 }
 
 void Seat::send_join(WallTime, SeatOutputs& out) {
@@ -160,8 +159,9 @@ void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& ou
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
     if (params_->sync_state) handle_sync_state(now, *params_->sync_state, out);
   } else {
-    needs_offer_ = true;
-    offer_if_due(now, true, out);
+    needs_offer_ = wants_restart_ = true;
+    // What was on its way when signalling was lost is said again.
+    if (!open_offer_.empty()) send_offer(out);
   }
 }
 
@@ -320,7 +320,12 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
 void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutputs& out) {
   if (is_closed_) return;
   handle_own_event(now, event.event(), out);
-  if (std::holds_alternative<room::Moved>(event.event())) return;  // Told with its token.
+  if (const auto* moved = std::get_if<room::Moved>(&event.event())) {
+    moved_ = *moved;
+    self_ = moved->self;
+    room_info_ = moved->room;
+    return out.push(SeatTokenWanted{});
+  }
   const SharedBytes* frame = signal_ ? event.frame(is_text_, traits_) : nullptr;
   if (frame) out.push(SeatFrame{*signal_, *frame, is_text_});
 }
@@ -358,6 +363,12 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
 }
 
 void Seat::handle_token(const std::string& token, SeatOutputs& out) {
+  if (auto moved = std::exchange(moved_, std::nullopt)) {
+    auto told = livekit::event_to_response(*moved, traits_);
+    if (!told) return;
+    told->mutable_room_moved()->set_token(token);
+    return send(*told, out);
+  }
   pb::SignalResponse response;
   response.set_refresh_token(token);
   send(response, out);

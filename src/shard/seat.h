@@ -90,7 +90,11 @@ struct SeatSignalClosed {
   std::uint16_t code = 1000;
 };
 struct SeatTokenWanted {};
-using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, LogLine>;
+// To a call of the server's.
+struct SeatRpcAnswered {
+  livekit::RpcReply reply;
+};
+using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
 // An event for many, rendered once for those who read the same form.
@@ -127,6 +131,11 @@ class Seat {
   void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
   void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
+  // It sits in another room from now on.
+  void move(const std::string& room, room::ParticipantId participant) {
+    room_ = room;
+    participant_ = participant;
+  }
   void handle_token(const std::string& token, SeatOutputs& out);
   void handle_audible(Timestamp now, bool is_limited, const std::vector<std::string>& tracks);
   // It is over: connections are closed, nothing more is said.
@@ -142,8 +151,8 @@ class Seat {
   void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
   void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
 
-  // After each input, or some: offers what has changed.
-  bool wants_flush() const { return needs_offer_ && signal_ && !is_closed_; }
+  // After each input, or some, when it wants that: offers what has changed.
+  bool wants_flush() const;
   void flush(Timestamp now, SeatOutputs& out);
   void handle_deadline(Timestamp now, WallTime wall, SeatOutputs& out);
   Timestamp next_deadline() const;
@@ -216,7 +225,8 @@ class Seat {
   // seat_media.cc: what it publishes and what it is sent.
   void handle_offer(Timestamp now, const livekit::pb::SessionDescription& offer, SeatOutputs& out);
   void handle_answer(Timestamp now, const livekit::pb::SessionDescription& answer, SeatOutputs& out);
-  void offer_if_due(Timestamp now, bool restarts_ice, SeatOutputs& out);
+  void offer(Timestamp now, SeatOutputs& out);
+  void send_offer(SeatOutputs& out);
   void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
@@ -268,6 +278,7 @@ class Seat {
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
+  std::string open_offer_;  // Ours, not answered yet.
   bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
@@ -284,6 +295,7 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
+  std::optional<room::Moved> moved_;  // The client is told with its new token.
   Timestamp simulated_speech_until_;
   bool drops_next_resume_ = false;
 };

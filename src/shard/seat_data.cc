@@ -64,18 +64,24 @@ void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& o
 
 void Seat::handle_packet(Timestamp, Bytes packet, bool is_reliable, SeatOutputs& out) {
   ++world_.counters.data_packets;
-  auto head = livekit::parse_data_packet(packet);
-  if (!head || !livekit::check_sender(*head, *self_)) {
+  auto parsed = livekit::parse_data_packet(packet);
+  if (!parsed || !livekit::check_sender(*parsed, *self_)) {
     ++world_.counters.data_refused;
     return;
   }
-  if (is_reliable && head->sequence != 0) {
-    if (head->sequence <= last_sequence_) return;  // Sent again after a resume.
-    last_sequence_ = head->sequence;
+  const std::uint32_t sequence = parsed->sequence();
+  if (is_reliable && sequence != 0) {
+    if (sequence <= last_sequence_) return;  // Sent again after a resume.
+    last_sequence_ = sequence;
   }
-  room::SendData data = livekit::to_send_data(*head, *self_, is_reliable);
-  data.sequence = head->sequence;
-  for (std::string_view sid : head->destination_sids) data.sids.emplace_back(sid);
+  // Calls of the server's have ids that it made.
+  auto reply = livekit::parse_rpc_reply(*parsed);
+  if (reply && reply->id.starts_with(livekit::kServerRpcPrefix))
+    return out.push(SeatRpcAnswered{std::move(*reply)});
+  std::vector<std::string> sids;
+  room::SendData data = livekit::to_send_data(std::move(*parsed), *self_, is_reliable, sids);
+  data.sids = std::move(sids);
+  data.sequence = sequence;
   command(std::move(data), out);
 }
 

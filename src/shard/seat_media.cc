@@ -382,34 +382,43 @@ webrtc::SessionId Seat::primary() const {
   return !is_single_ && is_subscriber ? subscriber_ : publisher_;
 }
 
+// One offer at a time; without signalling it waits.
+bool Seat::wants_flush() const {
+  if (!needs_offer_ || is_closed_ || !signal_) return false;
+  return is_single_ ? !is_offer_asked_ && publisher_.is_set() : open_offer_.empty();
+}
+
 void Seat::flush(Timestamp now, SeatOutputs& out) {
-  if (!needs_offer_ || is_closed_ || !signal_) return;
   if (is_single_) {
     ask_for_offer(out);
   } else {
-    offer_if_due(now, wants_restart_, out);
+    offer(now, out);
   }
 }
 
-void Seat::offer_if_due(Timestamp now, bool restarts_ice, SeatOutputs& out) {
+void Seat::offer(Timestamp now, SeatOutputs& out) {
+  needs_offer_ = false;
+  const bool restarts_ice = std::exchange(wants_restart_, false);
   if (!subscriber_.is_set()) return;
   auto offered =
       world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
-  needs_offer_ = !offered;
-  wants_restart_ = !offered && restarts_ice;
   if (!offered) return;
+  open_offer_ = std::move(offered->offer);
+  send_offer(out);
+}
+
+void Seat::send_offer(SeatOutputs& out) {
   ++offer_id_;
   pb::SignalResponse response;
   pb::SessionDescription& offer = *response.mutable_offer();
   offer.set_type("offer");
-  offer.set_sdp(offered->offer);
+  offer.set_sdp(open_offer_);
   offer.set_id(offer_id_);
   send(response, out);
 }
 
 // How many sections its next offer must have more.
 void Seat::ask_for_offer(SeatOutputs& out) {
-  if (is_offer_asked_ || !publisher_.is_set()) return;
   std::uint32_t audios = 0, videos = 0;
   for (const auto& [sid, subscription] : subscriptions_) {
     if (!subscription.outlet || subscription.seat) continue;
@@ -434,6 +443,7 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
     send_leave(room::LeaveReason::kStateMismatch, false, out);
     return command(room::Leave{room::LeaveReason::kStateMismatch}, out);
   }
+  open_offer_.clear();
   take_seats(now, accepted->seats);
   handle_unsupported(now, accepted->rejected, out);
   if (!reliable_) open_channels(now, out);

@@ -336,6 +336,7 @@ async function answerMedia(path, query, response) {
 function answerPage(path, response) {
   let file = path === '/' ? '/index.html' : path.startsWith('/watch/') ? '/watch.html' : path;
   if (/^\/studio(\/|$)/.test(path)) file = '/studio.html';
+  if (/^\/meet(\/|$)/.test(path)) file = '/meet.html';
   const isThere = existsSync(join(kDist, file)) && !file.includes('..');
   if (!isThere) file = '/index.html';
   const type = kTypes[extname(file)] ?? 'application/octet-stream';

@@ -57,6 +57,9 @@ await shoot('not_found_dark', '/nothing/here', desktop, 'dark');
 await shoot('offline_light', '/watch/soon', desktop, 'light', (page) => page.waitForSelector('.waiting'));
 await shoot('offline_phone', '/watch/soon', phone, 'light', (page) => page.waitForSelector('.waiting'));
 await shoot('unknown_dark', '/watch/nobody', desktop, 'dark', (page) => page.waitForSelector('.waiting'));
+const atTheDoor = (page) => page.waitForFunction(() => (document.querySelector('video')?.videoWidth ?? 0) > 0);
+await shoot('meet_light', '/meet/demo', desktop, 'light', atTheDoor);
+await shoot('meet_dark_phone', '/meet/demo', phone, 'dark', atTheDoor);
 await shoot('watch_light', '/watch/demo', desktop, 'light', playing);
 await shoot('watch_dark_statistics', '/watch/demo', desktop, 'dark', async (page) => {
   await playing(page);

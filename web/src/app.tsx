@@ -8,10 +8,14 @@ import { Footer, Header } from './ui/frame';
 // Not React.lazy: once its fallback is on the screen, React holds what replaces it back for 300 ms, a third
 // of the time in which a viewer should see the first picture.
 type Page = ComponentType<{ name: string }>;
-type PageName = 'watch' | 'studio';
+type PageName = 'watch' | 'studio' | 'meet';
 const pages: Partial<Record<PageName, Page>> = {};
-const loadPage = async (name: PageName): Promise<Page> =>
-  (pages[name] ??= (await (name === 'watch' ? import('./pages/watch') : import('./pages/studio'))).default);
+const scripts: Record<PageName, () => Promise<{ default: Page }>> = {
+  watch: () => import('./pages/watch'),
+  studio: () => import('./pages/studio'),
+  meet: () => import('./pages/meet'),
+};
+const loadPage = async (name: PageName): Promise<Page> => (pages[name] ??= (await scripts[name]()).default);
 
 // Null until the page's script is there.
 function usePage(wanted: PageName | null): Page | null {
@@ -59,8 +63,8 @@ function useRoute(): Route {
       (event) => {
         const link = event.target instanceof Element ? event.target.closest('a') : null;
         if (link === null) return;
-        const { page } = routeOf(link.pathname);
-        if (page === 'watch' || page === 'studio') void loadPage(page).catch(() => undefined);
+        const page = pageOf(routeOf(link.pathname));
+        if (page !== null) void loadPage(page).catch(() => undefined);
       },
       { signal, passive: true },
     );
@@ -79,7 +83,7 @@ function usePrefetch(isHome: boolean): void {
   }, [isHome]);
 }
 
-const pageOf = ({ page }: Route): PageName | null => (page === 'watch' || page === 'studio' ? page : null);
+const pageOf = ({ page }: Route): PageName | null => (page === 'home' || page === 'not_found' ? null : page);
 
 // What an address needs before it can be drawn.
 export async function prepare(): Promise<void> {
@@ -99,7 +103,7 @@ export function App() {
       <Header />
       <main id="main" tabIndex={-1}>
         {route.page === 'home' && <HomePage />}
-        {(route.page === 'watch' || route.page === 'studio') &&
+        {(route.page === 'watch' || route.page === 'studio' || route.page === 'meet') &&
           (Loaded === null ? (
             <div className={route.page}>
               <div className="stage" />

@@ -160,7 +160,8 @@ pb::VideoLayer to_wire(const room::VideoLayer& layer) {
 pb::ParticipantPermission to_wire(const room::Permissions& permissions) {
   pb::ParticipantPermission wire;
   wire.set_can_subscribe(permissions.can_subscribe);
-  wire.set_can_publish(permissions.can_publish);
+  // Clients look at both: sources that are named may be published, whatever can_publish says.
+  wire.set_can_publish(permissions.can_publish || !permissions.sources.empty());
   wire.set_can_publish_data(permissions.can_publish_data);
   for (room::TrackSource source : permissions.sources) wire.add_can_publish_sources(to_wire(source));
   wire.set_can_update_metadata(permissions.can_update_metadata);

@@ -48,6 +48,7 @@ room::SendData to_send_data(pb::DataPacket packet, const room::ParticipantInfo& 
 room::SendData make_user_packet(const pb::SendDataRequest& request);
 // A call of a client's method; see parse_rpc_reply().
 inline constexpr std::uint32_t kRpcTimeoutMsDefault = 10'000;
+inline constexpr const char* kServerRpcPrefix = "RPC_";  // Of the ids of such calls.
 room::SendData make_rpc_request(std::string_view id, const pb::PerformRpcRequest& request);
 
 // Whether a packet answers a call of the server's (PerformRpc): `id` is known to whoever asked.

@@ -105,12 +105,8 @@ void read_attributes(Reader& claims, std::map<std::string, std::string>& attribu
 
 void read_sources(Reader& claims, VideoGrant& video) {
   std::vector<std::string> names = claims.texts("canPublishSources");
-  for (const std::string& name : names) {
-    auto found = std::find(std::begin(kSources), std::end(kSources), name);
-    if (found != std::end(kSources))
-      video.can_publish_sources.push_back(
-          static_cast<room::TrackSource>(std::distance(std::begin(kSources), found)));
-  }
+  for (const std::string& name : names)
+    if (auto source = parse_source(name)) video.can_publish_sources.push_back(*source);
   // Sources that we do not know, and no others: nothing of what we know may be published.
   if (!names.empty() && video.can_publish_sources.empty()) video.can_publish = false;
 }
@@ -273,6 +269,12 @@ Result<std::string, crypto::JwtRefusal> make_refresh_token(const AccessGrant& gr
   fresh.room_preset.clear();
   WallTime end = std::max(now + kRefreshTtl, grant.expires_at.value_or(now));
   return crypto::sign_jwt_payload(write_claims(fresh, key_id, now, end), as_bytes(secret));
+}
+
+std::optional<room::TrackSource> parse_source(std::string_view name) {
+  for (std::size_t i = 1; i < std::size(kSources); ++i)
+    if (kSources[i] == name) return static_cast<room::TrackSource>(i);
+  return std::nullopt;
 }
 
 room::Permissions permissions_of(const AccessGrant& grant) {

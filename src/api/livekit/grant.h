@@ -68,6 +68,9 @@ Result<std::string, crypto::JwtRefusal> make_refresh_token(const AccessGrant& gr
                                                            const std::string& room, const std::string& key_id,
                                                            std::string_view secret, WallTime now);
 
+// "camera", "microphone", "screen_share", "screen_share_audio".
+std::optional<room::TrackSource> parse_source(std::string_view name);
+
 room::Permissions permissions_of(const AccessGrant& grant);
 // The grant says afterwards what `permissions` does.
 void set_permissions(AccessGrant& grant, const room::Permissions& permissions);

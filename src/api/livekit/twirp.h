@@ -19,7 +19,7 @@
 
 namespace stoa::livekit {
 
-inline constexpr std::size_t kTwirpBytesMax = 1u << 20;
+inline constexpr std::size_t kTwirpBytesMax = 512u << 10;
 
 // The error codes of Twirp's specification (v7), as far as we give them.
 enum class TwirpCode : std::uint8_t {

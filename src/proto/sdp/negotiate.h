@@ -8,7 +8,8 @@
 // sides, so both come to the same agreement.
 //
 // Offering again (ICE restart, another section) is the same call with what was before plus the change: a
-// section keeps its place and its mid for good, one that has ended is_stopped, and the version grows.
+// section keeps its place and its mid for good, one that has ended is_stopped and keeps its `media` (so all
+// numbers stay what they were), and the version grows.
 #pragma once
 
 #include <cstdint>

@@ -430,6 +430,16 @@ TEST(Offer, keeps_the_place_of_a_section_that_has_ended) {
   EXPECT_EQ(agreed(offer, answer, Side::kOfferer).sections[0].index, 1u);
 }
 
+TEST(Offer, keeps_numbers_when_the_section_that_had_them_first_has_ended) {
+  Client client;
+  std::swap(client.sections[0], client.sections[1]);
+  SessionDescription before = client.offer();
+  client.sections[0].is_stopped = true;
+  SessionDescription after = client.offer();
+  EXPECT_EQ(after.sections[1].extensions, before.sections[1].extensions);
+  EXPECT_EQ(after.sections[1].payloads, before.sections[1].payloads);
+}
+
 TEST(Offer, with_wrong_names_is_refused) {
   auto refusal = [](auto change) {
     Client client;

@@ -104,6 +104,13 @@ void stop(MediaSection& section) {
   if (section.is_rtp()) section.payloads = {Payload{.type = kDynamicFirst}};
 }
 
+// What a section that is stopped had numbers for keeps them, whoever is the first to have it now.
+void take_numbers(const MediaSupport& support, Numbers& numbers) {
+  MediaSection none;
+  offer_codecs(support, numbers, none);
+  for (HeaderExtension extension : support.extensions) (void)numbers.number(extension);
+}
+
 bool offer_layers(const OfferedSection& wanted, MediaSection& section) {
   if (wanted.send_layers.empty() || !can_send(section.direction)) return true;
   if (wanted.send_layers.size() > kSimulcastStreamsMax) return false;
@@ -158,6 +165,7 @@ Result<SessionDescription, Refusal> make_offer(const Local& local, std::span<con
       return refuse(Refusal::kBadMid);
     MediaSection section = make_section(wanted);
     if (wanted.is_stopped || (section.is_rtp() && !wanted.media)) {
+      if (section.is_rtp() && wanted.media) take_numbers(*wanted.media, numbers);
       stop(section);
     } else if (section.is_rtp()) {
       STOA_TRY(section, offer_media(wanted, numbers, std::move(section)));

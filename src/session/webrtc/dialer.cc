@@ -59,14 +59,18 @@ const char* name_of(DialRefusal refusal) {
 struct Dialer::Impl {
   // What only counts until there is an answer.
   struct Waiting {
-    sdp::SessionDescription offer;
     std::string text;
     std::shared_ptr<const dtls::Identity> identity;
     ice::Credentials local_ice;
     std::vector<ice::LocalCandidate> candidates;
     ice::AgentConfig ice;
     std::vector<dtls::SrtpProfile> srtp_profiles;
-    std::optional<ReceiverConfig> receiver;
+  };
+  // A section that the receiver has, at the place of its track's number.
+  struct Slot {
+    std::string mid;
+    std::vector<sdp::Msid> msids;
+    bool is_used = false;
   };
 
   Impl(const TransportShared& given, srtp::Transform& given_transform, const DialerConfig& config, Rng random)
@@ -77,22 +81,27 @@ struct Dialer::Impl {
     waiting->candidates = config.candidates;
     waiting->ice = config.ice;
     waiting->srtp_profiles = config.srtp_profiles;
-    if (config.has_receiver) waiting->receiver = config.receiver;
-    sdp::Local local{.session_id = rng.next() >> 1,
-                     .session_version = 1,
-                     .ice = {.ufrag = config.local_ice.ufrag, .password = config.local_ice.password}};
+    if (config.has_receiver) receiver_config = config.receiver;
+    local.session_id = rng.next() >> 1;
+    local.session_version = 1;
+    local.ice = {.ufrag = config.local_ice.ufrag, .password = config.local_ice.password};
     local.ice_options = {.trickle = true, .ice2 = true};
+    local.setup = sdp::DtlsSetup::kActive;
     local.fingerprints = {to_sdp(given.identity->fingerprint())};
     for (const ice::LocalCandidate& each : config.candidates) {
       auto candidate = sdp::parse_candidate(ice::write_candidate(each.candidate));
       if (candidate && *candidate) local.candidates.push_back(std::move(**candidate));
     }
+    if (config.sections.empty()) return;
     auto offer = sdp::make_offer(local, config.sections);
     STOA_ASSERT(offer);
-    waiting->offer = std::move(*offer);
-    waiting->text = sdp::write(waiting->offer);
+    waiting->text = sdp::write(*offer);
+    open_offer = std::make_unique<sdp::SessionDescription>(std::move(*offer));
   }
 
+  Result<void, DialRefusal> agree(Timestamp now, sdp::Agreement&& agreed, DialerOutputs& out);
+  void follow(Timestamp now, DialerOutputs& out);
+  std::vector<InboundSlot> choose_slots();
   void begin(Timestamp now, DialerOutputs& out);
   // Each hands on what its part put out.
   void hand_on(TransportOutputs& box, DialerOutputs& out);
@@ -107,10 +116,15 @@ struct Dialer::Impl {
   srtp::Transform& transform;
   Rng rng;
   std::unique_ptr<Waiting> waiting;
+  sdp::Local local;
+  std::optional<ReceiverConfig> receiver_config;
+  std::unique_ptr<sdp::SessionDescription> open_offer;
+  std::optional<ice::Credentials> new_ice;  // Of ours, in the description that is being agreed upon.
+  std::vector<Slot> slots;
   std::unique_ptr<sdp::Agreement> agreement;
   std::unique_ptr<Transport> transport;
   std::unique_ptr<Receiver> receiver;
-  bool is_closed = false;
+  bool is_closed = false, has_data = false;
   DialerStats stats;
 };
 
@@ -125,16 +139,130 @@ const std::string& Dialer::offer() const {
 }
 
 Result<void, DialRefusal> Dialer::handle_answer(Timestamp now, std::string_view answer, DialerOutputs& out) {
-  if (!impl_->waiting || impl_->is_closed) return refuse(DialRefusal::kNotExpected);
+  if (!impl_->open_offer || impl_->is_closed) return refuse(DialRefusal::kNotExpected);
   auto description = sdp::parse(answer);
   if (!description) return refuse(DialRefusal::kBadAnswer);
-  auto agreed = sdp::agree(impl_->waiting->offer, *description, sdp::Side::kOfferer);
+  auto agreed = sdp::agree(*impl_->open_offer, *description, sdp::Side::kOfferer);
   if (!agreed) return refuse(DialRefusal::kBadAnswer);
-  ice::Credentials theirs{agreed->remote_ice.ufrag, agreed->remote_ice.password};
-  if (!theirs.is_valid() || agreed->remote_fingerprints.empty()) return refuse(DialRefusal::kBadTransport);
-  impl_->agreement = std::make_unique<sdp::Agreement>(std::move(*agreed));
-  impl_->begin(now, out);
+  if (auto outcome = impl_->agree(now, std::move(*agreed), out); !outcome) return outcome;
+  impl_->open_offer.reset();
   return {};
+}
+
+Result<std::string, DialRefusal> Dialer::offer_again(std::span<const sdp::OfferedSection> sections,
+                                                     const std::optional<ice::Credentials>& restart) {
+  Impl& impl = *impl_;
+  if (impl.waiting || impl.open_offer || impl.is_closed) return refuse(DialRefusal::kNotExpected);
+  sdp::Local local = impl.local;
+  ++local.session_version;
+  if (restart) local.ice = {.ufrag = restart->ufrag, .password = restart->password};
+  auto offer = sdp::make_offer(local, sections);
+  if (!offer) return refuse(DialRefusal::kBadAnswer);
+  impl.local = std::move(local);
+  impl.new_ice = restart;
+  impl.open_offer = std::make_unique<sdp::SessionDescription>(std::move(*offer));
+  return sdp::write(*impl.open_offer);
+}
+
+Result<std::string, DialRefusal> Dialer::handle_offer(Timestamp now, std::string_view text,
+                                                      DialerOutputs& out) {
+  Impl& impl = *impl_;
+  if (impl.open_offer || impl.is_closed) return refuse(DialRefusal::kNotExpected);
+  auto offer = sdp::parse(text);
+  if (!offer) return refuse(DialRefusal::kBadAnswer);
+  const sdp::MediaSupport video = sdp::make_video_support(), audio = sdp::make_audio_support();
+  std::vector<sdp::SectionIntent> intents;
+  std::optional<ice::Credentials> restart;
+  for (const sdp::MediaSection& section : offer->sections) {
+    sdp::SectionIntent& intent = intents.emplace_back();
+    intent.direction = sdp::Direction::kRecvOnly;
+    if (section.kind == sdp::MediaKind::kData) intent.data = sdp::SctpParameters{};
+    if (section.is_rtp()) intent.media = section.kind == sdp::MediaKind::kVideo ? &video : &audio;
+    const bool is_restart = impl.agreement && section.ice && !section.is_rejected() &&
+                            section.ice->ufrag != impl.agreement->remote_ice.ufrag;
+    if (is_restart && !restart) restart = ice::make_credentials();
+  }
+  sdp::Local local = impl.local;
+  ++local.session_version;
+  if (restart) local.ice = {.ufrag = restart->ufrag, .password = restart->password};
+  auto answer = sdp::make_answer(*offer, local, intents);
+  if (!answer) return refuse(DialRefusal::kBadAnswer);
+  auto agreed = sdp::agree(*offer, *answer, sdp::Side::kAnswerer);
+  if (!agreed) return refuse(DialRefusal::kBadAnswer);
+  impl.new_ice = restart;
+  if (auto outcome = impl.agree(now, std::move(*agreed), out); !outcome) return refuse(outcome.error());
+  impl.local = std::move(local);
+  return sdp::write(*answer);
+}
+
+Result<void, DialRefusal> Dialer::Impl::agree(Timestamp now, sdp::Agreement&& agreed, DialerOutputs& out) {
+  ice::Credentials theirs{agreed.remote_ice.ufrag, agreed.remote_ice.password};
+  if (!theirs.is_valid() || agreed.remote_fingerprints.empty()) return refuse(DialRefusal::kBadTransport);
+  agreement = std::make_unique<sdp::Agreement>(std::move(agreed));
+  if (transport) {
+    follow(now, out);
+  } else {
+    begin(now, out);
+  }
+  return {};
+}
+
+// What another agreement changes of a session that there is.
+void Dialer::Impl::follow(Timestamp now, DialerOutputs& out) {
+  TransportOutputs box;
+  if (auto ours = std::exchange(new_ice, std::nullopt)) {
+    RemoteTransport remote = remote_of(*agreement);
+    transport->restart_ice(now, *ours, remote.ice, box);
+    for (const ice::Candidate& candidate : remote.candidates)
+      transport->add_remote_candidate(now, candidate, box);
+  }
+  if (const auto& data = agreement->data; data && !has_data) {
+    has_data = true;
+    transport->begin_data(now, {data->local_port, data->remote_port, data->send_message_bytes_max, {}}, box);
+  }
+  hand_on(box, out);
+  if (!receiver_config) return;
+  if (!receiver && !receives(*agreement)) return;
+  const std::vector<InboundSlot> chosen = choose_slots();
+  if (!receiver) {
+    auto ssrc = static_cast<std::uint32_t>(rng.next() | 1);
+    receiver = std::make_unique<Receiver>(sdp::Agreement(), *receiver_config, ssrc, Rng(rng.next()), now);
+  }
+  ReceiverOutputs received;
+  receiver->update(now, *agreement, chosen, received);
+  hand_on(received, out);
+}
+
+// Mids keep their numbers; new ones take those that are free.
+std::vector<InboundSlot> Dialer::Impl::choose_slots() {
+  std::vector<InboundSlot> chosen;
+  std::vector<const sdp::AgreedSection*> sections;
+  for (const sdp::AgreedSection& section : agreement->sections)
+    if (!section.receive_layers.empty()) sections.push_back(&section);
+  auto find_slot = [&](const std::string& mid) {
+    return std::find_if(slots.begin(), slots.end(),
+                        [&](const Slot& slot) { return slot.is_used && slot.mid == mid; });
+  };
+  for (Slot& slot : slots)
+    slot.is_used &= std::any_of(sections.begin(), sections.end(),
+                                [&](const sdp::AgreedSection* section) { return section->mid == slot.mid; });
+  for (const sdp::AgreedSection* section : sections) {
+    auto slot = find_slot(section->mid);
+    bool is_new = slot == slots.end();
+    if (is_new) {
+      slot = std::find_if(slots.begin(), slots.end(), [](const Slot& one) { return !one.is_used; });
+      if (slot == slots.end()) {
+        if (slots.size() == media::kTracksPerPublicationMax) continue;
+        slot = slots.emplace(slots.end());
+      }
+    }
+    is_new |= slot->msids != section->remote_msids;
+    *slot = {section->mid, section->remote_msids, true};
+    chosen.push_back({.slot = static_cast<std::uint8_t>(slot - slots.begin()),
+                      .section = section->index,
+                      .is_new = is_new});
+  }
+  return chosen;
 }
 
 void Dialer::Impl::begin(Timestamp now, DialerOutputs& out) {
@@ -149,9 +277,11 @@ void Dialer::Impl::begin(Timestamp now, DialerOutputs& out) {
     config.data = DataConfig{data->local_port, data->remote_port, data->send_message_bytes_max, {}};
   transport =
       std::make_unique<Transport>(shared, std::move(config), remote_of(*agreement), Rng(rng.next()), now);
-  if (waiting->receiver && receives(*agreement)) {
+  has_data = agreement->data.has_value();
+  if (receiver_config && receives(*agreement)) {
     auto ssrc = static_cast<std::uint32_t>(rng.next() | 1);
-    receiver = std::make_unique<Receiver>(*agreement, *waiting->receiver, ssrc, Rng(rng.next()), now);
+    receiver = std::make_unique<Receiver>(*agreement, *receiver_config, ssrc, Rng(rng.next()), now);
+    (void)choose_slots();  // The numbers are the same: in order.
   }
   TransportOutputs box;
   for (const ice::LocalCandidate& candidate : waiting->candidates)

@@ -5,6 +5,9 @@
 //   POST dialer.offer() -> dialer.handle_answer(now, answer, out)
 //   … handle_datagrams, handle_deadline … -> TransportConnected -> send_rtp(), PacketsReceived …
 //
+// It may negotiate again: offer_again() and handle_answer(), or handle_offer() where the server offers, also
+// the first time (DialerConfig::sections is empty then). One side should make all offers.
+//
 // Its sockets are the owner's: LocalPath is the number that config.candidates gave one. Datagrams of a socket
 // that several dialers share must be told apart by the owner.
 #pragma once
@@ -53,6 +56,7 @@ struct DialerConfig {
   ice::Credentials local_ice;                   // ice::make_credentials().
   std::vector<ice::LocalCandidate> candidates;  // Of sockets there are; more may come.
   // What to offer, in this order (sdp::make_offer). Their `media` must live until the constructor returns.
+  // None: the server offers.
   std::vector<sdp::OfferedSection> sections;
   // Orders and repairs what comes, asks again and reports. Without it packets come out as they are and
   // nothing is said to the peer but by send_rtcp(): the least work for one who only counts.
@@ -63,7 +67,7 @@ struct DialerConfig {
 };
 
 enum class DialRefusal : std::uint8_t {
-  kBadAnswer,     // Does not read, or is none to our offer.
+  kBadAnswer,     // Does not read, or is none to our offer; or an offer that cannot be answered.
   kBadTransport,  // No ICE credentials or no fingerprint in it.
   kNotExpected,   // There was an answer, or the end, before.
 };
@@ -85,9 +89,17 @@ class Dialer {
   Dialer(const Dialer&) = delete;
   Dialer& operator=(const Dialer&) = delete;
 
-  // SDP with all candidates known by then; empty once there is an answer.
+  // The first. SDP with all candidates known by then; empty once there is an answer.
   const std::string& offer() const;
   Result<void, DialRefusal> handle_answer(Timestamp now, std::string_view answer, DialerOutputs& out);
+  // Another offer, for handle_answer(): the sections of before in their places, and more behind them.
+  // `restart`: new credentials of ours. Errors: kNotExpected before the first answer, and while an offer is
+  // not answered; kBadAnswer for sections that no offer can be made of.
+  Result<std::string, DialRefusal> offer_again(std::span<const sdp::OfferedSection> sections,
+                                               const std::optional<ice::Credentials>& restart = {});
+  // Gives the answer to an offer of the server: it may send in all sections, and gets nothing but data. Of
+  // tracks more than a Receiver has room for, those behind are passed over.
+  Result<std::string, DialRefusal> handle_offer(Timestamp now, std::string_view offer, DialerOutputs& out);
   // Also before the answer; at most DialerConfig::ice.local_candidates_max count.
   void add_local_candidate(Timestamp now, const ice::LocalCandidate& candidate, DialerOutputs& out);
   // After the answer.

@@ -239,7 +239,9 @@ OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& sec
   }
   for (const sdp::AgreedExtension& extension : section.extensions) {
     auto kind = rtp::find_extension_kind(sdp::uri_of(extension.extension));
-    if (kind && extension.can_send) outlet.extensions.set(*kind, extension.id);
+    const bool is_useless =
+        extension.extension == sdp::HeaderExtension::kTransportSequence && !codec.feedback.transport_cc;
+    if (kind && extension.can_send && !is_useless) outlet.extensions.set(*kind, extension.id);
   }
   outlet.has_nack = codec.feedback.nack;
   outlet.has_pli = codec.feedback.pli;

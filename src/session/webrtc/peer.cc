@@ -166,6 +166,20 @@ struct PeerNegotiation::Exchange {
   std::vector<std::size_t> used;
   Answered result;
 
+  Exchange(PeerNegotiation& negotiation, sdp::SessionDescription offered, State state)
+      : of(negotiation), offer(std::move(offered)), next(std::move(state)) {
+    share_extensions(from_video, to_video);
+    share_extensions(from_audio, to_audio);
+  }
+  // Browsers offer for new sections what earlier ones agreed upon, whichever way those went: one that cannot
+  // name layers would leave a later one without simulcast.
+  static void share_extensions(sdp::MediaSupport& from, sdp::MediaSupport& to) {
+    for (sdp::HeaderExtension extension : to.extensions)
+      if (std::ranges::find(from.extensions, extension) == from.extensions.end())
+        from.extensions.push_back(extension);
+    to.extensions = from.extensions;
+  }
+
   const sdp::MediaSupport& support_from(std::size_t index) const {
     return offer.sections[index].kind == sdp::MediaKind::kVideo ? from_video : from_audio;
   }
@@ -210,16 +224,14 @@ void PeerNegotiation::Exchange::meet_seat(Section& section, const sdp::MediaSect
 }
 
 Result<void, NegotiationFault> PeerNegotiation::Exchange::learn_extensions() {
-  for (const sdp::MediaSection& section : offer.sections) {
-    if (section.is_rejected()) continue;
-    for (const sdp::ExtensionMap& map : section.extensions) {
-      if (map.id >= next.extensions.size()) continue;
-      auto& known = next.extensions[map.id];
-      if (known && *known != map.extension)
-        return fault(NegotiationRefusal::kBadDescription,
-                     "The offer gives the id of a header extension to another one.");
-      known = map.extension;
-    }
+  for (std::size_t i = 0; i < offer.sections.size(); ++i) {
+    Section& section = next.sections[i];
+    for (const sdp::ExtensionMap& map : offer.sections[i].extensions)
+      for (const sdp::ExtensionMap& known : section.extensions)
+        if (known.id == map.id && known.extension != map.extension)
+          return fault(NegotiationRefusal::kBadDescription,
+                       "The offer gives the id of a header extension to another one.");
+    section.extensions = offer.sections[i].extensions;
   }
   return {};
 }
@@ -338,7 +350,7 @@ Result<PeerNegotiation::Answered, NegotiationFault> PeerNegotiation::answer(
     std::string_view offer_text, std::span<const PeerOutlet> outlets, const LocalDescription& local,
     const ice::Credentials& fresh, bool has_data) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", sdp::kSectionsMax));
-  Exchange exchange{.of = *this, .offer = std::move(offer), .next = state_};
+  Exchange exchange(*this, std::move(offer), state_);
   State& next = exchange.next;
   release(next, outlets);
   if (auto outcome = exchange.meet_sections(); !outcome) return refuse(outcome.error());

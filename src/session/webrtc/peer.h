@@ -15,11 +15,10 @@
 //   inactive, and that may serve another outlet only after one exchange of descriptions said so: then the
 //   receiver has closed the one track before it is told of the next.
 //
-// Payload types and extension ids stay what they were for the life of the session: packets under way know no
-// versions (RFC 3264 §8.3.2, RFC 8285 §5).
+// Payload types and extension ids of ours stay what they were for the life of the session, those of a peer as
+// long as their section does: packets under way know no versions (RFC 3264 §8.3.2, RFC 8285 §5).
 #pragma once
 
-#include <array>
 #include <bitset>
 #include <cstdint>
 #include <deque>
@@ -138,9 +137,10 @@ class PeerNegotiation {
     bool is_sending = false;              // The peer, as the last descriptions say.
     sdp::Msid msid;                       // Of what it sends.
     std::optional<Seat> seat;
-    bool is_draining = false;                 // Its outlet is gone, and no descriptions said so yet.
-    bool is_stopped = false;                  // Port 0: its place is free for another mid.
-    std::vector<sdp::SupportedCodec> codecs;  // Where we offer: what it is offered with.
+    bool is_draining = false;                   // Its outlet is gone, and no descriptions said so yet.
+    bool is_stopped = false;                    // Port 0: its place is free for another mid.
+    std::vector<sdp::ExtensionMap> extensions;  // As the peer offered them.
+    std::vector<sdp::SupportedCodec> codecs;    // Where we offer: what it is offered with.
   };
   // A format that we offer, and the payload type that it has for good. The next one repairs it.
   struct Format {
@@ -156,7 +156,6 @@ class PeerNegotiation {
   struct State {
     std::vector<Section> sections;  // By place.
     std::bitset<kOutletsMax> outlets;
-    std::array<std::optional<sdp::HeaderExtension>, 256> extensions;  // By id.
     std::vector<Format> formats;
     std::vector<std::uint32_t> ssrcs;  // Ours, of all times.
     std::deque<Sources> retired;       // Of them, those of outlets that are gone.

@@ -217,14 +217,15 @@ class Port {
   // Peers of meetings. They have proved who they are elsewhere: limits of viewers do not count.
   //
   // The peer makes all offers of this session. `session` unset: a new one. What `outlets` does not name any
-  // more falls silent at once. Errors: kBadOffer and kNoSession leave the session as it was.
+  // more falls silent at once; what has a seat that is new is silent until set_source(). Errors: kBadOffer
+  // leaves a session as it was; kNoSession.
   Result<PeerAnswered, OpenFault> answer_peer(Timestamp now, SessionId session, std::string_view offer,
                                               std::span<const PeerOutlet> outlets, const IpAddress& client,
                                               PortOutputs& out);
-  // We make all offers of this session.
+  // We make all offers of this session. It ends when none is answered within ice.first_path_timeout.
   Result<SessionId, OpenFault> open_offering_peer(Timestamp now, const IpAddress& client);
-  // Nothing while an offer is not answered (what left the list is silent all the same), and where there is no
-  // such session. An offer that nobody answers ends a session that is not connected.
+  // What `outlets` does not name any more falls silent at once, also while an offer is not answered; else
+  // nothing comes of it then. Nothing, too, where there is no such session.
   std::optional<PeerOffered> make_offer(Timestamp now, SessionId session, std::span<const PeerOutlet> outlets,
                                         bool restarts_ice, PortOutputs& out);
   // After a refusal the offer still waits for an answer.

@@ -65,6 +65,7 @@ void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
   for (const InboundSection& section : demux.sections()) {
     for (const InboundCodec& codec : section.codecs) agreed = agreed | codec.feedback;
   }
+  knows_arrivals = knows_arrivals_on_request = false;
   // In a bundle an id means the same everywhere (RFC 9143 §14).
   for (const sdp::AgreedSection& section : agreement.sections) {
     for (const sdp::AgreedExtension& extension : section.extensions) {
@@ -346,14 +347,17 @@ void Receiver::Impl::update(Timestamp now, const sdp::Agreement& agreement,
   for (const InboundSlot& slot : slots)
     if (auto agreed = find_agreed(slot); agreed != agreement.sections.end() && slot.slot < all_tracks.size())
       demux.add_signalled(now, *agreed, slot.slot);
+  kinds.fill(kNoKind);
   read_agreement(agreement);
   feedback.set_reduced_size(is_reduced_size(agreement));
   update_deadline();
 }
 
 void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is_new, ReceiverOutputs& out) {
-  while (all_tracks.size() <= slot)
-    all_tracks.emplace_back().id = static_cast<media::TrackId>(all_tracks.size() - 1);
+  while (all_tracks.size() <= slot) {
+    const auto id = static_cast<media::TrackId>(all_tracks.size());
+    all_tracks.emplace_back().id = id;
+  }
   Track& track = all_tracks[slot];
   const bool goes_on = !is_new && demux.goes_on(slot, next);
   if (goes_on && track.is_open) {

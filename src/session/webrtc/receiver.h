@@ -121,8 +121,7 @@ class Receiver {
 
   // Another agreement of the same session. `slots` says where each section that brings media goes, and takes
   // the place of the order; a track goes on, with all that is known of its streams, where its slot has the
-  // mid and the layers that it had and is not new, and is closed otherwise. Extension ids stay what they
-  // were.
+  // mid and the layers that it had and is not new, and is closed otherwise.
   void update(Timestamp now, const sdp::Agreement& agreement, std::span<const InboundSlot> slots,
               ReceiverOutputs& out);
 

@@ -14,7 +14,7 @@ import {
 } from './format';
 import { initialsOf, posterOf } from './poster';
 import { defaultPreferences, readPreferences, writePreferences } from './preferences';
-import { routeOf, studioPath, watchPath } from './route';
+import { isRoomName, meetPath, routeOf, studioPath, watchPath } from './route';
 
 const demo = {
   name: 'demo',
@@ -225,6 +225,14 @@ describe('routeOf', () => {
     expect(routeOf(watchPath('ä/ö?'))).toEqual({ page: 'watch', channel: 'ä/ö?' });
     expect(routeOf('/studio')).toEqual({ page: 'studio', channel: '' });
     expect(routeOf(studioPath('ä/ö?'))).toEqual({ page: 'studio', channel: 'ä/ö?' });
+    expect(routeOf('/meet')).toEqual({ page: 'meet', channel: '' });
+    expect(routeOf(meetPath('Team_1.weekly-x'))).toEqual({ page: 'meet', channel: 'Team_1.weekly-x' });
+  });
+  test('knows the names that a room can have', () => {
+    for (const name of ['a', '...', 'Team_1.weekly-x', 'x'.repeat(64)]) expect(isRoomName(name), name).toBe(true);
+    for (const name of ['', '.', '..', 'my room', 'ä', 'a/b', 'a\n', 'x'.repeat(65)]) {
+      expect(isRoomName(name), name).toBe(false);
+    }
   });
   test('takes nothing else for a page', () => {
     for (const path of [
@@ -234,6 +242,10 @@ describe('routeOf', () => {
       '/watch/%E0%A4%A',
       '/nothing',
       '/studio/a/b',
+      '/meet/a/b',
+      '/meet/my%20room',
+      '/meet/%2E%2E',
+      `/meet/${'x'.repeat(65)}`,
       `/watch/${'x'.repeat(300)}`,
     ]) {
       expect(routeOf(path)).toEqual({ page: 'not_found' });

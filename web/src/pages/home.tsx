@@ -6,6 +6,7 @@ import { rememberChannels } from '../lib/known_channels';
 import { Poller } from '../lib/poller';
 import { watchPath } from '../lib/route';
 import { Icon } from '../ui/icons';
+import { MeetForm } from '../ui/name_form';
 import { PosterArt } from '../ui/poster_art';
 import { PublishHelp } from '../ui/publish_help';
 
@@ -134,6 +135,11 @@ export function HomePage() {
           <PublishHelp />
         </details>
       )}
+      <section className="panel meet_panel" aria-labelledby="meet_title">
+        <h2 id="meet_title">Meet</h2>
+        <p className="lead">A room with pictures, sound and chat, for everybody who opens its address.</p>
+        <MeetForm />
+      </section>
     </div>
   );
 }

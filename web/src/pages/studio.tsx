@@ -1,7 +1,7 @@
 import '../studio/studio.css';
 import { useEffect } from 'react';
 import { Studio } from '../studio/studio';
-import { StudioForm } from '../ui/studio_form';
+import { StudioForm } from '../ui/name_form';
 
 function Choose() {
   return (

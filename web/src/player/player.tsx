@@ -18,10 +18,10 @@ import { browserStore, readPreferences, writePreferences } from '../lib/preferen
 import type { Trouble } from '../rtc/link_keeper';
 import type { LinkView } from '../rtc/rtc_link';
 import type { SessionError } from '../rtc/session_client';
+import { HelpDialog } from '../ui/help';
 import { Icon } from '../ui/icons';
 import { PosterArt } from '../ui/poster_art';
-import { HelpDialog } from './help';
-import { commandOf, type Command, type KeyPress } from './keys';
+import { commandOf, keyHelp, type Command, type KeyPress } from './keys';
 import type { PlayerEngine, PlayerView } from './engine';
 import { SettingsMenu } from './menu';
 import { RealtimePlayer, type RealtimeAnswer } from './realtime_player';
@@ -361,7 +361,7 @@ export function Player(props: Props) {
           onClose={closeMenu}
         />
       )}
-      {hasHelp && <HelpDialog onClose={() => setHelp(false)} />}
+      {hasHelp && <HelpDialog keyHelp={keyHelp} onClose={() => setHelp(false)} />}
     </div>
   );
 }

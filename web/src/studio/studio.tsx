@@ -9,7 +9,7 @@ import { Icon } from '../ui/icons';
 import { browserCodecs, canCapture, forgottenWords, type TrackKind } from './capture';
 import { EncoderPanel } from './encoder_panel';
 import { HealthPanel } from './health_panel';
-import { LevelMeter } from './level_meter';
+import { LevelMeter } from '../ui/level_meter';
 import { OnAir } from './on_air';
 import { parseSettings, sendableCodecs, type StudioSettings } from './settings';
 import { SettingsPanel } from './settings_panel';

@@ -1,6 +1,6 @@
 import { Fragment } from 'react';
 import { CopyButton } from './copy_button';
-import { StudioForm } from './studio_form';
+import { StudioForm } from './name_form';
 
 function Line({ label, text }: { label: string; text: string }) {
   return (

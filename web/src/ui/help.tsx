@@ -1,8 +1,10 @@
 import { useEffect, useRef } from 'react';
-import { Icon } from '../ui/icons';
-import { keyHelp } from './keys';
+import { Icon } from './icons';
 
-export function HelpDialog({ onClose }: { onClose: () => void }) {
+export type KeyHelp = readonly { keys: string[]; text: string }[];
+
+// The overview of a page's keys.
+export function HelpDialog({ keyHelp, onClose }: { keyHelp: KeyHelp; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     dialog.current?.showModal();

@@ -1,0 +1,89 @@
+// Messages, requests and tokens as the public JavaScript packages make them (@livekit/protocol 1.52.1,
+// livekit-server-sdk 2.19.2), at the time 1800000000 and with the key of control::development_key(). Binary
+// ones are in hexadecimal.
+#pragma once
+
+namespace stoa::livekit::vectors {
+
+inline constexpr const char* kAddTrack =
+    "227c0a077b6369642d317d120363616d180120800a28d00540014a0d10c00218b4012080e2093a01714a0f0801108005"
+    "18e80220d0bb1b3a01684a0f080210800a18d00520a0e1673a0166520e0a0376703812077b6369642d317d52160a0976"
+    "6964656f2f41563112077b6369642d327d28027a0663616d657261800101";
+inline constexpr const char* kAddAudio = "22140a02613112036d69634002680170018a01020001";
+inline constexpr const char* kTrickleJson =
+    R"({"trickle":{"candidateInit":"{\"candidate\":\"\"}","target":"SUBSCRIBER","final":true}})";
+inline constexpr const char* kPingJson = R"({"ping":"1795296000123"})";
+inline constexpr const char* kPingReq = "82010908fbf0ebff9f34102a";
+inline constexpr const char* kSubscription = "321c0a0454525f6110011a120a0450415f62120454525f62120454525f63";
+inline constexpr const char* kPermission = "5a1c12080a0450415f78100112101a0454525f311a0454525f322202626f";
+inline constexpr const char* kSettings = "3a120a0454525f61200128800530e802380f4009";
+inline constexpr const char* kMetadata = "7a170a016d12016e1a060a01611201311a050a016212002007";
+inline constexpr const char* kJoinGzip =
+    "CAEScB-LCAAAAAAAAAPjUuVgFGIz0jMy1jOQEFRizU1M9g-2YnPOKMrPTXViNjQxTGDMYmQUYuFgFGCUYs1IzcnJV-LhYsnN"
+    "z08RYknLzEvVYuNiSjaUYDQS4GLNT0tLLRJiLbM14OWSYAYALXgE7lwAAAA=";
+inline constexpr const char* kJoinPlain =
+    "ElwKJQgBEgYyLjIzLjAYESIFbWFjT1M6BkNocm9tZUIDMTQxYAFqAQESBAgBEAEaBWhlbGxvIgwKBG1vb2QSBGZpbmUqBgoC"
+    "YzEYATIQCgVvZmZlchIFdj0wDQoYAw==";
+inline constexpr const char* kJoinReconnect = "Eh8KBAgIGBESBBgBKAA4AUACSgVQQV9tZVIGMgRUUl96";
+inline constexpr const char* kBomb =
+    "CAES9gQfiwgAAAAAAAAD7cExAQAAAMKg9U9tCy-gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAHgYULNWxgBgCQA=";
+inline constexpr const char* kUpdate =
+    "2ad6010ad3010a0450415f611204616e6e6118022281010a0454525f3110011a0363616d200128800a30d00538014801"
+    "5211080210800a18d00520a0e16730023a01665a09766964656f2f5650386201316a260a09766964656f2f5650381201"
+    "311a01632211080210800a18d00520a0e16730023a016628018001018a010663616d657261920109088180e2c4f2a299"
+    "03a00102aa0101012a026d643080a4a7da064a04416e6e6150035a0e0801100138014a02010250016001680170047a06"
+    "0a016b1201768801faa1f1c2b13492010101a00101aa010101";
+inline constexpr const char* kRoomUpdate =
+    "5a2c0a2a0a04524d5f31120468616c6c18ac0220092880a4a7da0642026d64480450015802701478faa1f1c2b134";
+inline constexpr const char* kLeave = "4206080110031802";
+inline constexpr const char* kSpeakers = "52170a0d0a0450415f61150000003f18010a060a0450415f62";
+inline constexpr const char* kQuality = "620f0a0d0a0450415f6110031d0000c03f";
+inline constexpr const char* kPublishedJson =
+    R"({"trackPublished":{"cid":"c","track":{"sid":"TR_1","type":"VIDEO","source":"CAMERA","mimeT)"
+    R"(ype":"video/VP8","codecs":[{"mimeType":"video/VP8","cid":"c"}],"version":{"unixMicro":"180)"
+    R"(0000000000001"}}}})";
+inline constexpr const char* kDataUser =
+    "1217120268691a0650415f6f6c642201742a06666f726765642206666f726765642a02626f2a0263798001058a010950"
+    "415f666f72676564";
+inline constexpr const char* kDataChat = "2204616e6e614a0c0a01311001220568656c6c6f";
+inline constexpr const char* kDataTranscription =
+    "2204616e6e613a1e1204616e6e611a0454525f3122100a0173120568656c6c6f28013202656e";
+inline constexpr const char* kDataSpeaker = "1a0f0a0d0a0450415f61150000803f1801";
+inline constexpr const char* kDataMetrics = "42020801";
+inline constexpr const char* kDataRpcAck = "2a0b73746f612d7365727665725a040a027231";
+inline constexpr const char* kDataRpcResponse = "620a0a0272311204646f6e65";
+inline constexpr const char* kDataRpcError = "62190a0272311a1308f80a120e6e6f2073756368206d6574686f64";
+inline constexpr const char* kDataStream =
+    "2a02626f6a1d0a0273311a076c6b2e63686174220a746578742f706c61696e28054a00800109";
+inline constexpr const char* kTokenFull =
+    "eyJhbGciOiJIUzI1NiJ9.eyJtZXRhZGF0YSI6IntcInhcIjoxfSIsImF0dHJpYnV0ZXMiOnsicm9sZSI6Imhvc3QifSwibmF"
+    "tZSI6IkFubmEgw5YiLCJ2aWRlbyI6eyJyb29tSm9pbiI6dHJ1ZSwicm9vbSI6ImhhbGwiLCJjYW5QdWJsaXNoIjp0cnVlLCJ"
+    "jYW5QdWJsaXNoU291cmNlcyI6WyJjYW1lcmEiLCJzY3JlZW5fc2hhcmVfYXVkaW8iXSwiY2FuVXBkYXRlT3duTWV0YWRhdGE"
+    "iOnRydWUsImhpZGRlbiI6ZmFsc2V9LCJraW5kIjoiYWdlbnQiLCJyb29tQ29uZmlnIjp7Im5hbWUiOiJoYWxsIiwiZW1wdHl"
+    "UaW1lb3V0Ijo2MCwiZGVwYXJ0dXJlVGltZW91dCI6NSwibWF4UGFydGljaXBhbnRzIjoxMiwibWluUGxheW91dERlbGF5Ijo"
+    "wLCJtYXhQbGF5b3V0RGVsYXkiOjAsInN5bmNTdHJlYW1zIjpmYWxzZSwiYWdlbnRzIjpbeyJhZ2VudE5hbWUiOiJoZWxwZXI"
+    "iLCJtZXRhZGF0YSI6IiIsInJlc3RhcnRQb2xpY3kiOiJKUlBfT05fRkFJTFVSRSIsImRlcGxveW1lbnQiOiIiLCJhdHRyaWJ"
+    "1dGVzIjp7fX1dLCJtZXRhZGF0YSI6InJtIiwidGFncyI6e319LCJpc3MiOiJkZXZrZXkiLCJleHAiOjE4MDAwMDcyMDAsIm5"
+    "iZiI6MTgwMDAwMDAwMCwic3ViIjoiYW5uYSJ9.aDftVG9ZvUJtm3d3Ywoye_ilc0H5mcNMqWFbfeQj7Y4";
+inline constexpr const char* kTokenSmall =
+    "eyJhbGciOiJIUzI1NiJ9.eyJ2aWRlbyI6eyJyb29tSm9pbiI6dHJ1ZSwicm9vbSI6ImhhbGwifSwiaXNzIjoiZGV2a2V5Iiw"
+    "iZXhwIjoxODAwMDAwNjAwLCJuYmYiOjE4MDAwMDAwMDAsInN1YiI6ImJvIn0.whL7LjGVb_f4AK5pp0WxcnDi5nmUFuaXL-g"
+    "_wgm9gIo";
+inline constexpr const char* kTokenAdmin =
+    "eyJhbGciOiJIUzI1NiJ9.eyJ2aWRlbyI6eyJyb29tQ3JlYXRlIjp0cnVlLCJyb29tTGlzdCI6dHJ1ZSwicm9vbUFkbWluIjp"
+    "0cnVlLCJyb29tIjoiaGFsbCIsImRlc3RpbmF0aW9uUm9vbSI6ImdhcmRlbiJ9LCJpc3MiOiJkZXZrZXkiLCJleHAiOjE4MDA"
+    "wMjE2MDAsIm5iZiI6MTgwMDAwMDAwMH0.pUvAqxHncZ62bIFYLNgnLCNpeMrgg687mDYmt31gKgA";
+inline constexpr const char* kTokenMute =
+    "eyJhbGciOiJIUzI1NiJ9.eyJ2aWRlbyI6eyJyb29tSm9pbiI6dHJ1ZSwicm9vbSI6ImhhbGwiLCJjYW5QdWJsaXNoIjpmYWx"
+    "zZSwiY2FuU3Vic2NyaWJlIjpmYWxzZSwiY2FuUHVibGlzaERhdGEiOmZhbHNlfSwiaXNzIjoiZGV2a2V5IiwiZXhwIjoxODA"
+    "wMDAwNjAwLCJuYmYiOjE4MDAwMDAwMDAsInN1YiI6ImN5In0.RX6CdtzlmYPSLyu-FT43pfBCJ656vWDT6lXcrpo7Q38";
+
+}  // namespace stoa::livekit::vectors
