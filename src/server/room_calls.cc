@@ -103,7 +103,13 @@ void RoomCalls::handle_answer(Timestamp, shard::RoomAnswered& answered) {
   auto found = questions_.find(answered.question);
   if (found == questions_.end()) return;
   Question& question = found->second;
-  if (!answered.answer) return finish(found->first, livekit::write_twirp_error(answered.answer.error()));
+  if (!answered.answer) {
+    // Nobody came since a restart: no shard knows it, it is kept all the same.
+    const auto* deleted = std::get_if<pb::DeleteRoomRequest>(&question.call->request);
+    if (deleted && answered.answer.error().code == TwirpCode::kNotFound && desk_.end_room(deleted->room()))
+      return finish(found->first, livekit::write_twirp(*question.call, pb::DeleteRoomResponse()));
+    return finish(found->first, livekit::write_twirp_error(answered.answer.error()));
+  }
   if (const auto* update = std::get_if<pb::UpdateRoomMetadataRequest>(&question.call->request))
     desk_.keep_metadata(update->room(), update->metadata());
   if (question.is_rpc) return;  // It is on its way; the participant answers.

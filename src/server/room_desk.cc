@@ -143,6 +143,13 @@ void RoomDesk::keep_metadata(const std::string& name, const std::string& metadat
   if (!kept && kept.error() != control::RoomRefusal::kNotFound) check(refuse(kept.error()));
 }
 
+bool RoomDesk::end_room(const std::string& name) {
+  auto kept = records_.find(name);
+  if (!kept) return false;
+  handle_finished({.what = room::Happening::kRoomFinished, .room = std::move(*kept)});
+  return true;
+}
+
 void RoomDesk::append_metrics(MetricSamples& samples) const {
   records_.append_metrics(samples);
   webhooks_.append_metrics(samples);

@@ -50,6 +50,8 @@ class RoomDesk {
   // A new room is kept and its beginning told; one that is kept already stays as it is.
   Result<room::RoomInfo, livekit::TwirpError> make_room(const livekit::pb::CreateRoomRequest& request);
   void keep_metadata(const std::string& name, const std::string& metadata);
+  // A room that is kept and not open ends here. False: there is none.
+  bool end_room(const std::string& name);
   control::RoomRecords& records() { return records_; }
   void append_metrics(MetricSamples& samples) const;
 

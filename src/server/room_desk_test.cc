@@ -160,6 +160,15 @@ TEST_F(RoomDeskTest, keeps_a_room_that_was_made_over_the_api_and_tells_its_begin
   EXPECT_EQ(desk_->make_room(request).error().code, livekit::TwirpCode::kInvalidArgument);
 }
 
+TEST_F(RoomDeskTest, ends_a_room_that_is_kept_and_not_open) {
+  restart();
+  open("meeting");
+  restart();
+  EXPECT_TRUE(desk_->end_room("meeting"));
+  EXPECT_FALSE(desk_->end_room("meeting"));
+  EXPECT_THAT(told(), ElementsAre("room_started", "room_finished"));
+}
+
 TEST_F(RoomDeskTest, tells_the_end_of_a_room_to_which_nobody_came_back) {
   restart();
   ASSERT_TRUE(store_.keep_room(
