@@ -137,4 +137,77 @@ Store::Answer<void> MemoryStore::revoke_api_key(std::string_view id, WallTime at
   return {};
 }
 
+Store::Answer<void> MemoryStore::keep_room(const room::RoomInfo& room) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  room::RoomInfo& kept = rooms_[room.name] = room;
+  kept.participants = kept.publishers = 0;
+  kept.is_recorded = false;
+  return {};
+}
+
+Store::Answer<std::optional<room::RoomInfo>> MemoryStore::find_room(std::string_view name) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  auto found = rooms_.find(name);
+  return found == rooms_.end() ? std::nullopt : std::optional(found->second);
+}
+
+Store::Answer<std::vector<room::RoomInfo>> MemoryStore::list_rooms(std::string_view after,
+                                                                   std::size_t limit) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  std::vector<room::RoomInfo> listed;
+  for (auto it = rooms_.upper_bound(after); it != rooms_.end() && listed.size() < limit; ++it)
+    listed.push_back(it->second);
+  return listed;
+}
+
+Store::Answer<void> MemoryStore::delete_room(std::string_view name) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  auto found = rooms_.find(name);
+  if (found == rooms_.end()) return refuse(StoreRefusal::kNotFound);
+  rooms_.erase(found);
+  return {};
+}
+
+Store::Answer<void> MemoryStore::change_webhooks(const WebhookChanges& changes) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  for (std::size_t i = 0; i < changes.added.size(); ++i) {
+    if (webhooks_.emplace(changes.added[i].sequence, changes.added[i]).second) continue;
+    for (std::size_t done = 0; done < i; ++done) webhooks_.erase(changes.added[done].sequence);
+    return refuse(StoreRefusal::kExists);
+  }
+  for (const WebhookChanges::Tried& tried : changes.tried)
+    if (auto found = webhooks_.find(tried.sequence); found != webhooks_.end())
+      found->second.attempts = tried.attempts;
+  for (std::uint64_t sequence : changes.removed) webhooks_.erase(sequence);
+  return {};
+}
+
+Store::Answer<std::vector<WebhookDelivery>> MemoryStore::list_webhooks(std::string_view url,
+                                                                       std::uint64_t after,
+                                                                       std::size_t limit) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  std::vector<WebhookDelivery> listed;
+  for (auto it = webhooks_.upper_bound(after); it != webhooks_.end() && listed.size() < limit; ++it)
+    if (it->second.url == url) listed.push_back(it->second);
+  return listed;
+}
+
+Store::Answer<std::size_t> MemoryStore::count_webhooks(std::string_view url) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  auto is_of_url = [&](const auto& entry) { return entry.second.url == url; };
+  return static_cast<std::size_t>(std::count_if(webhooks_.begin(), webhooks_.end(), is_of_url));
+}
+
+Store::Answer<std::uint64_t> MemoryStore::last_webhook() {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  return webhooks_.empty() ? 0 : webhooks_.rbegin()->first;
+}
+
+Store::Answer<std::size_t> MemoryStore::forget_webhooks_but(const std::vector<std::string>& urls) {
+  if (is_unavailable_) return refuse(StoreRefusal::kUnavailable);
+  return std::erase_if(webhooks_, [&](const auto& entry) {
+    return std::find(urls.begin(), urls.end(), entry.second.url) == urls.end();
+  });
+}
+
 }  // namespace stoa::control

@@ -27,6 +27,16 @@ class MemoryStore final : public Store {
   Answer<std::optional<ApiKey>> find_api_key(std::string_view id) override;
   Answer<std::vector<ApiKey>> list_api_keys() override;
   Answer<void> revoke_api_key(std::string_view id, WallTime at) override;
+  Answer<void> keep_room(const room::RoomInfo& room) override;
+  Answer<std::optional<room::RoomInfo>> find_room(std::string_view name) override;
+  Answer<std::vector<room::RoomInfo>> list_rooms(std::string_view after, std::size_t limit) override;
+  Answer<void> delete_room(std::string_view name) override;
+  Answer<void> change_webhooks(const WebhookChanges& changes) override;
+  Answer<std::vector<WebhookDelivery>> list_webhooks(std::string_view url, std::uint64_t after,
+                                                     std::size_t limit) override;
+  Answer<std::size_t> count_webhooks(std::string_view url) override;
+  Answer<std::uint64_t> last_webhook() override;
+  Answer<std::size_t> forget_webhooks_but(const std::vector<std::string>& urls) override;
 
   // From here on every call is refused with kUnavailable, as by a database that is gone.
   void set_unavailable(bool is_unavailable) { is_unavailable_ = is_unavailable; }
@@ -37,6 +47,8 @@ class MemoryStore final : public Store {
   std::map<std::string, Channel, std::less<>> channels_;
   std::map<std::string, StreamKey, std::less<>> stream_keys_;  // By id.
   std::map<std::string, ApiKey, std::less<>> api_keys_;
+  std::map<std::string, room::RoomInfo, std::less<>> rooms_;
+  std::map<std::uint64_t, WebhookDelivery> webhooks_;
   bool is_unavailable_ = false;
 };
 

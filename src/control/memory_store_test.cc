@@ -29,6 +29,15 @@ TEST(MemoryStore, refuses_everything_while_it_is_unavailable) {
   EXPECT_EQ(store.find_api_key("a").error(), gone);
   EXPECT_EQ(store.list_api_keys().error(), gone);
   EXPECT_EQ(store.revoke_api_key("a", {}).error(), gone);
+  EXPECT_EQ(store.keep_room({}).error(), gone);
+  EXPECT_EQ(store.find_room("a").error(), gone);
+  EXPECT_EQ(store.list_rooms("", 1).error(), gone);
+  EXPECT_EQ(store.delete_room("a").error(), gone);
+  EXPECT_EQ(store.change_webhooks({}).error(), gone);
+  EXPECT_EQ(store.list_webhooks("a", 0, 1).error(), gone);
+  EXPECT_EQ(store.count_webhooks("a").error(), gone);
+  EXPECT_EQ(store.last_webhook().error(), gone);
+  EXPECT_EQ(store.forget_webhooks_but({}).error(), gone);
   store.set_unavailable(false);
   EXPECT_TRUE(store.list_api_keys());
 }

@@ -1,4 +1,5 @@
-// The port to whatever remembers channels and keys. control/ says what it needs; runtime/ provides it.
+// The port to whatever remembers channels, keys, rooms, and webhooks on their way. control/ says what it
+// needs; runtime/ provides it.
 //
 // Calls are synchronous and made from one thread. What a call has acknowledged survives the process. Times
 // are kept in microseconds. Each call is atomic; none spans another.
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/digest.h"
+#include "room/info.h"
 
 namespace stoa::control {
 
@@ -54,6 +56,30 @@ struct ApiKey {
   bool operator==(const ApiKey&) const = default;
 };
 
+// An event of a room on its way to one URL (webhooks.h).
+struct WebhookDelivery {
+  std::uint64_t sequence = 0;  // Unique; the order within its URL.
+  std::string url;
+  std::string event_id;
+  std::string body;
+  WallTime created_at;
+  std::uint32_t attempts = 0;  // That failed.
+
+  bool operator==(const WebhookDelivery&) const = default;
+};
+// What changes of them at once.
+struct WebhookChanges {
+  struct Tried {
+    std::uint64_t sequence = 0;
+    std::uint32_t attempts = 0;
+  };
+  std::vector<WebhookDelivery> added;
+  std::vector<Tried> tried;
+  std::vector<std::uint64_t> removed;  // Delivered, or given up. Those that are gone are passed over.
+
+  bool empty() const { return added.empty() && tried.empty() && removed.empty(); }
+};
+
 enum class StoreRefusal : std::uint8_t {
   kNotFound,     // No such record, or what it belongs to is not there.
   kExists,       // A record of that key is there already.
@@ -92,6 +118,24 @@ class Store {
   virtual Answer<std::optional<ApiKey>> find_api_key(std::string_view id) = 0;  // Revoked ones as well.
   virtual Answer<std::vector<ApiKey>> list_api_keys() = 0;                      // Oldest first.
   virtual Answer<void> revoke_api_key(std::string_view id, WallTime at) = 0;    // kNotFound
+
+  // Rooms of meetings. Kept is all of a RoomInfo but who is in it now (participants, publishers,
+  // is_recorded), durations in microseconds. Makes the room of that name, or changes it.
+  virtual Answer<void> keep_room(const room::RoomInfo& room) = 0;
+  virtual Answer<std::optional<room::RoomInfo>> find_room(std::string_view name) = 0;
+  // As list_channels.
+  virtual Answer<std::vector<room::RoomInfo>> list_rooms(std::string_view after, std::size_t limit) = 0;
+  virtual Answer<void> delete_room(std::string_view name) = 0;  // kNotFound
+
+  // All of it or nothing: added first, removed last. kExists: a sequence that is there already.
+  virtual Answer<void> change_webhooks(const WebhookChanges& changes) = 0;
+  // Those to `url` with a sequence over `after`, lowest first, at most `limit`.
+  virtual Answer<std::vector<WebhookDelivery>> list_webhooks(std::string_view url, std::uint64_t after,
+                                                             std::size_t limit) = 0;
+  virtual Answer<std::size_t> count_webhooks(std::string_view url) = 0;
+  virtual Answer<std::uint64_t> last_webhook() = 0;  // The highest sequence; 0: there is none.
+  // Removes those to other URLs than these, and says how many.
+  virtual Answer<std::size_t> forget_webhooks_but(const std::vector<std::string>& urls) = 0;
 
   // What the engine said when it failed a call, told once, for the log. Empty when none failed since.
   virtual std::string take_error() { return {}; }

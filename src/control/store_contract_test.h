@@ -26,6 +26,26 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     crypto::Sha256Digest digest = crypto::sha256(as_bytes(id));
     return {std::move(id), std::move(of_channel), digest, "label", at(created), std::nullopt, std::nullopt};
   }
+  static room::RoomInfo room(std::string name) {
+    return {.sid = "RM_" + name,
+            .name = std::move(name),
+            .metadata = "{\"a\": \"it's\"}\r\n\xc3\xa9",
+            .created_at = at(0),
+            .empty_timeout = Duration::milliseconds(1'500),
+            .departure_timeout = Duration::seconds(7 * 24 * 3600),
+            .participants_max = 0xffff'ffff,
+            .publishers_max = 3};
+  }
+  static WebhookDelivery delivery(std::uint64_t sequence, std::string url) {
+    return {sequence, std::move(url), "EV_" + std::to_string(sequence), "{\"it's\": \"\xc3\xa9\"}", at(1), 0};
+  }
+  std::vector<std::uint64_t> sequences_of(std::string_view url, std::uint64_t after = 0,
+                                          std::size_t limit = 100) {
+    std::vector<std::uint64_t> sequences;
+    auto listed = store_->list_webhooks(url, after, limit);
+    for (const WebhookDelivery& each : *listed) sequences.push_back(each.sequence);
+    return sequences;
+  }
   void create(const Channel& made) { ASSERT_TRUE(store_->create_channel(made)); }
   void create(const StreamKey& made) { ASSERT_TRUE(store_->create_stream_key(made)); }
 
@@ -156,6 +176,85 @@ TEST_P(StoreContract, keeps_api_keys_and_revokes_them_once) {
   EXPECT_EQ(store_->revoke_api_key("ak_1", at(10)).error(), StoreRefusal::kNotFound);
   EXPECT_EQ(store_->revoke_api_key("ak_3", at(10)).error(), StoreRefusal::kNotFound);
   EXPECT_EQ((*store_->find_api_key("ak_1"))->revoked_at, at(9));
+}
+
+TEST_P(StoreContract, keeps_a_room_and_changes_it) {
+  ASSERT_TRUE(store_->keep_room(room("meeting / 1")));
+  ASSERT_TRUE(store_->keep_room(room("other")));
+  EXPECT_EQ(*store_->find_room("meeting / 1"), room("meeting / 1"));
+  EXPECT_EQ(*store_->find_room("meeting"), std::nullopt);
+  room::RoomInfo changed = room("meeting / 1");
+  changed.sid = "RM_new";
+  changed.metadata = "";
+  changed.created_at = at(9);
+  changed.departure_timeout = Duration();
+  changed.publishers_max = 0;
+  ASSERT_TRUE(store_->keep_room(changed));
+  EXPECT_EQ(*store_->find_room("meeting / 1"), changed);
+  EXPECT_EQ(*store_->find_room("other"), room("other"));
+}
+
+TEST_P(StoreContract, does_not_keep_who_is_in_a_room) {
+  room::RoomInfo busy = room("a");
+  busy.participants = 3;
+  busy.publishers = 2;
+  busy.is_recorded = true;
+  ASSERT_TRUE(store_->keep_room(busy));
+  EXPECT_EQ(*store_->find_room("a"), room("a"));
+}
+
+TEST_P(StoreContract, lists_rooms_by_name_in_pages_and_deletes_them) {
+  for (const char* name : {"b", "a", "\xc3\xa9", "c"}) ASSERT_TRUE(store_->keep_room(room(name)));
+  EXPECT_EQ(*store_->list_rooms("", 2), (std::vector<room::RoomInfo>{room("a"), room("b")}));
+  EXPECT_EQ(*store_->list_rooms("b", 9), (std::vector<room::RoomInfo>{room("c"), room("\xc3\xa9")}));
+  ASSERT_TRUE(store_->delete_room("b"));
+  EXPECT_EQ(store_->delete_room("b").error(), StoreRefusal::kNotFound);
+  EXPECT_EQ(*store_->list_rooms("", 2), (std::vector<room::RoomInfo>{room("a"), room("c")}));
+}
+
+TEST_P(StoreContract, lists_webhooks_of_a_url_in_order) {
+  EXPECT_EQ(*store_->last_webhook(), 0u);
+  WebhookDelivery tried = delivery(2, "http://a");
+  tried.attempts = 7;
+  // Sequences grow beyond 32 bits, and are ordered as numbers.
+  const std::uint64_t large = 10'000'000'000;
+  ASSERT_TRUE(store_->change_webhooks(
+      {.added = {delivery(large, "http://a"), tried, delivery(1, "http://a"), delivery(3, "http://b")}}));
+  EXPECT_EQ(sequences_of("http://a"), (std::vector<std::uint64_t>{1, 2, large}));
+  EXPECT_EQ(sequences_of("http://a", 0, 2), (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(sequences_of("http://a", 1, 1), (std::vector<std::uint64_t>{2}));
+  EXPECT_EQ(store_->list_webhooks("http://a", 1, 1)->at(0), tried);
+  EXPECT_EQ(sequences_of("http://b"), (std::vector<std::uint64_t>{3}));
+  EXPECT_EQ(sequences_of("http://"), (std::vector<std::uint64_t>{}));
+  EXPECT_EQ(*store_->count_webhooks("http://a"), 3u);
+  EXPECT_EQ(*store_->last_webhook(), large);
+}
+
+TEST_P(StoreContract, changes_webhooks_at_once) {
+  ASSERT_TRUE(store_->change_webhooks({.added = {delivery(1, "a"), delivery(2, "a"), delivery(3, "a")}}));
+  ASSERT_TRUE(store_->change_webhooks(
+      {.added = {delivery(4, "a")}, .tried = {{2, 5}, {99, 1}}, .removed = {1, 3, 98}}));
+  EXPECT_EQ(sequences_of("a"), (std::vector<std::uint64_t>{2, 4}));
+  EXPECT_EQ(store_->list_webhooks("a", 0, 1)->at(0).attempts, 5u);
+  // Nothing of what is refused happens.
+  EXPECT_EQ(store_
+                ->change_webhooks(
+                    {.added = {delivery(5, "a"), delivery(4, "a")}, .tried = {{2, 6}}, .removed = {2}})
+                .error(),
+            StoreRefusal::kExists);
+  EXPECT_EQ(sequences_of("a"), (std::vector<std::uint64_t>{2, 4}));
+  EXPECT_EQ(store_->list_webhooks("a", 0, 1)->at(0).attempts, 5u);
+  EXPECT_TRUE(store_->change_webhooks({.added = {delivery(5, "a")}}));
+}
+
+TEST_P(StoreContract, forgets_webhooks_to_urls_that_are_no_more) {
+  ASSERT_TRUE(store_->change_webhooks(
+      {.added = {delivery(1, "a"), delivery(2, "b"), delivery(3, "c"), delivery(4, "c")}}));
+  EXPECT_EQ(*store_->forget_webhooks_but({"a", "b"}), 2u);
+  EXPECT_EQ(*store_->count_webhooks("c"), 0u);
+  EXPECT_EQ(*store_->count_webhooks("a"), 1u);
+  EXPECT_EQ(*store_->forget_webhooks_but({}), 2u);
+  EXPECT_EQ(*store_->forget_webhooks_but({}), 0u);
 }
 
 }  // namespace stoa::control

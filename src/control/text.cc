@@ -46,4 +46,11 @@ bool is_plain_text(std::string_view text, std::size_t characters_max, LineBreaks
   return true;
 }
 
+bool is_utf8_text(std::string_view text, std::size_t bytes_max) {
+  if (text.size() > bytes_max) return false;
+  while (!text.empty())
+    if (take_code_point(text) <= 0) return false;
+  return true;
+}
+
 }  // namespace stoa::control

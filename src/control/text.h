@@ -17,4 +17,7 @@ enum class LineBreaks { kAllowed, kRefused };
 // where line breaks are allowed, line feed and tab are too.
 bool is_plain_text(std::string_view text, std::size_t characters_max, LineBreaks line_breaks);
 
+// UTF-8 without NUL, where databases end a text.
+bool is_utf8_text(std::string_view text, std::size_t bytes_max);
+
 }  // namespace stoa::control

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "crypto/text.h"
+#include "runtime/sqlite_rows.h"
 
 namespace stoa::runtime {
 namespace {
@@ -20,6 +21,8 @@ using control::ApiKey;
 using control::Channel;
 using control::StoreRefusal;
 using control::StreamKey;
+using control::WebhookDelivery;
+using room::RoomInfo;
 using soci::into;
 using soci::use;
 
@@ -34,12 +37,22 @@ constexpr std::initializer_list<const char*> kFirstTables = {
     "CREATE INDEX stream_keys_by_channel ON stream_keys (channel)",
     "CREATE TABLE api_keys (id TEXT NOT NULL PRIMARY KEY, secret TEXT NOT NULL, label TEXT NOT NULL,"
     " scopes TEXT NOT NULL, created_at BIGINT NOT NULL, revoked_at BIGINT)"};
-constexpr std::initializer_list<const char*> kMigrations[] = {kFirstTables};
+constexpr std::initializer_list<const char*> kRoomTables = {
+    "CREATE TABLE rooms (name TEXT NOT NULL PRIMARY KEY, sid TEXT NOT NULL, metadata TEXT NOT NULL,"
+    " created_at BIGINT NOT NULL, empty_timeout BIGINT NOT NULL, departure_timeout BIGINT NOT NULL,"
+    " participants_max BIGINT NOT NULL, publishers_max BIGINT NOT NULL)",
+    "CREATE TABLE webhooks (sequence BIGINT NOT NULL PRIMARY KEY, url TEXT NOT NULL, event_id TEXT NOT NULL,"
+    " body TEXT NOT NULL, created_at BIGINT NOT NULL, attempts BIGINT NOT NULL)",
+    "CREATE INDEX webhooks_by_url ON webhooks (url, sequence)"};
+constexpr std::initializer_list<const char*> kMigrations[] = {kFirstTables, kRoomTables};
 constexpr int kNewestVersion = static_cast<int>(std::size(kMigrations));
 
 constexpr const char* kChannelColumns = "name, title, description, is_enabled, created_at, updated_at";
 constexpr const char* kStreamKeyColumns = "id, channel, digest, label, created_at, last_used_at, revoked_at";
 constexpr const char* kApiKeyColumns = "id, secret, label, scopes, created_at, revoked_at";
+constexpr const char* kRoomColumns =
+    "name, sid, metadata, created_at, empty_timeout, departure_timeout, participants_max, publishers_max";
+constexpr const char* kWebhookColumns = "sequence, url, event_id, body, created_at, attempts";
 
 // One row on its way in or out, in the types that SOCI moves.
 struct ChannelRow {
@@ -202,6 +215,28 @@ struct SqliteStore::Impl {
       if (statement.get_affected_rows() < 1) return refuse(missed);
       return {};
     });
+  }
+
+  // All that `work` does, or nothing when it is refused or fails.
+  template <typename Work>
+  Answer<void> transact(Work&& work) {
+    return guarded<void>([&]() -> Answer<void> {
+      session << "BEGIN IMMEDIATE";
+      try {
+        Answer<void> done = work();
+        session << (done ? "COMMIT" : "ROLLBACK");
+        return done;
+      } catch (const std::exception&) {
+        roll_back();
+        throw;
+      }
+    });
+  }
+  void roll_back() {
+    try {
+      session << "ROLLBACK";
+    } catch (const std::exception&) {  // Rolled back already, by what failed.
+    }
   }
 };
 
@@ -412,6 +447,139 @@ control::Store::Answer<void> SqliteStore::revoke_api_key(std::string_view id, Wa
   return impl_->change(StoreRefusal::kNotFound,
                        "UPDATE api_keys SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL", use(us),
                        use(wanted));
+}
+
+control::Store::Answer<void> SqliteStore::keep_room(const RoomInfo& room) {
+  const RoomRow row(room);
+  return impl_->change(
+      StoreRefusal::kNotFound,
+      "INSERT INTO rooms (name, sid, metadata, created_at, empty_timeout, departure_timeout,"
+      " participants_max, publishers_max)"
+      " VALUES (:name, :sid, :metadata, :created, :empty, :departure, :participants, :publishers)"
+      " ON CONFLICT (name) DO UPDATE SET sid = excluded.sid, metadata = excluded.metadata,"
+      " created_at = excluded.created_at, empty_timeout = excluded.empty_timeout,"
+      " departure_timeout = excluded.departure_timeout, participants_max = excluded.participants_max,"
+      " publishers_max = excluded.publishers_max",
+      use(row.name), use(row.sid), use(row.metadata), use(row.created_at), use(row.empty_timeout),
+      use(row.departure_timeout), use(row.participants_max), use(row.publishers_max));
+}
+
+control::Store::Answer<std::optional<RoomInfo>> SqliteStore::find_room(std::string_view name) {
+  return impl_->guarded<std::optional<RoomInfo>>([&]() -> Answer<std::optional<RoomInfo>> {
+    const std::string wanted(name);
+    RoomRow row;
+    impl_->session << select(kRoomColumns, "FROM rooms WHERE name = :name"), use(wanted), into(row.name),
+        into(row.sid), into(row.metadata), into(row.created_at), into(row.empty_timeout),
+        into(row.departure_timeout), into(row.participants_max), into(row.publishers_max);
+    if (!impl_->session.got_data()) return std::nullopt;
+    return row.room();
+  });
+}
+
+control::Store::Answer<std::vector<RoomInfo>> SqliteStore::list_rooms(std::string_view after,
+                                                                      std::size_t limit) {
+  return impl_->guarded<std::vector<RoomInfo>>([&] {
+    const std::string first(after);
+    const auto most = static_cast<long long>(limit);
+    RoomRow row;
+    std::vector<RoomInfo> listed;
+    soci::statement statement =
+        (impl_->session.prepare << select(kRoomColumns,
+                                          "FROM rooms WHERE name > :after ORDER BY name LIMIT :limit"),
+         use(first), use(most), into(row.name), into(row.sid), into(row.metadata), into(row.created_at),
+         into(row.empty_timeout), into(row.departure_timeout), into(row.participants_max),
+         into(row.publishers_max));
+    statement.execute();
+    while (statement.fetch()) listed.push_back(row.room());
+    return listed;
+  });
+}
+
+control::Store::Answer<void> SqliteStore::delete_room(std::string_view name) {
+  const std::string wanted(name);
+  return impl_->change(StoreRefusal::kNotFound, "DELETE FROM rooms WHERE name = :name", use(wanted));
+}
+
+control::Store::Answer<void> SqliteStore::change_webhooks(const control::WebhookChanges& changes) {
+  return impl_->transact([&]() -> Answer<void> {
+    for (const WebhookDelivery& added : changes.added) {
+      const WebhookRow row(added);
+      auto inserted = impl_->change(
+          StoreRefusal::kExists,
+          "INSERT INTO webhooks (sequence, url, event_id, body, created_at, attempts)"
+          " VALUES (:sequence, :url, :event, :body, :created, :attempts) ON CONFLICT DO NOTHING",
+          use(row.sequence), use(row.url), use(row.event_id), use(row.body), use(row.created_at),
+          use(row.attempts));
+      if (!inserted) return inserted;
+    }
+    for (const auto& [sequence, attempts] : changes.tried) {
+      const auto wanted = static_cast<long long>(sequence);
+      const long long count = attempts;
+      impl_->session << "UPDATE webhooks SET attempts = :attempts WHERE sequence = :sequence", use(count),
+          use(wanted);
+    }
+    for (std::uint64_t sequence : changes.removed) {
+      const auto wanted = static_cast<long long>(sequence);
+      impl_->session << "DELETE FROM webhooks WHERE sequence = :sequence", use(wanted);
+    }
+    return {};
+  });
+}
+
+control::Store::Answer<std::vector<WebhookDelivery>> SqliteStore::list_webhooks(std::string_view url,
+                                                                                std::uint64_t after,
+                                                                                std::size_t limit) {
+  return impl_->guarded<std::vector<WebhookDelivery>>([&] {
+    const std::string wanted(url);
+    const auto first = static_cast<long long>(after), most = static_cast<long long>(limit);
+    WebhookRow row;
+    std::vector<WebhookDelivery> listed;
+    soci::statement statement =
+        (impl_->session.prepare << select(kWebhookColumns,
+                                          "FROM webhooks WHERE url = :url AND sequence > :after"
+                                          " ORDER BY sequence LIMIT :limit"),
+         use(wanted), use(first), use(most), into(row.sequence), into(row.url), into(row.event_id),
+         into(row.body), into(row.created_at), into(row.attempts));
+    statement.execute();
+    while (statement.fetch()) listed.push_back(row.delivery());
+    return listed;
+  });
+}
+
+control::Store::Answer<std::size_t> SqliteStore::count_webhooks(std::string_view url) {
+  return impl_->guarded<std::size_t>([&] {
+    const std::string wanted(url);
+    long long count = 0;
+    impl_->session << "SELECT COUNT(*) FROM webhooks WHERE url = :url", use(wanted), into(count);
+    return static_cast<std::size_t>(count);
+  });
+}
+
+control::Store::Answer<std::uint64_t> SqliteStore::last_webhook() {
+  return impl_->guarded<std::uint64_t>([&] {
+    long long last = 0;
+    impl_->session << "SELECT COALESCE(MAX(sequence), 0) FROM webhooks", into(last);
+    return static_cast<std::uint64_t>(last);
+  });
+}
+
+control::Store::Answer<std::size_t> SqliteStore::forget_webhooks_but(const std::vector<std::string>& urls) {
+  return impl_->guarded<std::size_t>([&] {
+    std::string url;
+    std::vector<std::string> gone;
+    soci::statement statement = (impl_->session.prepare << "SELECT DISTINCT url FROM webhooks", into(url));
+    statement.execute();
+    while (statement.fetch())
+      if (std::find(urls.begin(), urls.end(), url) == urls.end()) gone.push_back(url);
+    long long removed = 0;
+    for (const std::string& each : gone) {
+      soci::statement removal =
+          (impl_->session.prepare << "DELETE FROM webhooks WHERE url = :url", use(each));
+      removal.execute(true);
+      removed += removal.get_affected_rows();
+    }
+    return static_cast<std::size_t>(removed);
+  });
 }
 
 }  // namespace stoa::runtime

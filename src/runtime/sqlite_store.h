@@ -46,6 +46,16 @@ class SqliteStore final : public control::Store {
   Answer<std::optional<control::ApiKey>> find_api_key(std::string_view id) override;
   Answer<std::vector<control::ApiKey>> list_api_keys() override;
   Answer<void> revoke_api_key(std::string_view id, WallTime at) override;
+  Answer<void> keep_room(const room::RoomInfo& room) override;
+  Answer<std::optional<room::RoomInfo>> find_room(std::string_view name) override;
+  Answer<std::vector<room::RoomInfo>> list_rooms(std::string_view after, std::size_t limit) override;
+  Answer<void> delete_room(std::string_view name) override;
+  Answer<void> change_webhooks(const control::WebhookChanges& changes) override;
+  Answer<std::vector<control::WebhookDelivery>> list_webhooks(std::string_view url, std::uint64_t after,
+                                                              std::size_t limit) override;
+  Answer<std::size_t> count_webhooks(std::string_view url) override;
+  Answer<std::uint64_t> last_webhook() override;
+  Answer<std::size_t> forget_webhooks_but(const std::vector<std::string>& urls) override;
 
   // The number of the newest migration in force.
   int schema_version() const;

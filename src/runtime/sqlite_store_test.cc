@@ -80,16 +80,47 @@ TEST(SqliteStore, remembers_everything_over_a_restart) {
   StreamKey key{
       "key_1", "news", crypto::sha256(as_bytes("sk_1")), "studio", kNow, kNow + Duration::seconds(1), {}};
   ApiKey api_key{"ak_1", "secret", "ci", {"channels:read", "channels:write"}, kNow, std::nullopt};
+  room::RoomInfo room{.sid = "RM_1", .name = "meeting", .metadata = "m", .created_at = kNow};
+  WebhookDelivery webhook{8, "http://a", "EV_1", "{}", kNow, 2};
   {
     auto store = open(folder.file());
     ASSERT_TRUE(store->create_channel(channel("news")));
     ASSERT_TRUE(store->create_stream_key(key));
     ASSERT_TRUE(store->create_api_key(api_key));
+    ASSERT_TRUE(store->keep_room(room));
+    ASSERT_TRUE(store->change_webhooks({.added = {webhook}}));
   }
   auto store = open(folder.file());
   EXPECT_EQ(*store->find_channel("news"), channel("news"));
   EXPECT_EQ(*store->find_stream_key(key.digest), key);
   EXPECT_EQ(*store->find_api_key("ak_1"), api_key);
+  EXPECT_EQ(*store->find_room("meeting"), room);
+  EXPECT_EQ(*store->list_webhooks("http://a", 0, 9), std::vector<WebhookDelivery>{webhook});
+}
+
+TEST(SqliteStore, brings_tables_of_the_first_version_up_to_date) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(open(folder.file())->create_channel(channel("news")));
+  RawDatabase(folder.file())
+      .run("DROP TABLE rooms; DROP TABLE webhooks; DELETE FROM schema_version WHERE version > 1");
+  auto store = open(folder.file());
+  EXPECT_EQ(store->schema_version(), 2);
+  EXPECT_TRUE(store->find_channel("news")->has_value());
+  EXPECT_TRUE(store->keep_room({.name = "meeting"}));
+  EXPECT_TRUE(store->change_webhooks({.added = {{.sequence = 1}}}));
+}
+
+TEST(SqliteStore, can_be_changed_after_a_change_that_failed_in_the_middle) {
+  TemporaryFolder folder;
+  auto store = open(folder.file());
+  RawDatabase(folder.file())
+      .run("CREATE TRIGGER no BEFORE UPDATE ON webhooks BEGIN SELECT RAISE(FAIL, 'no'); END");
+  WebhookDelivery webhook{1, "a", "EV_1", "{}", kNow, 0};
+  EXPECT_EQ(store->change_webhooks({.added = {webhook}, .tried = {{1, 1}}}).error(),
+            StoreRefusal::kUnavailable);
+  EXPECT_EQ(*store->count_webhooks("a"), 0u);
+  EXPECT_TRUE(store->change_webhooks({.added = {webhook}}));
+  EXPECT_EQ(*store->count_webhooks("a"), 1u);
 }
 
 TEST(SqliteStore, is_migrated_once) {

@@ -8,6 +8,8 @@
 #include <functional>
 
 #include "base/address.h"
+#include "control/api_keys.h"
+#include "control/webhooks.h"
 
 namespace stoa::server {
 namespace {
@@ -120,6 +122,21 @@ std::string unknown_key(const std::string& origin, const std::string& name) {
   return text + " (`stoa config` lists them all)";
 }
 
+std::optional<std::string> check_webhooks(const Config& config) {
+  const auto& urls = config.webhook_urls;
+  if (urls.size() > control::kWebhookUrlsMax)
+    return "urls: more than " + std::to_string(control::kWebhookUrlsMax);
+  for (auto url = urls.begin(); url != urls.end(); ++url) {
+    if (!url->starts_with("http://") && !url->starts_with("https://"))
+      return "urls: '" + *url + "' does not begin with http:// or https://";
+    if (std::find(urls.begin(), url, *url) != url) return "urls: '" + *url + "' stands there twice";
+  }
+  if (!urls.empty() && config.webhook_api_key.empty())
+    return "api_key: is needed with webhooks.urls: the id of the API key that signs (`stoa token key` makes "
+           "one)";
+  return std::nullopt;
+}
+
 std::string join_sequence(const YAML::Node& node) {
   std::string joined;
   for (const auto& item : node) joined += (joined.empty() ? "" : ",") + item.as<std::string>();
@@ -180,6 +197,25 @@ const std::vector<ConfigKey>& config_keys() {
       {"ice_servers", Type::kList, "", 0, 0, nullptr,
        "STUN servers that WHIP and WHEP clients are told of, as `stun:host:port`, separated by commas. The "
        "server itself needs none."},
+      {"rooms.auto_create", Type::kBool, "true", 0, 0, nullptr,
+       "Whoever may join a room opens it. Otherwise rooms are made over the API first, and joining one that "
+       "is not there is answered 404."},
+      {"rooms.empty_timeout", Type::kSeconds, "300", 1, 604800, nullptr,
+       "How long a room waits for somebody to come, in seconds, where neither API nor token says."},
+      {"rooms.departure_timeout", Type::kSeconds, "20", 1, 604800, nullptr,
+       "How long a room goes on after the last participant left, in seconds, likewise."},
+      {"rooms.max_participants", Type::kNumber, "0", 0, 100000, nullptr,
+       "Participants of one room, likewise; 0 means as many as the server takes."},
+      {"rooms.presence_max", Type::kNumber, "500", 1, 100000, nullptr,
+       "In rooms with more participants, who comes is told only of those who publish."},
+      {"rooms.enable_remote_unmute", Type::kBool, "false", 0, 0, nullptr,
+       "Moderators may unmute tracks over the API, not only mute them."},
+      {"webhooks.urls", Type::kList, "", 0, 0, nullptr,
+       "Where events of rooms are sent, `http://` or `https://`, separated by commas; 16 at most. Every URL "
+       "gets every event."},
+      {"webhooks.api_key", Type::kText, "", 0, 0, nullptr,
+       "Id of the API key that signs webhooks. Needed with `webhooks.urls`; with `dev` it is `devkey` unless "
+       "said otherwise."},
       {"tls.certificate", Type::kText, "", 0, 0, nullptr,
        "PEM file with the certificate chain. SIGHUP reads it again."},
       {"tls.key", Type::kText, "", 0, 0, nullptr, "PEM file with its private key."},
@@ -328,6 +364,16 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   for (const std::string& listed : config.ice_servers)
     if (!listed.starts_with("stun:"))
       return refuse(origin("ice_servers") + ": ice_servers: '" + listed + "' does not begin with stun:");
+  config.rooms_auto_create = *parse_bool(text("rooms.auto_create"));
+  config.rooms_empty_timeout = seconds("rooms.empty_timeout");
+  config.rooms_departure_timeout = seconds("rooms.departure_timeout");
+  config.rooms_participants_max = number("rooms.max_participants");
+  config.rooms_presence_max = number("rooms.presence_max");
+  config.rooms_enable_remote_unmute = *parse_bool(text("rooms.enable_remote_unmute"));
+  config.webhook_urls = split(text("webhooks.urls"), ',');
+  config.webhook_api_key = text("webhooks.api_key");
+  if (config.dev && config.webhook_api_key.empty()) config.webhook_api_key = control::development_key().id;
+  if (auto error = check_webhooks(config)) return refuse(origin("webhooks.urls") + ": webhooks." + *error);
   config.tls_certificate = text("tls.certificate");
   config.tls_key = text("tls.key");
   config.tls_names = split(text("tls.names"), ',');

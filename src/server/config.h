@@ -32,6 +32,13 @@ struct Config {
   OptionalAddress http, https, rtmp, rtmps, rtc;
   std::vector<std::string> rtc_addresses;  // IP addresses that peers are told; empty: those of the machine.
   std::vector<std::string> ice_servers;    // "stun:host:port", for clients.
+  bool rooms_auto_create = true;
+  Duration rooms_empty_timeout, rooms_departure_timeout;
+  std::uint32_t rooms_participants_max = 0;  // 0: the server's own limit.
+  std::uint32_t rooms_presence_max = 0;
+  bool rooms_enable_remote_unmute = false;
+  std::vector<std::string> webhook_urls;
+  std::string webhook_api_key;  // The id of the key that signs.
   std::uint32_t rtc_sessions_max = 0;
   std::uint32_t rtc_viewers_per_address_max = 0;
   std::uint32_t rtc_unconnected_per_address_max = 0;

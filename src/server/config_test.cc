@@ -57,12 +57,42 @@ TEST(Config, errors_name_line_key_and_what_is_allowed) {
             "must be at least three times hls.target_duration (18)"},
            {"tls.key: k.pem\n", "tls.certificate and tls.key go together"},
            {"demo: true\n", "demo: works with dev only"},
+           {"webhooks:\n  urls: [https://a/hook]\n",
+            "stoa.yaml line 2: webhooks.api_key: is needed with webhooks.urls"},
+           {"dev: true\nwebhooks.urls: a.example/hook\n",
+            "stoa.yaml line 2: webhooks.urls: 'a.example/hook' does not begin with http:// or https://"},
+           {"dev: true\nwebhooks.urls: [http://a, http://b, http://a]\n",
+            "webhooks.urls: 'http://a' stands there twice"},
+           {"rooms.empty_timeout: 0\n", "it takes seconds from 1 to 604800"},
            {"- a\n- b\n", "stoa.yaml: must hold `key: value` lines"},
            {"a: [\n", "stoa.yaml line 2:"}}) {
     auto config = config_of(row.yaml);
     ASSERT_FALSE(config) << row.yaml;
     EXPECT_NE(config.error().find(row.says), std::string::npos) << config.error();
   }
+}
+
+TEST(Config, rooms_open_by_themselves_and_webhooks_are_off_unless_told_otherwise) {
+  auto config = config_of("");
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_TRUE(config->rooms_auto_create);
+  EXPECT_EQ(config->rooms_empty_timeout, Duration::seconds(300));
+  EXPECT_EQ(config->rooms_departure_timeout, Duration::seconds(20));
+  EXPECT_EQ(config->rooms_participants_max, 0u);
+  EXPECT_EQ(config->rooms_presence_max, 500u);
+  EXPECT_FALSE(config->rooms_enable_remote_unmute);
+  EXPECT_TRUE(config->webhook_urls.empty());
+}
+
+TEST(Config, webhooks_are_signed_with_the_key_of_dev_or_one_that_is_named) {
+  auto dev = config_of("dev: true\nwebhooks.urls: [http://a/x, https://b]\n");
+  ASSERT_TRUE(dev) << dev.error();
+  EXPECT_EQ(dev->webhook_urls, (std::vector<std::string>{"http://a/x", "https://b"}));
+  EXPECT_EQ(dev->webhook_api_key, "devkey");
+  EXPECT_EQ(config_of("webhooks:\n  urls: http://a\n  api_key: ak_1\n")->webhook_api_key, "ak_1");
+  std::string many = "dev: true\nwebhooks.urls: http://0";
+  for (int i = 1; i < 17; ++i) many += ",http://" + std::to_string(i);
+  EXPECT_FALSE(config_of(many));
 }
 
 TEST(Config, reads_the_environment_and_refuses_unknown_variables) {

@@ -30,7 +30,9 @@ Result<std::unique_ptr<ControlThread>, std::string> ControlThread::make(const Co
                                                                         shard::ShardIndex shards,
                                                                         runtime::Log& log) {
   STOA_TRY(auto store, runtime::SqliteStore::open(config.data + "/stoa.db", runtime::Loop::wall()));
-  return std::unique_ptr<ControlThread>(new ControlThread(config, shards, log, std::move(store)));
+  auto made = std::unique_ptr<ControlThread>(new ControlThread(config, shards, log, std::move(store)));
+  if (auto loaded = made->rooms_.load(); !loaded) return refuse(loaded.error());
+  return made;
 }
 
 ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, runtime::Log& log,
@@ -45,11 +47,10 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       api_keys_(*store_, api_key_options(config)),
       rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
-      room_calls_(
-          api_keys_, shards, {.is_dev = config.dev},
-          [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); },
-          [this](const std::string& name) { return find_room(name); }),
-      tick_(loop_, [this] { handle_tick(); }) {}
+      tick_(loop_, [this] { handle_tick(); }),
+      rooms_(config, loop_, log, *store_, api_keys_),
+      room_calls_(api_keys_, rooms_, shards, {.is_dev = config.dev},
+                  [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -120,6 +121,7 @@ void ControlThread::start() {
   thread_ = std::thread([this] {
     tick_.set(loop_.now() + kTick);
     if (demo_) demo_->start();
+    rooms_.start();
     loop_.run();
   });
 }
@@ -128,9 +130,16 @@ void ControlThread::stop() {
   if (!thread_.joinable()) return;
   loop_.post([this] {
     demo_.reset();
+    // What the shards said before they ended.
+    for (auto& mailbox : mailboxes_) mailbox->deliver_all();
+    rooms_.finish();
     loop_.stop();
   });
   thread_.join();
+}
+
+void ControlThread::begin_stop() {
+  loop_.post([this] { rooms_.begin_stop(); });
 }
 
 void ControlThread::send(shard::ShardIndex to, ToShard&& message) { shards_[to]->send(std::move(message)); }
@@ -148,7 +157,7 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::MetricsGiven& given) { handle_metrics(std::move(given)); },
                  [&](shard::JoinAsked& asked) { handle_join(asked); },
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
-                 [&](shard::RoomHappened&) {},
+                 [&](shard::RoomHappened& told) { rooms_.handle_happened(told.happened); },
                  [&](shard::RoomAnswered& answered) { room_calls_.handle_answer(loop_.now(), answered); },
                  [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered.reply); },
              },
@@ -161,36 +170,7 @@ void ControlThread::handle_publish(const shard::PublishAsked& asked) {
 }
 
 void ControlThread::handle_join(const shard::JoinAsked& asked) {
-  send(asked.shard, shard::Mail(shard::JoinDecided{asked.request, grant_join(asked.token)}));
-}
-
-Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> ControlThread::grant_join(
-    std::string_view token) {
-  using Denied = shard::RequestDenied;
-  if (token.empty()) return refuse(Denied{401, "no token was given"});
-  auto believed = api_keys_.authenticate_claims(loop_.wall(), token);
-  if (!believed) {
-    const bool is_ours = believed.error() == control::AuthRefusal::kStoreUnavailable;
-    return refuse(
-        Denied{is_ours ? 503 : 401, std::string("invalid token: ") + control::name_of(believed.error())});
-  }
-  auto access = livekit::parse_grant(believed->claims);
-  if (!access) return refuse(Denied{401, "invalid token: its claims do not read"});
-  auto name = livekit::room_to_join(*access);
-  if (!name) return refuse(Denied{401, "the token does not let its holder join a room"});
-  if (access->identity.empty()) return refuse(Denied{400, "the token names nobody (sub)"});
-  room::RoomInfo info = find_room(*name);
-  if (access->room_config) info = livekit::from_wire(*access->room_config, std::move(info));
-  info.name = *name;
-  auto grant = std::make_shared<shard::RoomGrant>();
-  grant->key_id = believed->key_id;
-  grant->room = std::move(info);
-  grant->access = std::make_shared<const livekit::AccessGrant>(std::move(*access));
-  return grant;
-}
-
-room::RoomInfo ControlThread::find_room(const std::string& name) {
-  return {.name = name, .created_at = loop_.wall()};
+  send(asked.shard, shard::Mail(shard::JoinDecided{asked.request, rooms_.grant_join(asked.token)}));
 }
 
 void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
@@ -270,6 +250,7 @@ void ControlThread::answer_metrics() {
   store_->append_metrics(own);
   publishing_.append_metrics(own);
   rest_.append_metrics(own);
+  rooms_.append_metrics(own);
   room_calls_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
@@ -284,6 +265,7 @@ void ControlThread::answer_metrics() {
 
 void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
+  rooms_.handle_tick();
   room_calls_.handle_tick(loop_.now());
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
   for (auto& [channel, shards] : audiences_) {

@@ -1,5 +1,5 @@
-// Control on its thread: the database, REST, who may publish, what is live, metrics. It may wait for the
-// disk; no packet and no viewer waits for it.
+// Control on its thread: the database, REST, who may publish or join, what is live, which rooms there are,
+// webhooks, metrics. It may wait for the disk; no packet and no viewer waits for it.
 #pragma once
 
 #include <array>
@@ -26,6 +26,7 @@
 #include "server/config.h"
 #include "server/postbox.h"
 #include "server/room_calls.h"
+#include "server/room_desk.h"
 
 namespace stoa::server {
 
@@ -45,7 +46,10 @@ class ControlThread {
   void add_demo(std::uint16_t rtmp_port);
 
   void start();
-  void stop();  // Any other thread; returns when the thread has ended.
+  // Any other thread, before the shards end their rooms: these go on in the next process.
+  void begin_stop();
+  // Any other thread, after the shards: what they said last is kept. Returns when the thread has ended.
+  void stop();
 
  private:
   // What the shards are asked for /metrics, and the requests that wait for their samples.
@@ -67,9 +71,6 @@ class ControlThread {
   void handle_http(HttpAsked&& asked);
   void handle_publish(const shard::PublishAsked& asked);
   void handle_join(const shard::JoinAsked& asked);
-  Result<std::shared_ptr<const shard::RoomGrant>, shard::RequestDenied> grant_join(std::string_view token);
-  // As a room that is not open is to be opened.
-  room::RoomInfo find_room(const std::string& name);
   void handle_token_wanted(const shard::TokenWanted& wanted);
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
@@ -94,11 +95,12 @@ class ControlThread {
     std::size_t receivers = 0;  // Over WebRTC.
   };
   std::map<std::string, std::vector<Audience>> audiences_;
-  RoomCalls room_calls_;
   std::optional<Question> question_;
   std::uint64_t questions_asked_ = 0;
   runtime::Loop loop_;
   runtime::DeadlineTimer tick_;
+  RoomDesk rooms_;
+  RoomCalls room_calls_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;

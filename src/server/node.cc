@@ -188,6 +188,7 @@ void Node::stop() {
   if (!impl_ || std::exchange(impl_->is_stopped, true)) return;
   impl_->is_ready = false;
   Timestamp deadline = runtime::Loop::now() + impl_->config.shutdown_grace;
+  impl_->control->begin_stop();
   // The last playlists are in every shard's mailbox before any shard answers what still waits.
   std::latch ended(static_cast<std::ptrdiff_t>(impl_->shards.size()));
   for (auto& shard : impl_->shards) shard->end_channels(ended);

@@ -79,10 +79,11 @@ void RoomCalls::ask(Timestamp now, const HttpAsked& asked, livekit::TwirpCall ca
   Question question{.shard = asked.shard, .request = asked.request, .deadline = now + kPatience};
   room::RoomInfo room;
   if (const auto* create = std::get_if<pb::CreateRoomRequest>(&call.request)) {
-    if (create->name().empty()) return refuse(asked, TwirpCode::kInvalidArgument, "the room needs a name");
-    room = livekit::from_wire(*create, find_room_(create->name()));
+    auto made = desk_.make_room(*create);
+    if (!made) return refuse(asked, made.error().code, made.error().text);
+    room = std::move(*made);
   } else if (const auto* move = std::get_if<pb::MoveParticipantRequest>(&call.request)) {
-    room = find_room_(move->destination_room());
+    room = desk_.find_room(move->destination_room());
   } else if (auto* rpc = std::get_if<pb::PerformRpcRequest>(&call.request)) {
     question.is_rpc = true;
     const std::uint32_t wait =
@@ -102,7 +103,15 @@ void RoomCalls::handle_answer(Timestamp, shard::RoomAnswered& answered) {
   auto found = questions_.find(answered.question);
   if (found == questions_.end()) return;
   Question& question = found->second;
-  if (!answered.answer) return finish(found->first, livekit::write_twirp_error(answered.answer.error()));
+  if (!answered.answer) {
+    // Nobody came since a restart: no shard knows it, it is kept all the same.
+    const auto* deleted = std::get_if<pb::DeleteRoomRequest>(&question.call->request);
+    if (deleted && answered.answer.error().code == TwirpCode::kNotFound && desk_.end_room(deleted->room()))
+      return finish(found->first, livekit::write_twirp(*question.call, pb::DeleteRoomResponse()));
+    return finish(found->first, livekit::write_twirp_error(answered.answer.error()));
+  }
+  if (const auto* update = std::get_if<pb::UpdateRoomMetadataRequest>(&question.call->request))
+    desk_.keep_metadata(update->room(), update->metadata());
   if (question.is_rpc) return;  // It is on its way; the participant answers.
   if (const auto* rooms = dynamic_cast<const pb::ListRoomsResponse*>(answered.answer->get())) {
     question.rooms.MergeFrom(*rooms);

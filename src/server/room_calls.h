@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "control/api_keys.h"
 #include "server/postbox.h"
+#include "server/room_desk.h"
 #include "shard/mail.h"
 
 namespace stoa::server {
@@ -31,15 +32,8 @@ class RoomCalls {
   static constexpr Duration kTokenLifetime = Duration::seconds(6 * 3600);
 
   using Send = std::move_only_function<void(shard::ShardIndex, ToShard&&)>;
-  // How a room that is not open is to be opened: as it is kept, or by the defaults.
-  using FindRoom = std::move_only_function<room::RoomInfo(const std::string& name)>;
-
-  RoomCalls(control::ApiKeys& keys, shard::ShardIndex shards, Options options, Send send, FindRoom find_room)
-      : keys_(keys),
-        shards_(shards),
-        options_(options),
-        send_(std::move(send)),
-        find_room_(std::move(find_room)) {}
+  RoomCalls(control::ApiKeys& keys, RoomDesk& desk, shard::ShardIndex shards, Options options, Send send)
+      : keys_(keys), desk_(desk), shards_(shards), options_(options), send_(std::move(send)) {}
 
   // "/twirp/…" and "/api/v1/rooms/{room}/tokens".
   static bool owns_path(std::string_view path);
@@ -67,10 +61,10 @@ class RoomCalls {
   void finish(std::uint64_t number, http::Response response);
 
   control::ApiKeys& keys_;
+  RoomDesk& desk_;
   shard::ShardIndex shards_;
   Options options_;
   Send send_;
-  FindRoom find_room_;
   std::map<std::uint64_t, Question> questions_;
   std::uint64_t asked_ = 0, calls_ = 0, refused_ = 0, timed_out_ = 0, tokens_ = 0;
 };

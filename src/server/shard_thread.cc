@@ -33,6 +33,10 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.rtc.assembler.keyframe_interval = config.segment_target;
   for (const std::string& url : config.ice_servers) made.rtc.ice_servers.push_back({.url = url});
   made.rooms.seat.ice_servers = made.rtc.ice_servers;
+  made.rooms.limits.participants_max =
+      std::max<std::size_t>(made.rooms.limits.participants_max, config.rooms_participants_max);
+  made.rooms.limits.presence_max = config.rooms_presence_max;
+  made.rooms.may_unmute_remotely = config.rooms_enable_remote_unmute;
   return made;
 }
 
