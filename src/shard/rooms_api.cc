@@ -46,6 +46,17 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
   }
   if (auto* move = std::get_if<pb::MoveParticipantRequest>(&called.call->request))
     return move_out(now, wall, *owned, *move, called, out);
+  if (const auto* rpc = std::get_if<pb::PerformRpcRequest>(&called.call->request)) {
+    const std::string id = livekit::kServerRpcPrefix + std::to_string(called.question);
+    Answer asked = answer_with(pb::PerformRpcResponse());
+    if (owned->room.find_by_identity(rpc->destination_identity())) {
+      owned->room.send_data(now, livekit::make_rpc_request(id, *rpc), owned->outputs);
+    } else {
+      asked = not_found("there is no such participant");
+    }
+    out.push(SendControlMail{RoomAnswered{called.question, std::move(asked)}});
+    return handle_room_outputs(now, wall, name, out);
+  }
   Answer answer = call_room(now, wall, owned->room, called.call->request, owned->outputs);
   out.push(SendControlMail{RoomAnswered{called.question, std::move(answer)}});
   handle_room_outputs(now, wall, name, out);

@@ -252,6 +252,11 @@ void Seat::handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOut
 
 void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatOutputs& out) {
   if (request.type() == pb::DATA) return;
+  for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
+    auto encoding = payload::find_encoding(codec.codec());
+    if (!encoding || !payload::is_video(*encoding) || preferences_.size() >= kPreferencesMax) continue;
+    preferences_.push_back({codec.cid().empty() ? request.cid() : codec.cid(), *encoding});
+  }
   command(livekit::from_wire(request), out);
 }
 

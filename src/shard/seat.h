@@ -283,6 +283,9 @@ class Seat {
        has_section_to_free_ = false, has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
+  // Codecs that its announcements named, by cid.
+  static constexpr std::size_t kPreferencesMax = 256;
+  std::vector<webrtc::PeerPreference> preferences_;
   std::map<std::string, Announced> announced_;  // By sid.
   std::map<media::TrackId, OwnMedia> own_;
   std::unordered_map<std::string, media::TrackId> by_name_;  // Published ones, by name in the hub.

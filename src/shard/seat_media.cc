@@ -43,7 +43,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   std::vector<webrtc::PeerOutlet> wanted;
   if (is_single_) wanted = outlets();
   auto answered =
-      world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs);
+      world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs, preferences_);
   if (!answered) {
     ++world_.counters.bad_offers;
     const webrtc::OpenFault& fault = answered.error();

@@ -190,6 +190,7 @@ struct PeerNegotiation::Exchange {
   void meet_seat(Section& section, const sdp::MediaSection& offered);
   Result<void, NegotiationFault> learn_extensions();
   void choose_senders();
+  std::optional<payload::Encoding> preferred(const sdp::MediaSection& offered) const;
   void choose_receivers(std::span<const PeerOutlet> outlets);
   void seat(const PeerOutlet& outlet);
   void intend();
@@ -247,10 +248,16 @@ void PeerNegotiation::Exchange::choose_senders() {
       if (!is_candidate || count == media::kTracksPerPublicationMax) continue;
       if (!has_common_codec(offered, support_from(i))) continue;
       ++count;
-      order_payloads({.video_first = std::nullopt}, offered);
+      order_payloads({.video_first = preferred(offered)}, offered);
       intents[i] = {.media = &support_from(i), .direction = sdp::Direction::kRecvOnly};
     }
   }
+}
+
+std::optional<payload::Encoding> PeerNegotiation::Exchange::preferred(const sdp::MediaSection& offered) const {
+  if (offered.msids.empty()) return std::nullopt;
+  auto found = std::ranges::find(of.preferences_, offered.msids.front().track_id, &PeerPreference::track_id);
+  return found == of.preferences_.end() ? std::nullopt : std::optional(found->encoding);
 }
 
 void PeerNegotiation::Exchange::choose_receivers(std::span<const PeerOutlet> outlets) {

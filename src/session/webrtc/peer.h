@@ -47,6 +47,12 @@ struct PeerOutlet {
   std::string stream_id, track_id;
 };
 
+// What the publisher of a track (by a=msid) wants to send, where its offer has it: the answer names it first.
+struct PeerPreference {
+  std::string track_id;
+  payload::Encoding encoding = payload::Encoding::kVp8;
+};
+
 // A section that the peer sends in.
 struct PeerTrack {
   media::TrackId id = 0;  // As Published has it.
@@ -98,6 +104,10 @@ class PeerNegotiation {
   Result<Answered, NegotiationFault> answer(std::string_view offer, std::span<const PeerOutlet> outlets,
                                             const LocalDescription& local, const ice::Credentials& fresh);
 
+  // For answers to come.
+  void prefer(std::span<const PeerPreference> preferences) {
+    preferences_.assign(preferences.begin(), preferences.end());
+  }
   // Takes the seats of those that are not in the list any more; done by the others as well.
   void release(std::span<const PeerOutlet> outlets);
   struct Offered {
@@ -177,6 +187,7 @@ class PeerNegotiation {
                       Accepted& accepted) const;
   LocalDescription ours(const State& state, const LocalDescription& local) const;
 
+  std::vector<PeerPreference> preferences_;
   PeerOptions options_;
   std::uint64_t session_id_;
   Rng rng_;

@@ -90,8 +90,8 @@ void Port::begin_transport(Timestamp now, Session& session, const Opening& openi
   if (opening.data) config.data = data_config(*opening.data);
   session.transport.emplace(shared_, std::move(config), opening.remote, Rng(rng_.next()), now);
   session.remote_ufrag = opening.remote.ice.ufrag;
+  if (!by_ufrag_.emplace(opening.local.ufrag, session.id).second) return;  // Known since it was offered.
   session.ufrags.push_back(opening.local.ufrag);
-  by_ufrag_[opening.local.ufrag] = session.id;
 }
 
 Result<OpenedPublisher, OpenFault> Port::open_publisher(Timestamp now, std::string_view offer,

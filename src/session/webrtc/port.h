@@ -221,7 +221,8 @@ class Port {
   // leaves a session as it was; kNoSession.
   Result<PeerAnswered, OpenFault> answer_peer(Timestamp now, SessionId session, std::string_view offer,
                                               std::span<const PeerOutlet> outlets, const IpAddress& client,
-                                              PortOutputs& out);
+                                              PortOutputs& out,
+                                              std::span<const PeerPreference> preferences = {});
   // We make all offers of this session. It ends when none is answered within ice.first_path_timeout.
   Result<SessionId, OpenFault> open_offering_peer(Timestamp now, const IpAddress& client);
   // What `outlets` does not name any more falls silent at once, also while an offer is not answered; else

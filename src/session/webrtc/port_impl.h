@@ -21,6 +21,13 @@ struct Port::Peer {
   // Of ours: what the open offer has, where that is new.
   std::optional<ice::Credentials> offered_ice;
   Timestamp answer_due = Timestamp::never();  // Until there is a transport.
+  // Checks that overtook the answer to our first offer: they wait for it (RFC 8445 §7.3).
+  struct EarlyCheck {
+    ice::Path path;
+    Buffer bytes;
+  };
+  static constexpr std::size_t kEarlyChecksMax = 8, kEarlyCheckBytesMax = 512;
+  std::vector<EarlyCheck> early;
   bool has_data = false, is_data_over = false;
 };
 

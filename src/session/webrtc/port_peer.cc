@@ -38,7 +38,8 @@ void Port::begin_peer(Session& session, std::unique_ptr<Peer> peer) {
 
 Result<PeerAnswered, OpenFault> Port::answer_peer(Timestamp now, SessionId id, std::string_view offer,
                                                   std::span<const PeerOutlet> outlets,
-                                                  const IpAddress& client, PortOutputs& out) {
+                                                  const IpAddress& client, PortOutputs& out,
+                                                  std::span<const PeerPreference> preferences) {
   Session* session = nullptr;
   std::unique_ptr<Peer> opening;
   if (id.is_set()) {
@@ -49,6 +50,7 @@ Result<PeerAnswered, OpenFault> Port::answer_peer(Timestamp now, SessionId id, s
     opening = make_peer(true);
   }
   Peer& peer = session ? *session->peer : *opening;
+  peer.negotiation.prefer(preferences);
   const ice::Credentials fresh = ice::make_credentials();
   const ice::Credentials& local = session ? session->transport->local_ice() : fresh;
   auto answered = peer.negotiation.answer(offer, outlets, local_description(local, *peer.identity), fresh);
@@ -94,6 +96,8 @@ Result<SessionId, OpenFault> Port::open_offering_peer(Timestamp now, const IpAdd
   Session& session = add_session(SessionKind::kPeer, client);
   begin_peer(session, make_peer(false));
   session.peer->offered_ice = ice::make_credentials();
+  session.ufrags.push_back(session.peer->offered_ice->ufrag);
+  by_ufrag_[session.peer->offered_ice->ufrag] = session.id;
   session.peer->answer_due = now + config_.ice.first_path_timeout;
   file(session);
   return session.id;
@@ -141,7 +145,10 @@ Result<PeerAccepted, NegotiationFault> Port::accept_answer(Timestamp now, Sessio
   for (const SeatedOutlet& seated : peer.negotiation.seated())
     if (seated.config) result.seats.push_back(seated.seat);
   seat_outlets(now, *session);
+  std::vector<Peer::EarlyCheck> early = std::move(peer.early);
   handle_transport_outputs(now, *session, out);
+  for (Peer::EarlyCheck& check : early)
+    handle_stun(now, {check.path.local, check.path.remote, check.bytes}, out);
   return result;
 }
 

@@ -65,6 +65,12 @@ void Port::handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutp
     ++(is_late ? counters_.late : counters_.unknown_ufrag);
     return;
   }
+  if (!session->transport) {
+    std::vector<Peer::EarlyCheck>& early = session->peer->early;
+    if (early.size() < Peer::kEarlyChecksMax && datagram.bytes.size() <= Peer::kEarlyCheckBytesMax)
+      early.push_back({path, Buffer(datagram.bytes.begin(), datagram.bytes.end())});
+    return;
+  }
   Session* owner = find_by_path(path);
   bool is_udp = is_udp_path(datagram.local);
   if (owner && owner != session && (!is_udp || owner->transport->is_held(now, path))) {
