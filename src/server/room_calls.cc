@@ -108,14 +108,19 @@ void RoomCalls::handle_answer(Timestamp, shard::RoomAnswered& answered) {
     const auto* deleted = std::get_if<pb::DeleteRoomRequest>(&question.call->request);
     if (deleted && answered.answer.error().code == TwirpCode::kNotFound && desk_.end_room(deleted->room()))
       return finish(found->first, livekit::write_twirp(*question.call, pb::DeleteRoomResponse()));
+    const auto* changed = std::get_if<pb::UpdateRoomMetadataRequest>(&question.call->request);
+    if (changed && answered.answer.error().code == TwirpCode::kNotFound)
+      if (auto room = desk_.keep_metadata(changed->room(), changed->metadata()))
+        return finish(found->first, livekit::write_twirp(*question.call, livekit::to_wire(*room)));
     return finish(found->first, livekit::write_twirp_error(answered.answer.error()));
   }
   if (const auto* update = std::get_if<pb::UpdateRoomMetadataRequest>(&question.call->request))
-    desk_.keep_metadata(update->room(), update->metadata());
+    (void)desk_.keep_metadata(update->room(), update->metadata());
   if (question.is_rpc) return;  // It is on its way; the participant answers.
   if (const auto* rooms = dynamic_cast<const pb::ListRoomsResponse*>(answered.answer->get())) {
     question.rooms.MergeFrom(*rooms);
     if (--question.answers_due > 0) return;
+    desk_.add_kept(std::get<pb::ListRoomsRequest>(question.call->request), question.rooms);
     return finish(found->first, livekit::write_twirp(*question.call, question.rooms));
   }
   finish(found->first, livekit::write_twirp(*question.call, **answered.answer));

@@ -1,5 +1,6 @@
 #include "server/room_desk.h"
 
+#include <set>
 #include <utility>
 
 #include "api/livekit/convert.h"
@@ -138,9 +139,28 @@ Result<room::RoomInfo, livekit::TwirpError> RoomDesk::make_room(
   return std::move(made->room);
 }
 
-void RoomDesk::keep_metadata(const std::string& name, const std::string& metadata) {
+std::optional<room::RoomInfo> RoomDesk::keep_metadata(const std::string& name, const std::string& metadata) {
   auto kept = records_.update_metadata(name, metadata);
-  if (!kept && kept.error() != control::RoomRefusal::kNotFound) check(refuse(kept.error()));
+  if (kept) return std::move(*kept);
+  if (kept.error() != control::RoomRefusal::kNotFound) check(refuse(kept.error()));
+  return std::nullopt;
+}
+
+void RoomDesk::add_kept(const livekit::pb::ListRoomsRequest& request, livekit::pb::ListRoomsResponse& rooms) {
+  std::set<std::string> open;
+  for (const auto& one : rooms.rooms()) open.insert(one.name());
+  auto add = [&](const room::RoomInfo& info) {
+    if (open.insert(info.name).second) *rooms.add_rooms() = livekit::to_wire(info);
+  };
+  for (const std::string& name : request.names())
+    if (auto kept = records_.find(name)) add(*kept);
+  if (request.names_size() > 0) return;
+  auto page = records_.list("", control::kRoomsPerPageMax);
+  while (page && !page->empty()) {
+    for (const room::RoomInfo& info : *page) add(info);
+    if (page->size() < control::kRoomsPerPageMax) return;
+    page = records_.list(page->back().name, control::kRoomsPerPageMax);
+  }
 }
 
 bool RoomDesk::end_room(const std::string& name) {

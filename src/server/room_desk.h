@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -49,7 +50,10 @@ class RoomDesk {
   room::RoomInfo find_room(const std::string& name);
   // A new room is kept and its beginning told; one that is kept already stays as it is.
   Result<room::RoomInfo, livekit::TwirpError> make_room(const livekit::pb::CreateRoomRequest& request);
-  void keep_metadata(const std::string& name, const std::string& metadata);
+  // As it is kept then; nothing when it is not kept.
+  std::optional<room::RoomInfo> keep_metadata(const std::string& name, const std::string& metadata);
+  // Rooms that were asked for, are kept, and are not among these: nobody came since a restart.
+  void add_kept(const livekit::pb::ListRoomsRequest& request, livekit::pb::ListRoomsResponse& rooms);
   // A room that is kept and not open ends here. False: there is none.
   bool end_room(const std::string& name);
   control::RoomRecords& records() { return records_; }

@@ -138,6 +138,7 @@ struct JoinRefused {
 struct SeatOpened {
   JoinWanted join;
   room::Joined joined;
+  bool is_tcp_only = false;  // It shall be told of candidates over TCP alone.
 };
 struct SeatResumed {
   JoinWanted join;
@@ -173,6 +174,11 @@ struct SignalHeard {
 struct SignalLost {
   std::uint64_t seat;
   SignalAddress from;
+};
+// From a seat to the owner of its room: when this identity comes next, it is to use TCP, or anything again.
+struct TransportAsked {
+  std::string room, identity;
+  bool is_tcp_only;
 };
 // From a seat to the owner of its room.
 struct RoomAsked {
@@ -227,7 +233,8 @@ using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, Source
                           RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted,
                           JoinRefused, SeatOpened, SeatResumed, SeatClosed, SignalAccepted, SignalSent,
                           SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible, RoomForwarded,
-                          RoomEntered, SeatMoved, RoomCalled, TokenMade>;
+                          RoomEntered, SeatMoved, RoomCalled, TokenMade,
+                          TransportAsked>;
 
 // To control.
 struct PublishAsked {

@@ -151,7 +151,9 @@ void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted,
   if (joined) {
     ++counters_.joins;
     const ShardIndex seat = joined->shard;
-    send(seat, SeatOpened{std::move(wanted), std::move(*joined)}, out);
+    owned = find_room(name);
+    const bool is_tcp_only = owned && owned->tcp_only.contains(joined->self->identity);
+    send(seat, SeatOpened{std::move(wanted), std::move(*joined), is_tcp_only}, out);
   } else {
     send(signal.shard, JoinRefused{signal.request, denial_of(joined.error()), false}, out);
   }
@@ -254,7 +256,8 @@ void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened,
                                                           .grant = opened.join.grant,
                                                           .signal = signal,
                                                           .client = opened.join.client,
-                                                          .joined = std::move(opened.joined)},
+                                                          .joined = std::move(opened.joined),
+                                                          .is_tcp_only = opened.is_tcp_only},
                                             Rng(rng_.next()));
   floors_[room][participant.value()] = id.value();
   send(signal.shard, SignalAccepted{signal.request, config_.index, id.value()}, out);
@@ -347,6 +350,10 @@ void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& ou
                    [&](SeatTokenWanted&) {
                      out.push(
                          SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self(), room}});
+                   },
+                   [&](SeatTransportWanted& wanted) {
+                     send(owner_of(room, config_.shards),
+                          TransportAsked{room, seat->self()->identity, wanted.is_tcp_only}, out);
                    },
                    [&](SeatRpcAnswered& answered) {
                      out.push(SendControlMail{RpcAnswered{std::move(answered.reply)}});
@@ -445,6 +452,16 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
             if (owned == nullptr) return true;
             owned->room.handle(now, wall, asked.participant, std::move(asked.command), owned->outputs);
             handle_room_outputs(now, wall, asked.room, out);
+            return true;
+          },
+          [&](TransportAsked& asked) {
+            OwnedRoom* owned = find_room(asked.room);
+            if (owned == nullptr) return true;
+            if (!asked.is_tcp_only) {
+              owned->tcp_only.erase(asked.identity);
+            } else if (owned->tcp_only.size() < OwnedRoom::kTcpOnlyMax) {
+              owned->tcp_only.insert(asked.identity);
+            }
             return true;
           },
           [&](RoomTold& told) { return handle_told(now, wall, told, out), true; },

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -81,8 +82,10 @@ class Rooms {
   struct OwnedRoom {
     OwnedRoom(room::RoomInfo info, const room::RoomConfig& config, Timestamp now, WallTime wall, Rng rng)
         : room(std::move(info), config, now, wall, rng) {}
+    static constexpr std::size_t kTcpOnlyMax = 64;
     room::Room room;
     room::Outputs outputs;
+    std::set<std::string> tcp_only;  // Identities that asked for it.
   };
   // A request to join that waits.
   struct Joining {

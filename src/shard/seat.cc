@@ -46,6 +46,7 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       self_(std::move(opening.joined.self)),
       others_at_start_(std::move(opening.joined.others)),
       is_single_(params_->is_single_connection),
+      is_tcp_only_(opening.is_tcp_only),
       request_tokens_(world.config.request_burst),
       offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))) {}
 
@@ -310,6 +311,8 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
       send_leave(room::LeaveReason::kServerShutdown, false, out);
       cut();
       return command(room::Leave{room::LeaveReason::kServerShutdown}, out);
+    case pb::SimulateScenario::kSwitchCandidateProtocol:  // It joins anew by itself.
+      return out.push(SeatTransportWanted{scenario.switch_candidate_protocol() != pb::UDP});
     case pb::SimulateScenario::kDisconnectSignalOnResume:
     case pb::SimulateScenario::kDisconnectSignalOnResumeNoMessages:
       drops_next_resume_ = true;

@@ -94,7 +94,12 @@ struct SeatTokenWanted {};
 struct SeatRpcAnswered {
   livekit::RpcReply reply;
 };
-using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered, LogLine>;
+// For when it comes the next time.
+struct SeatTransportWanted {
+  bool is_tcp_only = false;
+};
+using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered,
+                                SeatTransportWanted, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
 // An event for many, rendered once for those who read the same form.
@@ -119,6 +124,7 @@ class Seat {
     SignalAddress signal;
     IpAddress client;
     room::Joined joined;
+    bool is_tcp_only = false;
   };
   Seat(const SeatWorld& world, Opening opening, Rng rng);
   ~Seat();
@@ -271,7 +277,7 @@ class Seat {
   room::SharedParticipant self_;
   std::vector<room::SharedParticipant> others_at_start_;
   bool is_text_ = false;  // The form that the client writes.
-  bool is_single_ = false;
+  bool is_single_ = false, is_tcp_only_ = false;
   bool is_active_ = false, is_closed_ = false;
   double request_tokens_ = 0;
   Timestamp requests_at_;

@@ -26,6 +26,19 @@ std::string lower(std::string text) {
 
 bool is_video(const webrtc::PeerTrack& peer) { return peer.kind == media::Kind::kVideo; }
 
+// A description without candidates over UDP (RFC 8839 §5.1): who does not know them does not try them.
+std::string without_udp(std::string_view sdp) {
+  std::string kept;
+  while (!sdp.empty()) {
+    const std::size_t end = std::min(sdp.find('\n'), sdp.size() - 1) + 1;
+    const std::string_view line = sdp.substr(0, end);
+    if (!line.starts_with("a=candidate:") || lower(std::string(line)).find(" udp ") == std::string::npos)
+      kept += line;
+    sdp.remove_prefix(end);
+  }
+  return kept;
+}
+
 // The smallest picture first, as publishers' streams are.
 std::vector<room::VideoLayer> layers_of(const room::TrackInfo& track, std::size_t codec) {
   std::vector<room::VideoLayer> layers = track.layers;
@@ -57,7 +70,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   pb::SignalResponse response;
   pb::SessionDescription& answer = *response.mutable_answer();
   answer.set_type("answer");
-  answer.set_sdp(answered->answer);
+  answer.set_sdp(is_tcp_only_ ? without_udp(answered->answer) : answered->answer);
   answer.set_id(offer.id());
   if (is_single_) {
     take_seats(now, answered->seats);
@@ -411,7 +424,7 @@ void Seat::send_offer(SeatOutputs& out) {
   pb::SignalResponse response;
   pb::SessionDescription& offer = *response.mutable_offer();
   offer.set_type("offer");
-  offer.set_sdp(open_offer_);
+  offer.set_sdp(is_tcp_only_ ? without_udp(open_offer_) : open_offer_);
   offer.set_id(offer_id_);
   send(response, out);
 }

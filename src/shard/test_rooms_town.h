@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "api/livekit/signal.h"
+#include "crypto/text.h"
 #include "session/webrtc/test_peer.h"
 #include "shard/shard.h"
 
@@ -130,6 +132,13 @@ class RoomsTown {
   void run_for(Duration duration) {
     run_until([] { return false; }, duration);
   }
+  // The node stops.
+  void end() {
+    for (ShardIndex i = 0; i < shards_.size(); ++i) {
+      shards_[i]->end_channels(time.now(), time.wall(), out_);
+      carry(i);
+    }
+  }
   // Over all shards.
   double metric(std::string_view name) const {
     double sum = 0;
@@ -169,7 +178,7 @@ class RoomsTown {
       join.set_participant_sid(resumed);
       wrapped.set_join_request(join.SerializeAsString());
       request.path = "/rtc/v1";
-      request.query += "&join_request=" + crypto::to_base64url(as_bytes(wrapped.SerializeAsString()));
+      request.query += "&join_request=" + crypto::write_base64url(as_bytes(wrapped.SerializeAsString()));
     }
     for (auto [name, value] : {std::pair("upgrade", "websocket"), std::pair("connection", "Upgrade"),
                                std::pair("sec-websocket-version", "13"),
@@ -187,6 +196,11 @@ class RoomsTown {
     for (auto& person : people_)
       for (PeerClient* client : {person->sending.get(), person->receiving.get()})
         if (client) step_client(*client);
+    while (!said_.empty() && said_.front().at <= time.now()) {
+      Said said = std::move(said_.front());
+      said_.pop_front();
+      if (said.who->is_open) say(*said.who, said.request);
+    }
     while (!mail_.empty() && mail_.front().at <= time.now()) {
       Posted posted = std::move(mail_.front());
       mail_.pop_front();
@@ -203,7 +217,7 @@ class RoomsTown {
     for (Buffer& bytes : client.up.take_arrived())
       for (ShardIndex i = 0; i < shards_.size(); ++i) {
         Buffer copy = bytes;
-        ReceivedDatagram datagram{webrtc::kUdpPath, client.address, copy};
+        ReceivedDatagram datagram{kUdpPath, client.address, copy};
         shards_[i]->handle_datagrams(time.now(), time.wall(), std::span(&datagram, 1), out_);
         carry(i);
       }
@@ -267,6 +281,9 @@ class RoomsTown {
     // A socket that is closed from here says so later.
     for (Person* person : std::exchange(closing_, {})) person->is_open = false;
   }
+  void say_later(Person& who, const pb::SignalRequest& request) {
+    said_.push_back({time.now() + Duration::milliseconds(1), &who, request});
+  }
   void hear(Person& person, const pb::SignalResponse& response) {
     person.heard.push_back(response);
     auto note = [&](const pb::ParticipantInfo& info) { person.known[info.sid()] = info; };
@@ -283,7 +300,7 @@ class RoomsTown {
         request.mutable_answer()->set_type("answer");
         request.mutable_answer()->set_sdp(person.receiving->answer(response.offer().sdp()));
         request.mutable_answer()->set_id(response.offer().id());
-        later_.emplace_back(&person, request);
+        say_later(person, request);
         break;
       }
       case pb::SignalResponse::kAnswer:
@@ -298,25 +315,12 @@ class RoomsTown {
         request.mutable_offer()->set_type("offer");
         request.mutable_offer()->set_sdp(person.sending->offer());
         request.mutable_offer()->set_id(++person.offers);
-        later_.emplace_back(&person, request);
+        say_later(person, request);
         break;
       }
       default: break;
     }
-    // An answer is another message on another day: in the next millisecond.
-    for (auto& [who, request] : std::exchange(later_, {}))
-      mail_.push_back({time.now() + Duration::milliseconds(1), who->shard,
-                       SignalHeardByTown{who, request}.as_mail(*this)});
   }
-  // What a person says reaches its shard as a message of its WebSocket.
-  struct SignalHeardByTown {
-    Person* who;
-    pb::SignalRequest request;
-    Mail as_mail(RoomsTown& town) {
-      town.said_.emplace_back(who, request);
-      return MetricsWanted{0};  // Wakes the town; what was said goes with it.
-    }
-  };
   void handle_control(ControlMail& mail) {
     if (auto* asked = std::get_if<JoinAsked>(&mail)) {
       mail_.push_back({time.now() + Duration::milliseconds(1), asked->shard,
@@ -326,13 +330,11 @@ class RoomsTown {
       mail_.push_back({time.now() + Duration::milliseconds(1), wanted->shard, TokenMade{wanted->seat, "token"}});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
-    } else if (std::holds_alternative<MetricsGiven>(mail)) {
-      for (auto& [who, request] : std::exchange(said_, {})) to_say_.emplace_back(who, request);
     }
   }
   static Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) {
     const std::size_t slash = token.find('/');
-    if (slash == std::string::npos) return refuse(RequestDenied{401, "no token"});
+    if (slash == std::string::npos || slash == 0) return refuse(RequestDenied{401, "no token"});
     auto access = std::make_shared<livekit::AccessGrant>();
     access->identity = token.substr(slash + 1);
     access->video.emplace();
@@ -348,7 +350,12 @@ class RoomsTown {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<Person>> people_;
   std::deque<Posted> mail_;
-  std::vector<std::pair<Person*, pb::SignalRequest>> later_, said_, to_say_;
+  struct Said {
+    Timestamp at;
+    Person* who;
+    pb::SignalRequest request;
+  };
+  std::deque<Said> said_;
   std::vector<Person*> closing_;
   Outputs out_;
   DatagramBatch batch_;

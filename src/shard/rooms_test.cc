@@ -1,0 +1,240 @@
+#include "shard/rooms.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "shard/test_rooms_town.h"
+
+namespace stoa::shard {
+namespace {
+
+using sdp::MediaKind;
+
+// Everybody on a shard of his own, when there are enough.
+ShardConfig spread() {
+  ShardConfig config;
+  config.rooms.limits.seats_per_shard = 1;
+  return config;
+}
+
+// What came of one that was sent is all of it, in order, without a hole in the numbers of SRTP.
+void expect_whole(const std::vector<webrtc::PeerGot>& got) {
+  ASSERT_GT(got.size(), 10u);
+  for (std::size_t i = 1; i < got.size(); ++i) {
+    ASSERT_EQ(got[i].index, got[i - 1].index + 1) << i;
+    ASSERT_EQ(got[i].number, got[i - 1].number + 1) << i;
+  }
+}
+
+struct Case {
+  ShardIndex shards;
+  bool is_single;
+};
+class RoomsOfAnyKind : public testing::TestWithParam<Case> {};
+
+TEST_P(RoomsOfAnyKind, let_people_see_and_hear_each_other) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single);
+  town.publish(anna, MediaKind::kVideo, 1);
+  town.publish(anna, MediaKind::kAudio, 2);
+  Person& ben = town.join("meeting", "ben", GetParam().shards - 1, GetParam().is_single);
+  town.publish(ben, MediaKind::kAudio, 3);
+  auto has = [](Person& person, std::uint32_t tag) { return person.receiver().of(tag).size() > 50; };
+  EXPECT_TRUE(town.run_until([&] { return has(ben, 1) && has(ben, 2) && has(anna, 3); }))
+      << ben.receiver().of(1).size() << ' ' << ben.receiver().of(2).size() << ' ' << anna.receiver().of(3).size();
+  EXPECT_TRUE(ben.receiver().of(1).front().is_keyframe);
+  for (auto [person, tag] : {std::pair(&ben, 1), std::pair(&ben, 2), std::pair(&anna, 3)})
+    expect_whole(person->receiver().of(static_cast<std::uint32_t>(tag)));
+  EXPECT_EQ(town.relayed > 0, GetParam().shards > 1);
+  // Nobody gets what is his own.
+  EXPECT_TRUE(anna.receiver().of(1).empty() && anna.receiver().of(2).empty());
+}
+
+TEST_P(RoomsOfAnyKind, leave_nothing_behind) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single);
+  town.publish(anna, MediaKind::kVideo, 1);
+  Person& ben = town.join("meeting", "ben", GetParam().shards - 1, GetParam().is_single);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > 10; }));
+  pb::SignalRequest leave;
+  leave.mutable_leave()->set_reason(pb::CLIENT_INITIATED);
+  for (Person* person : {&anna, &ben}) town.say(*person, leave);
+  EXPECT_TRUE(town.run_until([&] { return town.metric("stoa_rooms") == 0; }, Duration::seconds(60)));
+  EXPECT_EQ(town.metric("stoa_room_participants"), 0);
+  EXPECT_EQ(town.metric("stoa_room_tracks_published"), 0);
+  EXPECT_EQ(town.metric("stoa_room_tracks_subscribed"), 0);
+  EXPECT_EQ(town.metric("stoa_rtc_sessions"), 0);
+  EXPECT_FALSE(anna.is_open || ben.is_open);
+}
+
+TEST_P(RoomsOfAnyKind, keep_media_going_while_signalling_is_away) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single);
+  town.publish(anna, MediaKind::kAudio, 2);
+  Person& ben = town.join("meeting", "ben", 0, GetParam().is_single);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(2).size() > 50; }));
+  const std::string sid = ben.sid;
+  town.cut(ben);
+  town.run_for(Duration::seconds(3));
+  // To another shard than before.
+  town.resume(ben, GetParam().shards - 1);
+  EXPECT_TRUE(town.run_until([&] { return !ben.all(pb::SignalResponse::kReconnect).empty(); }));
+  EXPECT_EQ(ben.sid, sid);
+  EXPECT_EQ(ben.all(pb::SignalResponse::kJoin).size(), 1u);
+  ASSERT_TRUE(ben.find("anna"));
+  town.run_for(Duration::seconds(2));
+  expect_whole(ben.receiver().of(2));
+  // And it hears of what is new.
+  town.publish(anna, MediaKind::kVideo, 1);
+  EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > 10; }));
+}
+
+TEST_P(RoomsOfAnyKind, stop_what_is_unsubscribed_and_begin_it_anew) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single);
+  town.publish(anna, MediaKind::kVideo, 1);
+  Person& ben = town.join("meeting", "ben", GetParam().shards - 1, GetParam().is_single);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > 10; }));
+  pb::SignalRequest request;
+  request.mutable_subscription()->add_track_sids(ben.find("anna")->tracks(0).sid());
+  town.say(ben, request);
+  town.run_for(Duration::milliseconds(200));
+  const std::size_t before = ben.receiver().of(1).size();
+  town.run_for(Duration::seconds(1));
+  EXPECT_EQ(ben.receiver().of(1).size(), before);
+  request.mutable_subscription()->set_subscribe(true);
+  town.say(ben, request);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
+  EXPECT_TRUE(ben.receiver().of(1)[before].is_keyframe);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rooms, RoomsOfAnyKind,
+                         testing::Values(Case{1, false}, Case{3, false}, Case{1, true}, Case{3, true}),
+                         [](const auto& one) {
+                           return std::to_string(one.param.shards) + (one.param.is_single ? "Single" : "Double");
+                         });
+
+TEST(Rooms, tell_a_client_that_resumes_what_is_gone_to_join_anew) {
+  RoomsTown town(2);
+  Person& anna = town.join("meeting", "anna", 0);
+  town.cut(anna);
+  anna.sid = "PA_nobody";
+  town.resume(anna, 1);
+  ASSERT_TRUE(town.run_until([&] { return !anna.all(pb::SignalResponse::kLeave).empty(); }));
+  EXPECT_EQ(anna.heard.back().leave().action(), pb::LeaveRequest::RECONNECT);
+  EXPECT_EQ(anna.heard.back().leave().reason(), pb::STATE_MISMATCH);
+}
+
+TEST(Rooms, give_up_a_participant_whose_signalling_does_not_come_back) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  Person& ben = town.join("meeting", "ben", 0);
+  town.cut(anna);
+  town.run_for(SeatConfig().resume_timeout - Duration::seconds(1));
+  EXPECT_TRUE(ben.find("anna"));
+  EXPECT_TRUE(town.run_until([&] { return !ben.find("anna"); }, Duration::seconds(3)));
+}
+
+TEST(Rooms, refuse_a_token_with_the_status_that_control_says) {
+  RoomsTown town(1);
+  Person& anna = town.ask("", "anna", 0);
+  EXPECT_TRUE(town.run_until([&] { return anna.status == 401; }));
+  EXPECT_FALSE(anna.is_open);
+  EXPECT_EQ(town.metric("stoa_rooms"), 0);
+}
+
+TEST(Rooms, tell_publishers_what_nobody_looks_at) {
+  RoomsTown town(2, spread());
+  Person& anna = town.join("meeting", "anna", 0);
+  town.publish(anna, MediaKind::kVideo, 1);
+  Person& ben = town.join("meeting", "ben", 1);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > 10; }));
+  pb::SignalRequest request;
+  request.mutable_track_setting()->add_track_sids(ben.find("anna")->tracks(0).sid());
+  request.mutable_track_setting()->set_disabled(true);
+  town.say(ben, request);
+  town.run_for(Duration::milliseconds(100));
+  const std::size_t before = ben.receiver().of(1).size();
+  EXPECT_TRUE(town.run_until(
+      [&] {
+        auto told = anna.all(pb::SignalResponse::kSubscribedQualityUpdate);
+        return !told.empty() && !told.back().subscribed_quality_update().subscribed_qualities(0).enabled();
+      },
+      room::Demand::kHold + Duration::seconds(1)));
+  EXPECT_EQ(ben.receiver().of(1).size(), before);  // Disabled costs nothing.
+  request.mutable_track_setting()->set_disabled(false);
+  request.mutable_track_setting()->set_quality(pb::HIGH);
+  town.say(ben, request);
+  EXPECT_TRUE(town.run_until(
+      [&] {
+        return anna.all(pb::SignalResponse::kSubscribedQualityUpdate)
+            .back()
+            .subscribed_quality_update()
+            .subscribed_qualities(0)
+            .enabled();
+      },
+      Duration::milliseconds(100)));
+  EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
+}
+
+TEST(Rooms, throw_out_who_floods_and_nobody_else) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  Person& ben = town.join("meeting", "ben", 0);
+  pb::SignalRequest ping;
+  ping.set_ping(1);
+  for (int i = 0; i < 1000 && ben.is_open; ++i) town.say(ben, ping);
+  EXPECT_FALSE(ben.is_open);
+  EXPECT_EQ(ben.all(pb::SignalResponse::kLeave).size(), 1u);
+  EXPECT_EQ(town.metric("stoa_room_signal_floods_total"), 1);
+  EXPECT_TRUE(town.run_until([&] { return !anna.find("ben"); }));
+  EXPECT_TRUE(anna.is_open);
+}
+
+TEST(Rooms, put_out_who_sends_a_description_that_does_not_read) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  pb::SignalRequest request;
+  request.mutable_offer()->set_type("offer");
+  request.mutable_offer()->set_sdp("v=0\r\nnonsense");
+  town.say(anna, request);
+  EXPECT_TRUE(town.run_until([&] { return !anna.is_open; }));
+  ASSERT_FALSE(anna.all(pb::SignalResponse::kLeave).empty());
+  EXPECT_EQ(town.metric("stoa_room_descriptions_refused_total"), 1);
+}
+
+TEST(Rooms, take_frames_that_do_not_read_for_nothing) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  town.say_bytes(anna, as_bytes("\xff\xff\xff\xff"));
+  EXPECT_EQ(town.metric("stoa_room_signal_refused_total"), 1);
+  pb::SignalRequest ping;
+  ping.mutable_ping_req()->set_timestamp(7);
+  town.say(anna, ping);
+  ASSERT_FALSE(anna.all(pb::SignalResponse::kPongResp).empty());
+  EXPECT_EQ(anna.heard.back().pong_resp().last_ping_timestamp(), 7);
+}
+
+TEST(Rooms, give_fresh_tokens_to_those_who_stay) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  ASSERT_TRUE(town.run_until([&] { return anna.all(pb::SignalResponse::kRefreshToken).size() == 1; }));
+  town.run_for(SeatConfig().token_interval + Duration::seconds(1));
+  EXPECT_EQ(anna.all(pb::SignalResponse::kRefreshToken).size(), 2u);
+}
+
+TEST(Rooms, end_for_everybody_when_the_node_stops) {
+  RoomsTown town(2, spread());
+  Person& anna = town.join("meeting", "anna", 0);
+  Person& ben = town.join("meeting", "ben", 1);
+  town.end();
+  EXPECT_TRUE(town.run_until([&] { return !anna.is_open && !ben.is_open; }));
+  for (Person* person : {&anna, &ben}) {
+    ASSERT_FALSE(person->all(pb::SignalResponse::kLeave).empty());
+    EXPECT_EQ(person->heard.back().leave().reason(), pb::SERVER_SHUTDOWN);
+  }
+}
+
+}  // namespace
+}  // namespace stoa::shard
