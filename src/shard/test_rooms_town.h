@@ -36,6 +36,7 @@ struct Person {
   std::map<std::string, pb::ParticipantInfo> known;  // By sid, as told.
   std::string sid;
   std::uint32_t offers = 0;
+  bool is_offering = false, wants_offer = false;  // One at a time.
 
   PeerClient& receiver() { return is_single ? *sending : *receiving; }
   std::vector<pb::SignalResponse> all(pb::SignalResponse::MessageCase what) const {
@@ -101,6 +102,10 @@ class RoomsTown {
     offer(person);
   }
   void offer(Person& person) {
+    if (std::exchange(person.is_offering, true)) {
+      person.wants_offer = true;
+      return;
+    }
     pb::SignalRequest request;
     request.mutable_offer()->set_type("offer");
     request.mutable_offer()->set_sdp(person.sending->offer());
@@ -196,6 +201,8 @@ class RoomsTown {
     for (auto& person : people_)
       for (PeerClient* client : {person->sending.get(), person->receiving.get()})
         if (client) step_client(*client);
+    for (Person* person : std::exchange(offering_, {}))
+      if (person->is_open) offer(*person);
     while (!said_.empty() && said_.front().at <= time.now()) {
       Said said = std::move(said_.front());
       said_.pop_front();
@@ -306,16 +313,14 @@ class RoomsTown {
       case pb::SignalResponse::kAnswer:
         EXPECT_EQ(response.answer().id(), person.offers);
         EXPECT_TRUE(person.sending->handle_answer(response.answer().sdp())) << response.answer().sdp();
+        person.is_offering = false;
+        if (std::exchange(person.wants_offer, false)) offering_.push_back(&person);
         break;
       case pb::SignalResponse::kMediaSectionsRequirement: {
         const auto& wanted = response.media_sections_requirement();
         for (std::uint32_t i = 0; i < wanted.num_audios(); ++i) person.sending->receive(sdp::MediaKind::kAudio);
         for (std::uint32_t i = 0; i < wanted.num_videos(); ++i) person.sending->receive(sdp::MediaKind::kVideo);
-        pb::SignalRequest request;
-        request.mutable_offer()->set_type("offer");
-        request.mutable_offer()->set_sdp(person.sending->offer());
-        request.mutable_offer()->set_id(++person.offers);
-        say_later(person, request);
+        offering_.push_back(&person);
         break;
       }
       default: break;
@@ -356,7 +361,7 @@ class RoomsTown {
     pb::SignalRequest request;
   };
   std::deque<Said> said_;
-  std::vector<Person*> closing_;
+  std::vector<Person*> closing_, offering_;
   Outputs out_;
   DatagramBatch batch_;
   api::RequestKey requests_ = 0;
