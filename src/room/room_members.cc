@@ -269,7 +269,8 @@ void Room::Impl::update_self(Timestamp now, WallTime wall, Participant& p, const
 }
 
 void Room::Impl::send_data(const Participant* from, const SendData& data, Outputs& out) {
-  if (data.payload.size() > kDataBytesMax || data.identities.size() + data.sids.size() > kDestinationsMax) return;
+  if (data.payload.size() > kDataBytesMax || data.identities.size() + data.sids.size() > kDestinationsMax)
+    return;
   DataArrived event{.is_reliable = data.is_reliable, .payload = data.payload, .sequence = data.sequence};
   if (from) {
     event.from_identity = from->info.identity;

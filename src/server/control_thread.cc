@@ -176,8 +176,8 @@ void ControlThread::handle_join(const shard::JoinAsked& asked) {
 void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
   auto key = api_keys_.find_valid(wanted.grant->key_id);
   if (!key || !*key) return;  // Revoked: what the client has is the last.
-  auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant,
-                                           wanted.room, (*key)->id, (*key)->secret, loop_.wall());
+  auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant, wanted.room,
+                                           (*key)->id, (*key)->secret, loop_.wall());
   if (token) send(wanted.shard, shard::Mail(shard::TokenMade{wanted.seat, std::move(*token)}));
 }
 

@@ -152,9 +152,10 @@ void RoomCalls::handle_tick(Timestamp now) {
   for (std::uint64_t number : late) {
     ++timed_out_;
     const bool is_rpc = questions_.at(number).is_rpc;
-    finish(number, livekit::write_twirp_error(
-                       {is_rpc ? TwirpCode::kDeadlineExceeded : TwirpCode::kUnavailable,
-                        is_rpc ? "the participant did not answer in time" : "a shard did not answer in time"}));
+    finish(number,
+           livekit::write_twirp_error(
+               {is_rpc ? TwirpCode::kDeadlineExceeded : TwirpCode::kUnavailable,
+                is_rpc ? "the participant did not answer in time" : "a shard did not answer in time"}));
   }
 }
 
@@ -167,11 +168,11 @@ void RoomCalls::make_token(WallTime wall, const HttpAsked& asked) {
   };
   if (request.method != http::Method::kPost)
     return refuse_token(405, "method_not_allowed", "Only POST works here.");
-  if (request.body.size() > kTokenBodyBytesMax) return refuse_token(413, "too_large", "The body is too long.");
+  if (request.body.size() > kTokenBodyBytesMax)
+    return refuse_token(413, "too_large", "The body is too long.");
   boost::system::error_code error;
-  boost::json::value body =
-      request.body.empty() ? boost::json::value(boost::json::object())
-                           : boost::json::parse(request.body, error);
+  boost::json::value body = request.body.empty() ? boost::json::value(boost::json::object())
+                                                 : boost::json::parse(request.body, error);
   if (error || !body.is_object()) return refuse_token(400, "bad_request", "The body is no JSON object.");
   const boost::json::object& wish = body.get_object();
   std::string key_id;
@@ -204,8 +205,7 @@ void RoomCalls::make_token(WallTime wall, const HttpAsked& asked) {
   grant.video->room_join = true;
   grant.video->room_admin = is_host;
   grant.video->can_update_own_metadata = true;
-  auto made =
-      livekit::make_access_token(grant, (*key)->id, (*key)->secret, wall, kTokenLifetime);
+  auto made = livekit::make_access_token(grant, (*key)->id, (*key)->secret, wall, kTokenLifetime);
   if (!made) return refuse_token(400, "bad_request", crypto::name_of(made.error()));
   ++tokens_;
   boost::json::object answer{{"token", *made}, {"identity", grant.identity}, {"room", room}};

@@ -112,7 +112,7 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   std::vector<std::unique_ptr<runtime::Mailbox<ToShard>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;  // By index; nullptr for itself.
   std::unique_ptr<Postbox<ToControl>> control_;
-  int draining_ = 0;               // Servers that still have connections after drain().
+  int draining_ = 0;  // Servers that still have connections after drain().
   // WebSockets, by the request that each began with, which is what the shard knows them by.
   std::unordered_map<api::RequestKey, runtime::SocketId> sockets_;
   std::unordered_map<runtime::SocketId, api::RequestKey> request_of_socket_;

@@ -99,8 +99,8 @@ struct RtcReplied {
   http::Response response;
 };
 
-// ---- Rooms. A room has one owner (`owner_of` its name), where room::Room is. A participant has a seat on the
-// shard that the room says; its WebSocket may have come to any shard.
+// ---- Rooms. A room has one owner (`owner_of` its name), where room::Room is. A participant has a seat on
+// the shard that the room says; its WebSocket may have come to any shard.
 
 // A WebSocket, by the request that it began with, at the shard that has it.
 struct SignalAddress {
@@ -232,9 +232,8 @@ using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, Source
                           SnapshotChanged, BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted,
                           RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted,
                           JoinRefused, SeatOpened, SeatResumed, SeatClosed, SignalAccepted, SignalSent,
-                          SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible, RoomForwarded,
-                          RoomEntered, SeatMoved, RoomCalled, TokenMade,
-                          TransportAsked>;
+                          SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible,
+                          RoomForwarded, RoomEntered, SeatMoved, RoomCalled, TokenMade, TransportAsked>;
 
 // To control.
 struct PublishAsked {
@@ -281,7 +280,7 @@ struct RoomAnswered {
 struct RpcAnswered {
   livekit::RpcReply reply;
 };
-using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked, TokenWanted,
-                                 RoomHappened, RoomAnswered, RpcAnswered>;
+using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked,
+                                 TokenWanted, RoomHappened, RoomAnswered, RpcAnswered>;
 
 }  // namespace stoa::shard

@@ -60,8 +60,8 @@ void Rooms::handle_request(Timestamp now, api::RequestKey key, const http::Reque
   Joining joining{.params = std::make_shared<const livekit::JoinParams>(std::move(*params)),
                   .client = IpAddress::parse(request.peer_address).value_or(IpAddress()),
                   .until = now + config_.join_timeout};
-  out.push(SendControlMail{
-      JoinAsked{config_.index, key, joining.params->token, joining.params->is_reconnect}});
+  out.push(
+      SendControlMail{JoinAsked{config_.index, key, joining.params->token, joining.params->is_reconnect}});
   timers_.set({TimerKind::kJoining, "", key}, joining.until);
   joining_[key] = std::move(joining);
 }
@@ -76,9 +76,9 @@ void Rooms::handle_decided(Timestamp, JoinDecided& decided, RoomsOutputs& out) {
   const Joining& joining = found->second;
   if (decided.decision && !joining.params->is_validate) {
     const std::string& room = (*decided.decision)->room.name;
-    return send(owner_of(room, config_.shards),
-                JoinWanted{{config_.index, decided.request}, joining.params, *decided.decision, joining.client},
-                out);
+    return send(
+        owner_of(room, config_.shards),
+        JoinWanted{{config_.index, decided.request}, joining.params, *decided.decision, joining.client}, out);
   }
   if (decided.decision) {
     out.push(api::Answer{decided.request, make_plain(200, kValid)});
@@ -97,10 +97,9 @@ void Rooms::handle_refused(JoinRefused& refused, RoomsOutputs& out) {
   // Said over the WebSocket: only so does a client that resumes come again at once.
   out.push(AcceptSocket{refused.request});
   out.push(SendSocket{refused.request,
-                      livekit::write_signal(
-                          livekit::make_leave(room::LeaveReason::kStateMismatch,
-                                              livekit::pb::LeaveRequest::RECONNECT, traits),
-                          false),
+                      livekit::write_signal(livekit::make_leave(room::LeaveReason::kStateMismatch,
+                                                                livekit::pb::LeaveRequest::RECONNECT, traits),
+                                            false),
                       false});
   out.push(CloseSocket{refused.request, kGoingAway});
 }
@@ -192,7 +191,8 @@ void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string&
         Overloaded{
             [&](room::ToParticipant& to) {
               send(to.shard,
-                   RoomTold{name, std::make_shared<const room::Event>(std::move(to.event)), {to.participant}, {}},
+                   RoomTold{
+                       name, std::make_shared<const room::Event>(std::move(to.event)), {to.participant}, {}},
                    out);
             },
             [&](room::ToShard& to) {
@@ -201,16 +201,12 @@ void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string&
             [&](room::AudibleTracks& audible) {
               send(audible.shard, RoomAudible{name, audible.is_limited, std::move(audible.tracks)}, out);
             },
-            [&](room::Happened& happened) {
-              out.push(SendControlMail{RoomHappened{std::move(happened)}});
-            },
+            [&](room::Happened& happened) { out.push(SendControlMail{RoomHappened{std::move(happened)}}); },
             [&](room::ForwardChanged& forward) {
               const ShardIndex owner = owner_of(forward.to_room, config_.shards);
               send(owner, RoomForwarded{std::move(forward)}, out);
             },
-            [&](room::Left& left) {
-              send(left.shard, SeatClosed{name, left.participant, left.reason}, out);
-            },
+            [&](room::Left& left) { send(left.shard, SeatClosed{name, left.participant, left.reason}, out); },
             [&](room::Ended&) { has_ended = true; },
         },
         output);
@@ -337,30 +333,29 @@ void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& ou
   if (seat == nullptr) return;
   const std::string& room = seat->room();
   for (SeatOutput& output : outputs.take()) {
-    std::visit(Overloaded{
-                   [&](SeatCommand& asked) {
-                     send(owner_of(room, config_.shards),
-                          RoomAsked{room, seat->participant(), std::move(asked.command)}, out);
-                   },
-                   [&](SeatFrame& frame) {
-                     send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text},
-                          out);
-                   },
-                   [&](SeatSignalClosed& closed) { close_signal(closed.to, closed.code, out); },
-                   [&](SeatTokenWanted&) {
-                     out.push(
-                         SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self(), room}});
-                   },
-                   [&](SeatTransportWanted& wanted) {
-                     send(owner_of(room, config_.shards),
-                          TransportAsked{room, seat->self()->identity, wanted.is_tcp_only}, out);
-                   },
-                   [&](SeatRpcAnswered& answered) {
-                     out.push(SendControlMail{RpcAnswered{std::move(answered.reply)}});
-                   },
-                   [&](LogLine& line) { out.push(std::move(line)); },
-               },
-               output);
+    std::visit(
+        Overloaded{
+            [&](SeatCommand& asked) {
+              send(owner_of(room, config_.shards),
+                   RoomAsked{room, seat->participant(), std::move(asked.command)}, out);
+            },
+            [&](SeatFrame& frame) {
+              send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text}, out);
+            },
+            [&](SeatSignalClosed& closed) { close_signal(closed.to, closed.code, out); },
+            [&](SeatTokenWanted&) {
+              out.push(SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self(), room}});
+            },
+            [&](SeatTransportWanted& wanted) {
+              send(owner_of(room, config_.shards),
+                   TransportAsked{room, seat->self()->identity, wanted.is_tcp_only}, out);
+            },
+            [&](SeatRpcAnswered& answered) {
+              out.push(SendControlMail{RpcAnswered{std::move(answered.reply)}});
+            },
+            [&](LogLine& line) { out.push(std::move(line)); },
+        },
+        output);
   }
   for (webrtc::SessionId session : seat->sessions()) by_session_[session.value()] = id;
   timers_.set({TimerKind::kSeat, "", id}, seat->next_deadline());
@@ -479,14 +474,14 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
             return true;
           },
           [&](relay::ToOwner& message) {
-            const bool is_track = std::visit(
-                [](const auto& one) { return relay::is_room_track(one.publication); }, message);
+            const bool is_track =
+                std::visit([](const auto& one) { return relay::is_room_track(one.publication); }, message);
             if (is_track) hub_.handle(now, message, world_.port_outputs, hub_outputs_);
             return is_track;
           },
           [&](relay::ToSubscriber& message) {
-            const bool is_track = std::visit(
-                [](const auto& one) { return relay::is_room_track(one.publication); }, message);
+            const bool is_track =
+                std::visit([](const auto& one) { return relay::is_room_track(one.publication); }, message);
             if (is_track) hub_.handle(now, message, hub_outputs_);
             return is_track;
           },
@@ -507,7 +502,8 @@ void Rooms::handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out) {
   out.push(AcceptSocket{accepted.request});
 }
 
-void Rooms::handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out) {
+void Rooms::handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded,
+                             RoomsOutputs& out) {
   const std::string& name = forwarded.forward.to_room;
   OwnedRoom* owned = find_room(name);
   if (owned == nullptr) return;
@@ -626,10 +622,11 @@ void Rooms::append_metrics(MetricSamples& samples) const {
   add("stoa_room_signal_floods_total", "Participants that sent too much signalling.", kCounter,
       seat_counters_.floods);
   add("stoa_room_offers_total", "Offers of participants.", kCounter, seat_counters_.offers);
-  add("stoa_room_descriptions_refused_total", "Offers and answers of participants that were refused.", kCounter,
-      seat_counters_.bad_offers);
+  add("stoa_room_descriptions_refused_total", "Offers and answers of participants that were refused.",
+      kCounter, seat_counters_.bad_offers);
   add("stoa_room_data_packets_total", "Data packets of participants.", kCounter, seat_counters_.data_packets);
-  add("stoa_room_data_refused_total", "Data packets that were refused.", kCounter, seat_counters_.data_refused);
+  add("stoa_room_data_refused_total", "Data packets that were refused.", kCounter,
+      seat_counters_.data_refused);
   add("stoa_room_data_dropped_total", "Data packets that a receiver did not take.", kCounter,
       seat_counters_.data_dropped);
 }

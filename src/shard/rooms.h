@@ -40,9 +40,9 @@ struct RoomsConfig {
   room::Limits limits;
   SeatConfig seat;
   bool may_unmute_remotely = false;
-  std::size_t rooms_max = 10'000;    // Owned here.
-  std::size_t seats_max = 20'000;    // Served here.
-  std::size_t joins_max = 10'000;    // Under way here: asked, not answered.
+  std::size_t rooms_max = 10'000;                // Owned here.
+  std::size_t seats_max = 20'000;                // Served here.
+  std::size_t joins_max = 10'000;                // Under way here: asked, not answered.
   Duration join_timeout = Duration::seconds(5);  // Of a request to join, until it is answered 503.
 };
 
@@ -150,9 +150,9 @@ class Rooms {
   std::unordered_map<api::RequestKey, Signal> signals_;
   std::map<std::string, std::unique_ptr<OwnedRoom>> rooms_;
   SlotTable<std::unique_ptr<Seat>, struct SeatTag> seats_;
-  std::unordered_map<std::string, SeatMap> floors_;                 // By room.
-  std::unordered_map<std::uint64_t, std::uint64_t> by_session_;     // SessionId to seat.
-  std::vector<std::uint64_t> touched_;                             // Seats, since the last flush().
+  std::unordered_map<std::string, SeatMap> floors_;              // By room.
+  std::unordered_map<std::uint64_t, std::uint64_t> by_session_;  // SessionId to seat.
+  std::vector<std::uint64_t> touched_;                           // Seats, since the last flush().
   TimerQueue<TimerKey> timers_;
   bool is_stopping_ = false;
 

@@ -65,8 +65,9 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
 Answer Rooms::list_rooms(const pb::ListRoomsRequest& request) const {
   pb::ListRoomsResponse response;
   for (const auto& [name, owned] : rooms_) {
-    const bool is_wanted = request.names_size() == 0 ||
-                           std::find(request.names().begin(), request.names().end(), name) != request.names().end();
+    const bool is_wanted =
+        request.names_size() == 0 ||
+        std::find(request.names().begin(), request.names().end(), name) != request.names().end();
     if (is_wanted) *response.add_rooms() = livekit::to_wire(owned->room.info());
   }
   return answer_with(std::move(response));
@@ -167,9 +168,9 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
     out.push(SendControlMail{RoomAnswered{entered.question, answer_with(pb::MoveParticipantResponse())}});
   } else {
     send(shard, SeatClosed{entered.from_room, before, room::LeaveReason::kRemoved}, out);
-    out.push(SendControlMail{
-        RoomAnswered{entered.question, refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted,
-                                                                  "the other room takes nobody"})}});
+    out.push(SendControlMail{RoomAnswered{
+        entered.question,
+        refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted, "the other room takes nobody"})}});
   }
   if (owned) handle_room_outputs(now, wall, name, out);
 }

@@ -42,7 +42,8 @@ TEST_P(RoomsOfAnyKind, let_people_see_and_hear_each_other) {
   town.publish(ben, MediaKind::kAudio, 3);
   auto has = [](Person& person, std::uint32_t tag) { return person.receiver().of(tag).size() > 50; };
   EXPECT_TRUE(town.run_until([&] { return has(ben, 1) && has(ben, 2) && has(anna, 3); }))
-      << ben.receiver().of(1).size() << ' ' << ben.receiver().of(2).size() << ' ' << anna.receiver().of(3).size();
+      << ben.receiver().of(1).size() << ' ' << ben.receiver().of(2).size() << ' '
+      << anna.receiver().of(3).size();
   EXPECT_TRUE(ben.receiver().of(1).front().is_keyframe);
   for (auto [person, tag] : {std::pair(&ben, 1), std::pair(&ben, 2), std::pair(&anna, 3)})
     expect_whole(person->receiver().of(static_cast<std::uint32_t>(tag)));
@@ -112,7 +113,8 @@ TEST_P(RoomsOfAnyKind, stop_what_is_unsubscribed_and_begin_it_anew) {
 INSTANTIATE_TEST_SUITE_P(Rooms, RoomsOfAnyKind,
                          testing::Values(Case{1, false}, Case{3, false}, Case{1, true}, Case{3, true}),
                          [](const auto& one) {
-                           return std::to_string(one.param.shards) + (one.param.is_single ? "Single" : "Double");
+                           return std::to_string(one.param.shards) +
+                                  (one.param.is_single ? "Single" : "Double");
                          });
 
 TEST(Rooms, tell_a_client_that_resumes_what_is_gone_to_join_anew) {

@@ -54,27 +54,26 @@ void Rtc::handle_port_outputs(Timestamp now, WallTime wall, RtcOutputs& out) {
   if (std::exchange(is_handling_port_outputs_, true)) return;
   while (!port_outputs_.empty()) {
     for (webrtc::PortOutput& output : port_outputs_.take()) {
-      std::visit(
-          Overloaded{
-              [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
-              [&](webrtc::PathProved& proved) { out.push(proved); },
-              [&](webrtc::PathReleased& released) { out.push(released); },
-              [&](webrtc::StreamKeyframeWanted& wanted) {
-                if (stream_owners_.contains(wanted.stream)) {
-                  want_keyframe(now, wall, wanted, out);
-                } else {
-                  out.push(webrtc::PortOutput(wanted));
-                }
-              },
-              [&](auto& event) {
-                if (is_own(event.session)) {
-                  handle_own(now, wall, event, out);
-                } else {
-                  out.push(webrtc::PortOutput(std::move(event)));
-                }
-              },
-          },
-          output);
+      std::visit(Overloaded{
+                     [&](webrtc::SendDatagram& send) { out.push(std::move(send)); },
+                     [&](webrtc::PathProved& proved) { out.push(proved); },
+                     [&](webrtc::PathReleased& released) { out.push(released); },
+                     [&](webrtc::StreamKeyframeWanted& wanted) {
+                       if (stream_owners_.contains(wanted.stream)) {
+                         want_keyframe(now, wall, wanted, out);
+                       } else {
+                         out.push(webrtc::PortOutput(wanted));
+                       }
+                     },
+                     [&](auto& event) {
+                       if (is_own(event.session)) {
+                         handle_own(now, wall, event, out);
+                       } else {
+                         out.push(webrtc::PortOutput(std::move(event)));
+                       }
+                     },
+                 },
+                 output);
     }
   }
   is_handling_port_outputs_ = false;

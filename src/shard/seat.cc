@@ -119,8 +119,7 @@ void Seat::send_join(WallTime, SeatOutputs& out) {
 }
 
 void Seat::send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out) {
-  send(livekit::make_leave(reason,
-                           may_come_back ? pb::LeaveRequest::RECONNECT : pb::LeaveRequest::DISCONNECT,
+  send(livekit::make_leave(reason, may_come_back ? pb::LeaveRequest::RECONNECT : pb::LeaveRequest::DISCONNECT,
                            traits_),
        out);
 }
@@ -180,8 +179,8 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
 bool Seat::takes_request(Timestamp now, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
-  request_tokens_ = std::min(config.request_burst, request_tokens_ + (now - requests_at_).as_seconds() *
-                                                                         config.requests_per_second);
+  request_tokens_ = std::min(
+      config.request_burst, request_tokens_ + (now - requests_at_).as_seconds() * config.requests_per_second);
   requests_at_ = now;
   if (request_tokens_ >= 1) {
     request_tokens_ -= 1;
@@ -202,7 +201,8 @@ void Seat::handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text,
   auto request = livekit::parse_signal(frame, is_text);
   if (!request) {
     ++world_.counters.bad_frames;
-    log(LogLevel::kDebug, std::string("a frame that does not read: ") + livekit::name_of(request.error()), out);
+    log(LogLevel::kDebug, std::string("a frame that does not read: ") + livekit::name_of(request.error()),
+        out);
     return;
   }
   handle_request(now, wall, *request, out);
@@ -220,9 +220,9 @@ void Seat::handle_request(Timestamp now, WallTime wall, const pb::SignalRequest&
     case pb::SignalRequest::kLeave: {
       log(LogLevel::kInfo, "left", out);
       const room::LeaveReason reason = livekit::from_wire(request.leave().reason());
-      return command(room::Leave{reason == room::LeaveReason::kUnknown ? room::LeaveReason::kByParticipant
-                                                                       : reason},
-                     out);
+      return command(
+          room::Leave{reason == room::LeaveReason::kUnknown ? room::LeaveReason::kByParticipant : reason},
+          out);
     }
     case pb::SignalRequest::kSubscriptionPermission:
       return command(livekit::from_wire(request.subscription_permission()), out);
@@ -314,9 +314,7 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
     case pb::SimulateScenario::kSwitchCandidateProtocol:  // It joins anew by itself.
       return out.push(SeatTransportWanted{scenario.switch_candidate_protocol() != pb::UDP});
     case pb::SimulateScenario::kDisconnectSignalOnResume:
-    case pb::SimulateScenario::kDisconnectSignalOnResumeNoMessages:
-      drops_next_resume_ = true;
-      return cut();
+    case pb::SimulateScenario::kDisconnectSignalOnResumeNoMessages: drops_next_resume_ = true; return cut();
     case pb::SimulateScenario::kLeaveRequestFullReconnect:
       send_leave(room::LeaveReason::kUnknown, true, out);
       cut();

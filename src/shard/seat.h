@@ -186,8 +186,8 @@ class Seat {
     std::string sid, cid;                  // Which track it is; empty: not known yet.
     std::string name;                      // In the hub; empty: not published.
     room::Loudness loudness;
-    float level = 0;                        // As reported.
-    std::int64_t expected = 0, lost = 0;    // When it was measured last.
+    float level = 0;                      // As reported.
+    std::int64_t expected = 0, lost = 0;  // When it was measured last.
   };
   struct Subscription {
     room::Subscribed what;
@@ -217,7 +217,8 @@ class Seat {
   void command(room::Command command, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
   bool takes_request(Timestamp now, SeatOutputs& out);
-  void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request, SeatOutputs& out);
+  void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
+                      SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
   void handle_add_track(Timestamp now, const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
   void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings, SeatOutputs& out);
@@ -285,8 +286,8 @@ class Seat {
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
   std::string open_offer_;  // Ours, not answered yet.
-  bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false,
-       has_section_to_free_ = false, has_lost_path_ = false;
+  bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_section_to_free_ = false,
+       has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
   // Codecs that its announcements named, by cid.
@@ -298,7 +299,7 @@ class Seat {
   std::map<std::string, Subscription> subscriptions_;        // By sid.
   std::unordered_map<std::string, std::string> by_feed_;     // Name in the hub to sid.
 
-  std::optional<Channel> reliable_, lossy_;  // That we send on.
+  std::optional<Channel> reliable_, lossy_;                                  // That we send on.
   std::map<std::pair<std::uint64_t, sctp::StreamId>, bool> heard_channels_;  // Theirs: reliable or not.
   std::uint32_t last_sequence_ = 0;
   std::deque<KeptData> kept_;

@@ -55,8 +55,8 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   ++world_.counters.offers;
   std::vector<webrtc::PeerOutlet> wanted;
   if (is_single_) wanted = outlets();
-  auto answered =
-      world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs, preferences_);
+  auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs,
+                                          preferences_);
   if (!answered) {
     ++world_.counters.bad_offers;
     const webrtc::OpenFault& fault = answered.error();
@@ -143,13 +143,14 @@ void Seat::match_media(Timestamp now, SeatOutputs& out) {
 }
 
 // Firefox does not write the names that scripts see into its descriptions.
-bool Seat::makes_own_names() const { return lower(params_->client.browser()).find("firefox") != std::string::npos; }
+bool Seat::makes_own_names() const {
+  return lower(params_->client.browser()).find("firefox") != std::string::npos;
+}
 
 void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
   if (!media.rtp || media.sid.empty()) return;
   if (media.name.empty()) {
-    media.name =
-        std::string(relay::kTrackPrefix) + media.sid + '/' + std::to_string(next_publication_++);
+    media.name = std::string(relay::kTrackPrefix) + media.sid + '/' + std::to_string(next_publication_++);
     by_name_[media.name] = media.peer.id;
   }
   world_.hub.publish(now, media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
@@ -170,31 +171,30 @@ void Seat::unpublish(Timestamp now, OwnMedia& media, SeatOutputs&) {
 }
 
 void Seat::handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out) {
-  std::visit(
-      Overloaded{
-          [&](webrtc::TrackOpened& opened) {
-            auto found = own_.find(opened.track.id);
-            if (found == own_.end()) return;
-            found->second.rtp = opened.track;
-            publish(now, found->second, out);
-          },
-          [&](webrtc::PacketsReceived& received) {
-            world_.hub.handle_packets(now, published.session, received.track, received.batch,
-                                      world_.hub_outputs);
-            auto found = own_.find(received.track);
-            if (found == own_.end() || is_video(found->second.peer)) return;
-            for (std::size_t i = 0; i < received.batch.count; ++i)
-              if (received.batch[i].has_audio_level)
-                found->second.loudness.add(now, received.batch[i].audio_level & 0x7f, kAudioPacket);
-          },
-          [&](webrtc::TrackClockMapped& mapped) {
-            world_.hub.handle_clock(now, published.session, mapped.track, mapped.layer, mapped.mapping,
-                                    world_.hub_outputs);
-          },
-          [](webrtc::LayersActive&) {},  // The fan-out sees what flows.
-          [](webrtc::TrackClosed&) {},   // Ends with its section, not with a silence.
-      },
-      published.event);
+  std::visit(Overloaded{
+                 [&](webrtc::TrackOpened& opened) {
+                   auto found = own_.find(opened.track.id);
+                   if (found == own_.end()) return;
+                   found->second.rtp = opened.track;
+                   publish(now, found->second, out);
+                 },
+                 [&](webrtc::PacketsReceived& received) {
+                   world_.hub.handle_packets(now, published.session, received.track, received.batch,
+                                             world_.hub_outputs);
+                   auto found = own_.find(received.track);
+                   if (found == own_.end() || is_video(found->second.peer)) return;
+                   for (std::size_t i = 0; i < received.batch.count; ++i)
+                     if (received.batch[i].has_audio_level)
+                       found->second.loudness.add(now, received.batch[i].audio_level & 0x7f, kAudioPacket);
+                 },
+                 [&](webrtc::TrackClockMapped& mapped) {
+                   world_.hub.handle_clock(now, published.session, mapped.track, mapped.layer, mapped.mapping,
+                                           world_.hub_outputs);
+                 },
+                 [](webrtc::LayersActive&) {},  // The fan-out sees what flows.
+                 [](webrtc::TrackClosed&) {},   // Ends with its section, not with a silence.
+             },
+             published.event);
 }
 
 void Seat::report_levels(Timestamp now, SeatOutputs& out) {
@@ -311,8 +311,7 @@ void Seat::refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs
 }
 
 void Seat::drop_subscription(Timestamp now, Subscription& subscription) {
-  if (subscription.seat)
-    world_.port.set_source(now, sending(), *subscription.seat, {}, world_.port_outputs);
+  if (subscription.seat) world_.port.set_source(now, sending(), *subscription.seat, {}, world_.port_outputs);
   const std::string& name = subscription.media().place.publication;
   by_feed_.erase(name);
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
@@ -412,8 +411,7 @@ void Seat::offer(Timestamp now, SeatOutputs& out) {
   needs_offer_ = false;
   const bool restarts_ice = std::exchange(wants_restart_, false);
   if (!subscriber_.is_set()) return;
-  auto offered =
-      world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
+  auto offered = world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
   if (!offered) return;
   open_offer_ = std::move(offered->offer);
   send_offer(out);
@@ -521,11 +519,12 @@ void Seat::measure(Timestamp, SeatOutputs& out) {
     }
     const std::int64_t more = expected - std::exchange(found->second.expected, expected);
     const std::int64_t missed = lost - std::exchange(found->second.lost, lost);
-    streams.push_back({.is_video = is_video(found->second.peer),
-                       .loss = more > 0 ? std::clamp(static_cast<double>(missed) / static_cast<double>(more), 0.0, 1.0) : 0,
-                       .jitter = jitter,
-                       .round_trip = round_trip.value_or(Duration()),
-                       .is_silent = has_lost_path_});
+    streams.push_back(
+        {.is_video = is_video(found->second.peer),
+         .loss = more > 0 ? std::clamp(static_cast<double>(missed) / static_cast<double>(more), 0.0, 1.0) : 0,
+         .jitter = jitter,
+         .round_trip = round_trip.value_or(Duration()),
+         .is_silent = has_lost_path_});
   }
   if (streams.empty()) return;
   const room::ConnectionScore score = room::score_of(streams);

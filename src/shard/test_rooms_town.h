@@ -30,7 +30,7 @@ struct Person {
   ShardIndex shard = 0;  // Of its WebSocket.
   api::RequestKey request = 0;
   bool is_open = false;
-  int status = 0;  // Of a request that was refused.
+  int status = 0;                                  // Of a request that was refused.
   std::unique_ptr<PeerClient> sending, receiving;  // The latter of the older generation.
   std::vector<pb::SignalResponse> heard;
   std::map<std::string, pb::ParticipantInfo> known;  // By sid, as told.
@@ -266,12 +266,13 @@ class RoomsTown {
                      Person* person = find(from, send.request);
                      if (!person || !person->is_open) return;
                      pb::SignalResponse response;
-                     ASSERT_TRUE(response.ParseFromArray(send.message.data(),
-                                                         static_cast<int>(send.message.size())));
+                     ASSERT_TRUE(
+                         response.ParseFromArray(send.message.data(), static_cast<int>(send.message.size())));
                      hear(*person, response);
                    },
                    [&](CloseSocket& close) {
-                     if (Person* person = find(from, close.request); person && person->is_open) closing_.push_back(person);
+                     if (Person* person = find(from, close.request); person && person->is_open)
+                       closing_.push_back(person);
                    },
                    [&](SendMail& send) {
                      EXPECT_NE(send.to, from);
@@ -318,8 +319,10 @@ class RoomsTown {
         break;
       case pb::SignalResponse::kMediaSectionsRequirement: {
         const auto& wanted = response.media_sections_requirement();
-        for (std::uint32_t i = 0; i < wanted.num_audios(); ++i) person.sending->receive(sdp::MediaKind::kAudio);
-        for (std::uint32_t i = 0; i < wanted.num_videos(); ++i) person.sending->receive(sdp::MediaKind::kVideo);
+        for (std::uint32_t i = 0; i < wanted.num_audios(); ++i)
+          person.sending->receive(sdp::MediaKind::kAudio);
+        for (std::uint32_t i = 0; i < wanted.num_videos(); ++i)
+          person.sending->receive(sdp::MediaKind::kVideo);
         offering_.push_back(&person);
         break;
       }
@@ -332,7 +335,8 @@ class RoomsTown {
                        JoinDecided{asked->request, decide(asked->token)}});
     } else if (auto* wanted = std::get_if<TokenWanted>(&mail)) {
       ++tokens;
-      mail_.push_back({time.now() + Duration::milliseconds(1), wanted->shard, TokenMade{wanted->seat, "token"}});
+      mail_.push_back(
+          {time.now() + Duration::milliseconds(1), wanted->shard, TokenMade{wanted->seat, "token"}});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
     }

@@ -57,8 +57,8 @@ void TrackHub::unpublish(Timestamp, const std::string& name, HubOutputs& out) {
   Source& source = found->second;
   for (std::uint32_t shard : source.shards)
     out.push(RelayToSubscriber{
-        shard, relay::TracksChanged{
-                   .publication = name, .generation = source.generation + 1, .has_ended = true}});
+        shard,
+        relay::TracksChanged{.publication = name, .generation = source.generation + 1, .has_ended = true}});
   if (auto local = feeds_.find(name); local != feeds_.end()) {
     drop_stream(local->second);
     out.push(FeedChanged{name});
@@ -79,7 +79,8 @@ void TrackHub::handle_packets(Timestamp now, webrtc::SessionId session, media::T
 }
 
 void TrackHub::handle_clock(Timestamp, webrtc::SessionId session, media::TrackId track,
-                            payload::LayerIndex layer, const payload::ClockMapping& mapping, HubOutputs& out) {
+                            payload::LayerIndex layer, const payload::ClockMapping& mapping,
+                            HubOutputs& out) {
   Source* source = find_source(session, track);
   if (source == nullptr || layer >= source->clocks.size()) return;
   source->clocks[layer] = mapping;
@@ -161,8 +162,8 @@ void TrackHub::tell_wish(Timestamp now, const std::string& name, Receiving& rece
   if (receiving.told == best) return;
   receiving.told = best;
   if (receiving.from != shard_) {
-    out.push(RelayToOwner{receiving.from,
-                          relay::QualityWanted{name, shard_, static_cast<std::uint8_t>(best)}});
+    out.push(
+        RelayToOwner{receiving.from, relay::QualityWanted{name, shard_, static_cast<std::uint8_t>(best)}});
   } else if (auto source = sources_.find(name); source != sources_.end()) {
     source->second.demand.set(now, shard_, best);
     note_demand(now, source->second, out);
@@ -208,9 +209,8 @@ bool TrackHub::handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyfram
   const std::string& name = stream->second;
   const Receiving& receiving = feeds_.at(name);
   if (receiving.from != shard_) {
-    out.push(RelayToOwner{receiving.from,
-                          relay::KeyframeWanted{name, shard_, receiving.generation,
-                                                receiving.feed.track.id, wanted.layer}});
+    out.push(RelayToOwner{receiving.from, relay::KeyframeWanted{name, shard_, receiving.generation,
+                                                                receiving.feed.track.id, wanted.layer}});
   } else if (auto source = sources_.find(name); source != sources_.end()) {
     ask_keyframe(now, source->second, wanted.layer, port_out);
   }
@@ -235,8 +235,7 @@ void TrackHub::handle(Timestamp now, relay::ToOwner& message, webrtc::PortOutput
             Source* source = find(wanted.publication);
             if (source == nullptr) {
               out.push(RelayToSubscriber{
-                  wanted.shard,
-                  relay::TracksChanged{.publication = wanted.publication, .has_ended = true}});
+                  wanted.shard, relay::TracksChanged{.publication = wanted.publication, .has_ended = true}});
               return;
             }
             if (std::ranges::find(source->shards, wanted.shard) == source->shards.end())
@@ -245,9 +244,9 @@ void TrackHub::handle(Timestamp now, relay::ToOwner& message, webrtc::PortOutput
             for (std::size_t layer = 0; layer < source->clocks.size(); ++layer)
               if (source->clocks[layer])
                 out.push(RelayToSubscriber{
-                    wanted.shard, relay::ClockMapped{source->name, source->generation, source->track.id,
-                                                     static_cast<payload::LayerIndex>(layer),
-                                                     *source->clocks[layer]}});
+                    wanted.shard,
+                    relay::ClockMapped{source->name, source->generation, source->track.id,
+                                       static_cast<payload::LayerIndex>(layer), *source->clocks[layer]}});
           },
           [&](relay::Unsubscribe& left) {
             Source* source = find(left.publication);
@@ -275,32 +274,32 @@ void TrackHub::handle(Timestamp now, relay::ToSubscriber& message, HubOutputs& o
     auto found = feeds_.find(name);
     return found == feeds_.end() ? nullptr : &found->second;
   };
-  std::visit(Overloaded{
-                 [&](relay::TracksChanged& changed) {
-                   Receiving* receiving = find(changed.publication);
-                   if (receiving == nullptr) return;
-                   receiving->generation = changed.generation;
-                   if (changed.tracks.empty()) {
-                     drop_stream(*receiving);
-                   } else {
-                     set_stream(*receiving, changed.publication, changed.tracks.front());
-                   }
-                   out.push(FeedChanged{changed.publication});
-                 },
-                 [&](relay::PacketsSent& sent) {
-                   Receiving* receiving = find(sent.publication);
-                   if (receiving && receiving->generation == sent.generation &&
-                       receiving->feed.stream.is_set())
-                     port_.fan_out().append(now, receiving->feed.stream, sent.batch);
-                 },
-                 [](relay::GroupSent&) {},  // Publishers of rooms can be asked.
-                 [&](relay::ClockMapped& mapped) {
-                   Receiving* receiving = find(mapped.publication);
-                   if (receiving && receiving->generation == mapped.generation)
-                     port_.fan_out().map_clock(receiving->feed.stream, mapped.layer, mapped.mapping);
-                 },
-             },
-             message);
+  std::visit(
+      Overloaded{
+          [&](relay::TracksChanged& changed) {
+            Receiving* receiving = find(changed.publication);
+            if (receiving == nullptr) return;
+            receiving->generation = changed.generation;
+            if (changed.tracks.empty()) {
+              drop_stream(*receiving);
+            } else {
+              set_stream(*receiving, changed.publication, changed.tracks.front());
+            }
+            out.push(FeedChanged{changed.publication});
+          },
+          [&](relay::PacketsSent& sent) {
+            Receiving* receiving = find(sent.publication);
+            if (receiving && receiving->generation == sent.generation && receiving->feed.stream.is_set())
+              port_.fan_out().append(now, receiving->feed.stream, sent.batch);
+          },
+          [](relay::GroupSent&) {},  // Publishers of rooms can be asked.
+          [&](relay::ClockMapped& mapped) {
+            Receiving* receiving = find(mapped.publication);
+            if (receiving && receiving->generation == mapped.generation)
+              port_.fan_out().map_clock(receiving->feed.stream, mapped.layer, mapped.mapping);
+          },
+      },
+      message);
 }
 
 void TrackHub::handle_deadline(Timestamp now, HubOutputs& out) {

@@ -297,7 +297,8 @@ void LiteAgent::handle_deadline(Timestamp now, Outputs& out) {
     if (now - paths_[i].heard_at >= config_.consent_timeout) remove(i, out);
   if (had_selected && !selected_) {
     select_another(out);
-    if (!selected_) failure_at_ = now + config_.lost_timeout;  // This silence was the time that consent lasts.
+    if (!selected_)
+      failure_at_ = now + config_.lost_timeout;  // This silence was the time that consent lasts.
   }
   if (now >= failure_at_) {
     failure_at_ = Timestamp::never();

@@ -254,7 +254,8 @@ void PeerNegotiation::Exchange::choose_senders() {
   }
 }
 
-std::optional<payload::Encoding> PeerNegotiation::Exchange::preferred(const sdp::MediaSection& offered) const {
+std::optional<payload::Encoding> PeerNegotiation::Exchange::preferred(
+    const sdp::MediaSection& offered) const {
   if (offered.msids.empty()) return std::nullopt;
   auto found = std::ranges::find(of.preferences_, offered.msids.front().track_id, &PeerPreference::track_id);
   return found == of.preferences_.end() ? std::nullopt : std::optional(found->encoding);
