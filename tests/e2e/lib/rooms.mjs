@@ -48,7 +48,6 @@ function installTools(drawBarcodeText, readBarcodeText) {
     const track = (publication, participant) => ({ sid: publication.trackSid, source: publication.source, by: participant?.identity });
     const subscribed = (media, publication, participant) => {
       const element = media.attach();
-      element.id = publication.trackSid;
       document.body.append(element);
       tell('trackSubscribed', track(publication, participant));
     };
@@ -192,7 +191,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
         sid: one.trackSid, isMuted: one.isMuted, isSubscribed: one.isSubscribed, status: one.subscriptionStatus, mimeType: one.mimeType, codec,
         frames: stat?.framesDecoded ?? 0, bytes: stat?.bytesReceived ?? 0, width: stat?.frameWidth ?? 0, height: stat?.frameHeight ?? 0,
         energy: stat?.totalAudioEnergy ?? 0, packets: stat?.packetsReceived ?? 0, lost: stat?.packetsLost ?? 0,
-        picture: readPicture(document.getElementById(one.trackSid)),
+        picture: readPicture(one.track?.attachedElements.at(-1)),
       };
     },
     // What is sent of one's own track: by layer.
