@@ -43,12 +43,12 @@ function installTools(drawBarcodeText, readBarcodeText) {
     }
   };
 
+  const show = (media) => document.body.append(media.attach());
   const listen = () => {
     const on = (name, facts) => room.on(name, (...args) => tell(name, facts?.(...args)));
     const track = (publication, participant) => ({ sid: publication.trackSid, source: publication.source, by: participant?.identity });
     const subscribed = (media, publication, participant) => {
-      const element = media.attach();
-      document.body.append(element);
+      show(media);
       tell('trackSubscribed', track(publication, participant));
     };
     room.on('trackSubscribed', subscribed);
@@ -184,6 +184,8 @@ function installTools(drawBarcodeText, readBarcodeText) {
     // What is received of somebody's track.
     async received(identity, source) {
       const one = publication(identity, source);
+      // After a full reconnect livekit-client may keep the news of a track to itself until the next one.
+      if (one.track?.attachedElements.length === 0) show(one.track);
       const { report, all } = await statsOf(one.track?.receiver, 'inbound-rtp');
       const stat = all[0];
       const codec = report?.get(stat?.codecId)?.mimeType;
