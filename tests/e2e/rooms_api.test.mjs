@@ -27,7 +27,7 @@ const knowsWebhooks = spawnSync(findProgram('stoa'), ['serve', '--help'], { enco
 
 before(async () => {
   await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`, '--webhooks-api_key', apiKey];
+  const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
   server = await Server.start({ shards: 2, args: knowsWebhooks ? hooks : [] });
   browser = await launchChromium();
   meetings = new Meetings(browser, server);
@@ -242,7 +242,9 @@ test('webhooks tell what happens in a room, signed, each until it is taken', { t
   await api.createRoom({ name: 'told', departureTimeout: 1 });
   const anna = await meetings.join('anna', 'told');
   await anna.showPicture({ source: 1 });
+  await until('its media is here', async () => (await server.metric('stoa_room_tracks_published')) === 1);
   await anna.unpublish('camera');
+  await until('it is gone', async () => (await api.getParticipant('told', 'anna')).tracks.length === 0);
   await anna.leave();
   await api.deleteRoom('told').catch(() => undefined);
   const wanted = ['room_started', 'participant_joined', 'track_published', 'track_unpublished', 'participant_left', 'room_finished'];
