@@ -198,7 +198,8 @@ test('offers that are garbage or giant are refused', { timeout: 60_000 }, async 
     for (const [i, sdp] of texts.entries()) {
       for (const name of ['offer', 'answer']) {
         const eve = await openSignal(`offer${i}${name}`, 'calm');
-        eve.say(name, new SessionDescription({ type: name, sdp, id: 1 }));
+        const { id } = await eve.untilHeard('offer');
+        eve.say(name, new SessionDescription({ type: name, sdp, id }));
         eve.say('trickle', { candidateInit: sdp.slice(0, 10_000), target: 0 });
         eve.say('ping', 1n);
         await until('it is dealt with', () => eve.count('pong') > 0 || eve.code !== null || eve.count('leave') > 0);
@@ -206,7 +207,9 @@ test('offers that are garbage or giant are refused', { timeout: 60_000 }, async 
       }
     }
   });
-  assert.ok((await server.metric('stoa_room_descriptions_refused_total')) >= refused + texts.length);
+  // One is longer than a frame may be.
+  const count = (await server.metric('stoa_room_descriptions_refused_total')) - refused;
+  assert.ok(count >= 2 * (texts.length - 1), `${count} were refused`);
 });
 
 test('data that is garbage, much or large does no harm', { timeout: 60_000 }, async () => {
