@@ -10,16 +10,10 @@ export class Server {
   // `rtc` where WebRTC does; `prefix` is a command that starts it and becomes it.
   static async start({ args = [], shards = 1, tls = false, pin = null, label = 'stoa', dev = true, address = '127.0.0.1', rtc = `${address}:0`, prefix = [] } = {}) {
     const data = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
+    const options = { args, shards, tls, pin, label, dev, prefix };
     const listen = ['--http', `${address}:0`, '--rtmp', `${address}:0`, '--rtc', rtc];
     const secure = tls ? `${address}:0` : 'off';
-    const command = [
-      ...prefix,
-      ...(pin === null ? [] : ['taskset', '-c', String(pin)]),
-      findProgram('stoa'), 'serve', ...(dev ? ['--dev'] : []), ...listen, '--https', secure, '--rtmps', secure,
-      '--data', data, '--shards', String(shards), ...args,
-    ];
-    const program = new Program(label, command[0], command.slice(1));
-    const server = new Server(program, data);
+    const server = new Server(Server.#run(data, [...listen, '--https', secure, '--rtmps', secure], options), data, options);
     try {
       await server.learnAddresses(tls ? ['http', 'rtmp', 'https', 'rtmps'] : ['http', 'rtmp']);
     } catch (error) {
@@ -29,10 +23,31 @@ export class Server {
     return server;
   }
 
-  constructor(program, data) {
+  static #run(data, listen, { args, shards, pin, label, dev, prefix }) {
+    const command = [
+      ...prefix,
+      ...(pin === null ? [] : ['taskset', '-c', String(pin)]),
+      findProgram('stoa'), 'serve', ...(dev ? ['--dev'] : []), ...listen, '--data', data, '--shards', String(shards), ...args,
+    ];
+    return new Program(label, command[0], command.slice(1));
+  }
+
+  constructor(program, data, options) {
     this.program = program;
     this.data = data;
+    this.options = options;
     this.pid = program.pid;
+  }
+
+  // Ends it as a power cut would, and starts another with what it left, where it was (WebRTC: where the kernel says).
+  async restart() {
+    await this.program.stop('SIGKILL');
+    const names = this.options.tls ? ['http', 'rtmp', 'https', 'rtmps'] : ['http', 'rtmp'];
+    const listen = names.flatMap((name) => [`--${name}`, this[name]]);
+    if (!this.options.tls) listen.push('--https', 'off', '--rtmps', 'off');
+    this.program = Server.#run(this.data, [...listen, '--rtc', `${this.http.replace(/:\d+$/, '')}:0`], this.options);
+    this.pid = this.program.pid;
+    await this.learnAddresses(names);
   }
 
   async learnAddresses(names) {

@@ -1,0 +1,352 @@
+// Rooms as LiveKit's own clients use them: tokens, and livekit-client in a page that is not the product's.
+// Everything here works in Playwright's and Puppeteer's pages alike.
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
+import { drawBarcode, readBarcode } from './barcode.mjs';
+import { until } from './until.mjs';
+
+// Of servers that are started with --dev.
+export const apiKey = 'devkey';
+export const apiSecret = 'secret-for-development-only-0123456789';
+
+// `grant` is laid over one that allows everything in the room; `claims`: name, metadata, attributes, ttl.
+export function makeToken(identity, room, grant = {}, { key = apiKey, secret = apiSecret, ...claims } = {}) {
+  const token = new AccessToken(key, secret, { identity, ttl: 600, ...claims });
+  token.addGrant({ roomJoin: true, room, canUpdateOwnMetadata: true, ...grant });
+  return token.toJwt();
+}
+
+export const signalUrl = (server) => server.origin.replace(/^http/, 'ws');
+export const roomService = (server) => new RoomServiceClient(server.origin, apiKey, apiSecret);
+
+/* global document, window, performance, LivekitClient, RTCRtpSender */
+// Runs in the page, after livekit-client.
+function installTools(drawBarcodeText, readBarcodeText) {
+  const draw = eval(`(${drawBarcodeText})`);
+  const read = eval(`(${readBarcodeText})`);
+  const lk = LivekitClient;
+  const told = [];
+  const tell = (what, facts = {}) => told.push({ what, at: Date.now(), ...facts });
+  const text = (bytes) => new TextDecoder().decode(bytes);
+  let room = null;
+
+  // Sockets can be cut, which is how a network fails: livekit-client hears nothing before.
+  const sockets = [];
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+      tell('socket', { url: String(args[0]).replace(/([?&][a-z_]+=)[^&]{60,}/g, '$1…') });
+    }
+  };
+
+  const show = (media) => document.body.append(media.attach());
+  const listen = () => {
+    const on = (name, facts) => room.on(name, (...args) => tell(name, facts?.(...args)));
+    const track = (publication, participant) => ({ sid: publication.trackSid, source: publication.source, by: participant?.identity });
+    const subscribed = (media, publication, participant) => {
+      show(media);
+      tell('trackSubscribed', track(publication, participant));
+    };
+    room.on('trackSubscribed', subscribed);
+    on('trackUnsubscribed', (media, publication, participant) => {
+      media.detach().forEach((element) => element.remove());
+      return track(publication, participant);
+    });
+    for (const name of ['connected', 'reconnecting', 'reconnected', 'signalReconnecting', 'signalConnected']) on(name);
+    on('disconnected', (reason) => ({ reason: lk.DisconnectReason[reason] }));
+    on('moved', (name) => ({ name }));
+    for (const name of ['participantConnected', 'participantDisconnected']) on(name, ({ identity, sid }) => ({ by: identity, sid }));
+    for (const name of ['trackPublished', 'trackUnpublished', 'trackMuted', 'trackUnmuted', 'localTrackPublished',
+      'localTrackUnpublished', 'localTrackSubscribed']) on(name, track);
+    on('trackSubscriptionPermissionChanged', (publication, status, participant) => ({ ...track(publication, participant), status }));
+    on('trackStreamStateChanged', (publication, state, participant) => ({ ...track(publication, participant), state }));
+    on('trackSubscriptionFailed', (sid, participant, reason) => ({ sid, by: participant.identity, reason }));
+    on('activeSpeakersChanged', (speakers) => ({ by: speakers.map(({ identity }) => identity) }));
+    on('connectionQualityChanged', (quality, participant) => ({ quality, by: participant.identity }));
+    on('participantPermissionsChanged', (_before, participant) => ({ by: participant.identity }));
+    on('participantMetadataChanged', (_before, participant) => ({ by: participant.identity, metadata: participant.metadata }));
+    on('participantNameChanged', (name, participant) => ({ by: participant.identity, name }));
+    on('participantAttributesChanged', (changed, participant) => ({ by: participant.identity, changed }));
+    on('roomMetadataChanged', (metadata) => ({ metadata }));
+    on('dataReceived', (payload, participant, _kind, topic) => ({ by: participant?.identity, text: text(payload), topic, bytes: payload.length }));
+    on('mediaDevicesError', (error) => ({ error: error.message }));
+  };
+
+  // A picture with a barcode whose `source` says whose it is.
+  const paintings = [];
+  const makePicture = ({ source, width, height, fps }) => {
+    const canvas = document.createElement('canvas');
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext('2d');
+    const began = performance.now();
+    let last = -1;
+    const paint = () => {
+      const frame = Math.floor(((performance.now() - began) * fps) / 1000);
+      if (frame === last) return;
+      last = frame;
+      context.fillStyle = `hsl(${(frame * 3) % 360} 60% 40%)`;
+      context.fillRect(0, 0, width, height);
+      draw(context, width, height, { source, frame, clock: Date.now() % 2 ** 32 });
+    };
+    paint();
+    paintings.push(setInterval(paint, 1000 / fps / 2));
+    return canvas.captureStream(fps).getVideoTracks()[0];
+  };
+
+  const reader = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+  const readPicture = (video) => {
+    if (!video?.videoWidth) return null;
+    const width = 320, height = 180, strip = 48; // The strip is 4/15 of the height.
+    Object.assign(reader.canvas, { width, height: strip });
+    reader.drawImage(video, 0, 0, video.videoWidth, (video.videoHeight * 4) / 15, 0, 0, width, strip);
+    const { data } = reader.getImageData(0, 0, width, strip);
+    return read(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
+  };
+
+  const statsOf = async (target, type) => {
+    const report = await target?.getStats().catch(() => null);
+    const all = report ? [...report.values()] : [];
+    return { report, all: all.filter((one) => one.type === type) };
+  };
+  const remotes = () => [...room.remoteParticipants.values()];
+  const participant = (identity) => {
+    const found = identity === room.localParticipant.identity ? room.localParticipant : room.getParticipantByIdentity(identity);
+    if (!found) throw new Error(`${identity} is not here`);
+    return found;
+  };
+  const publication = (identity, source) => {
+    const found = participant(identity).getTrackPublication(source);
+    if (!found) throw new Error(`${identity} has no ${source}`);
+    return found;
+  };
+
+  const tools = {
+    told: () => told,
+    async join(url, token, { isSingle = true, connect = {}, ...options } = {}) {
+      room = window.room = new lk.Room({ singlePeerConnection: isSingle, dynacast: true, adaptiveStream: false, ...options });
+      listen();
+      await room.connect(url, token, connect);
+      return tools.self();
+    },
+    leave: () => room.disconnect(),
+    async close() {
+      paintings.splice(0).forEach(clearInterval);
+      await room?.disconnect();
+    },
+    self: () => ({
+      state: room.state, name: room.name, metadata: room.metadata, sid: room.localParticipant.sid, identity: room.localParticipant.identity,
+      participants: room.numParticipants, quality: room.localParticipant.connectionQuality,
+      others: remotes().map(({ identity }) => identity).sort(),
+      // The newer generation has no subscriber connection.
+      connections: [room.engine.pcManager?.publisher, room.engine.pcManager?.subscriber].filter(Boolean).length,
+    }),
+    of: (identity) => {
+      const one = participant(identity);
+      const { metadata, name, attributes, permissions, connectionQuality, isSpeaking, audioLevel, sid } = one;
+      return { metadata, name, attributes: { ...attributes }, permissions: permissions && JSON.parse(JSON.stringify(permissions)),
+        quality: connectionQuality, isSpeaking, audioLevel, sid, tracks: [...one.trackPublications.values()].map((track) => track.source) };
+    },
+
+    // `layers`: simulcast heights below the picture's own; `codec`: vp8, h264, vp9, av1.
+    async showPicture({ source = 1, width = 480, height = 270, fps = 15, layers = null, codec = 'vp8', as = 'camera', options = {} } = {}) {
+      const presets = layers?.map((one) => new lk.VideoPreset(Math.round((one * width) / height), one, one * 1200, fps));
+      const sent = await room.localParticipant.publishTrack(makePicture({ source, width, height, fps }), {
+        source: as, name: as, simulcast: layers !== null, videoSimulcastLayers: presets, videoCodec: codec, backupCodec: false,
+        videoEncoding: { maxBitrate: height * 2500, maxFramerate: fps }, ...options,
+      });
+      return sent.trackSid;
+    },
+    // A tone without end: the beeps of the fake microphone are too short for a speaker. (Where there is no sound
+    // card, Firefox does not run an AudioContext, and its fake microphone hums anyway.)
+    async speak() {
+      if (navigator.userAgent.includes('Firefox')) return (await room.localParticipant.setMicrophoneEnabled(true)).trackSid;
+      const context = new AudioContext();
+      const tone = new OscillatorNode(context, { frequency: 440 });
+      const to = context.createMediaStreamDestination();
+      tone.connect(new GainNode(context, { gain: 0.3 })).connect(to);
+      tone.start();
+      const sent = await room.localParticipant.publishTrack(to.stream.getAudioTracks()[0], { source: 'microphone', name: 'microphone' });
+      return sent.trackSid;
+    },
+    async unpublish(source) {
+      const { track } = publication(room.localParticipant.identity, source);
+      await room.localParticipant.unpublishTrack(track);
+    },
+    async mute(source, isMuted) {
+      const { track } = publication(room.localParticipant.identity, source);
+      await (isMuted ? track.mute() : track.unmute());
+    },
+
+    // What is received of somebody's track.
+    async received(identity, source) {
+      const one = publication(identity, source);
+      // After a full reconnect livekit-client may keep the news of a track to itself until the next one.
+      if (one.track?.attachedElements.length === 0) show(one.track);
+      const { report, all } = await statsOf(one.track?.receiver, 'inbound-rtp');
+      const stat = all[0];
+      const codec = report?.get(stat?.codecId)?.mimeType;
+      return {
+        sid: one.trackSid, isMuted: one.isMuted, isSubscribed: one.isSubscribed, status: one.subscriptionStatus, mimeType: one.mimeType, codec,
+        frames: stat?.framesDecoded ?? 0, bytes: stat?.bytesReceived ?? 0, width: stat?.frameWidth ?? 0, height: stat?.frameHeight ?? 0,
+        energy: stat?.totalAudioEnergy ?? 0, packets: stat?.packetsReceived ?? 0, lost: stat?.packetsLost ?? 0,
+        picture: readPicture(one.track?.attachedElements.at(-1)),
+      };
+    },
+    // What is sent of one's own track: by layer.
+    async sent(source) {
+      const { track } = publication(room.localParticipant.identity, source);
+      const senders = [track.sender, ...[...(track.simulcastCodecs?.values() ?? [])].map(({ sender }) => sender)].filter(Boolean);
+      const rows = [];
+      for (const sender of senders) {
+        const { report, all } = await statsOf(sender, 'outbound-rtp');
+        for (const one of all) {
+          rows.push({ rid: one.rid ?? '', codec: report.get(one.codecId)?.mimeType, isActive: one.active, frames: one.framesEncoded ?? 0,
+            bytes: one.bytesSent, height: one.frameHeight ?? 0, packets: one.packetsSent });
+        }
+      }
+      return rows.sort((a, b) => a.height - b.height);
+    },
+    wish(identity, source, { enabled, width, height, quality, subscribed, fps }) {
+      const one = publication(identity, source);
+      if (subscribed !== undefined) one.setSubscribed(subscribed);
+      if (enabled !== undefined) one.setEnabled(enabled);
+      if (height !== undefined) one.setVideoDimensions({ width, height });
+      if (quality !== undefined) one.setVideoQuality(quality);
+      if (fps !== undefined) one.setVideoFPS(fps);
+    },
+
+    say: (words, options = {}) => room.localParticipant.publishData(new TextEncoder().encode(words), { reliable: true, ...options }),
+    async refused(act, ...args) {
+      try {
+        await tools[act](...args);
+      } catch (error) {
+        return { name: error.name, message: error.message, reason: lk.ConnectionErrorReason?.[error.reason], status: error.status };
+      }
+      throw new Error(`${act} was not refused`);
+    },
+    set: async (what) => {
+      if (what.metadata !== undefined) await room.localParticipant.setMetadata(what.metadata);
+      if (what.name !== undefined) await room.localParticipant.setName(what.name);
+      if (what.attributes !== undefined) await room.localParticipant.setAttributes(what.attributes);
+    },
+    simulate: (name, value) => room.simulateScenario(name, value),
+    cut: () => sockets.forEach((one) => one.close()),
+    async paths() {
+      const rows = [];
+      for (const transport of [room.engine.pcManager.publisher, room.engine.pcManager.subscriber].filter(Boolean)) {
+        const report = await transport.getStats();
+        const pair = [...report.values()].find((one) => one.type === 'candidate-pair' && one.nominated && one.state === 'succeeded');
+        if (pair) rows.push(report.get(pair.remoteCandidateId)?.protocol);
+      }
+      return rows;
+    },
+    sendable: () => RTCRtpSender.getCapabilities('video').codecs.map((one) => one.mimeType.toLowerCase()),
+  };
+  window.tools = tools;
+}
+
+const client = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../node_modules/livekit-client/dist/livekit-client.umd.js'), 'utf8');
+const toolsText = `(${installTools})(${JSON.stringify(String(drawBarcode))}, ${JSON.stringify(String(readBarcode))})`;
+
+// A participant in a page: every tool of window.tools is a method.
+class Visitor {
+  constructor(page, identity) {
+    this.page = page;
+    this.identity = identity;
+    return new Proxy(this, {
+      get: (target, name) => {
+        if (name in target || typeof name === 'symbol' || name === 'then') return target[name];
+        return (...args) => page.evaluate(([tool, given]) => window.tools[tool](...given), [name, args]);
+      },
+    });
+  }
+
+  // The first that it was told since its page was opened and that `judge` likes.
+  untilTold(what, judge = () => true, within = 15_000) {
+    return until(`${this.identity} is told ${what}`, async () => {
+      const all = await this.page.evaluate(() => window.tools.told());
+      const found = all.filter((one) => one.what === what && judge(one)).at(-1);
+      if (!found) throw new Error(JSON.stringify(all.slice(-6)));
+      return found;
+    }, { within, every: 100 });
+  }
+  async countTold(what, judge = () => true) {
+    return (await this.page.evaluate(() => window.tools.told())).filter((one) => one.what === what && judge(one)).length;
+  }
+
+  // More frames of `identity` are decoded than before, and they are the right ones when `picture` is given.
+  async untilSees(identity, { source = 'camera', picture, more = 10, within = 25_000 } = {}) {
+    let first;
+    return until(`${this.identity} sees ${more} more frames of ${identity}'s ${source}`, async () => {
+      const facts = await this.page.evaluate(([who, what]) => window.tools.received(who, what), [identity, source]);
+      first ??= facts;
+      const frames = facts.sid === first.sid ? facts.frames - Math.min(first.frames, facts.frames) : facts.frames;
+      const isRight = picture === undefined || facts.picture?.source === picture;
+      if (frames < more || !isRight) throw new Error(`${JSON.stringify(facts)}, at first ${first.frames} frames`);
+      return facts;
+    }, { within, every: 100 });
+  }
+  async untilHears(identity, { within = 25_000 } = {}) {
+    let first;
+    return until(`${this.identity} hears ${identity}`, async () => {
+      const facts = await this.page.evaluate((who) => window.tools.received(who, 'microphone'), identity);
+      first ??= facts;
+      if (!(facts.energy > first.energy)) throw new Error(JSON.stringify(facts));
+      return facts;
+    }, { within, every: 100 });
+  }
+  // One of its tools answers what `judge` likes.
+  async untilAnswers(tool, args, judge, { within = 15_000, what = `${tool} answers as wanted` } = {}) {
+    return until(`${this.identity}: ${what}`, async () => {
+      const answer = await this.page.evaluate(([name, given]) => window.tools[name](...given), [tool, args]);
+      if (!judge(answer)) throw new Error(JSON.stringify(answer));
+      return answer;
+    }, { within, every: 100 });
+  }
+}
+
+// A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
+export async function openVisitor(page, server, identity) {
+  const install = `${client}\n${toolsText}`;
+  if (page.addInitScript) await page.addInitScript(install);
+  else await page.evaluateOnNewDocument(install);
+  await page.goto(`${server.origin}/readyz`);
+  return new Visitor(page, identity);
+}
+
+// Opens pages and has them join; everything ends with the test: call `leaveAll` after each.
+export class Meetings {
+  #visitors = [];
+  problems = [];
+
+  constructor(browser, server) {
+    this.browser = browser;
+    this.server = server;
+  }
+
+  async visitor(identity) {
+    const page = await this.browser.newPage();
+    page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
+    const visitor = await openVisitor(page, this.server, identity);
+    this.#visitors.push(visitor);
+    return visitor;
+  }
+
+  // `options`: of Room, and isSingle; `grant`, `claims`: of the token.
+  async join(identity, room, { grant, claims, ...options } = {}) {
+    const visitor = await this.visitor(identity);
+    await visitor.join(signalUrl(this.server), await makeToken(identity, room, grant, claims), options);
+    return visitor;
+  }
+
+  async leaveAll() {
+    await Promise.all(this.#visitors.splice(0).map(async ({ page }) => {
+      await page.evaluate(() => window.tools.close()).catch(() => undefined);
+      await page.close().catch(() => undefined);
+    }));
+  }
+}

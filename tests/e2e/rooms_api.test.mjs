@@ -1,0 +1,265 @@
+// The server's API for rooms as LiveKit's own server SDK calls it, as plain Twirp in JSON and protobuf, and what
+// webhooks tell.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { after, afterEach, before, test } from 'node:test';
+import { CreateRoomRequest, DeleteRoomRequest, ListRoomsRequest, ListRoomsResponse, Room } from '@livekit/protocol';
+import { AccessToken, AgentDispatchClient, EgressClient, WebhookReceiver } from 'livekit-server-sdk';
+import { launchChromium } from './lib/browser.mjs';
+import { findProgram } from './lib/program.mjs';
+import { Meetings, apiKey, apiSecret, makeToken, roomService } from './lib/rooms.mjs';
+import { Server } from './lib/server.mjs';
+import { until } from './lib/until.mjs';
+
+let server, browser, meetings, api;
+const events = [];
+const receiver = createServer((request, response) => {
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('end', () => {
+    const { authorization, 'content-type': type } = request.headers;
+    events.push({ body: Buffer.concat(chunks).toString(), authorization, type });
+    response.writeHead(events.length === 1 ? 500 : 200).end(); // The first is to be sent again.
+  });
+});
+const knowsWebhooks = spawnSync(findProgram('stoa'), ['serve', '--help'], { encoding: 'utf8' }).stdout.includes('--webhooks-urls');
+
+before(async () => {
+  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
+  server = await Server.start({ shards: 2, args: knowsWebhooks ? hooks : [] });
+  browser = await launchChromium();
+  meetings = new Meetings(browser, server);
+  api = roomService(server);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  receiver.closeAllConnections();
+  receiver.close();
+});
+afterEach(() => meetings.leaveAll());
+
+async function signed(grant) {
+  const token = new AccessToken(apiKey, apiSecret, { identity: 'tester', ttl: 60 });
+  token.addGrant(grant);
+  return token.toJwt();
+}
+async function twirp(method, body, { grant, token, type = 'application/json', service = 'RoomService' } = {}) {
+  const authorization = token ?? (grant ? `Bearer ${await signed(grant)}` : undefined);
+  const response = await fetch(`${server.origin}/twirp/livekit.${service}/${method}`, {
+    method: 'POST', body: type.includes('json') && typeof body !== 'string' ? JSON.stringify(body) : body,
+    headers: { 'content-type': type, ...(authorization ? { authorization } : {}) },
+  });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const text = new TextDecoder().decode(bytes);
+  const isJson = /json/.test(response.headers.get('content-type'));
+  return { status: response.status, bytes, json: isJson ? JSON.parse(text) : undefined, type: response.headers.get('content-type') };
+}
+const refusal = async (promise) => {
+  try {
+    await promise;
+  } catch (error) {
+    return { status: error.status, code: error.code };
+  }
+  throw new Error('nothing was refused');
+};
+
+test('rooms are made, listed, changed and deleted', { timeout: 30_000 }, async () => {
+  const made = await api.createRoom({ name: 'made', emptyTimeout: 120, departureTimeout: 7, maxParticipants: 3, metadata: 'first' });
+  assert.match(made.sid, /^RM_/);
+  assert.deepEqual([made.name, made.emptyTimeout, made.departureTimeout, made.maxParticipants, made.metadata], ['made', 120, 7, 3, 'first']);
+  assert.ok(Math.abs(Number(made.creationTime) - Date.now() / 1000) < 30);
+  await api.createRoom({ name: 'other' });
+  assert.equal((await api.createRoom({ name: 'made' })).sid, made.sid, 'what is there is found');
+  assert.deepEqual((await api.listRooms()).map(({ name }) => name).sort(), ['made', 'other']);
+  assert.deepEqual((await api.listRooms(['made', 'absent'])).map(({ sid }) => sid), [made.sid]);
+  assert.equal((await api.updateRoomMetadata('made', 'second')).metadata, 'second');
+  assert.equal((await api.listRooms(['made']))[0].metadata, 'second');
+  await api.deleteRoom('made');
+  await api.deleteRoom('other');
+  assert.deepEqual(await api.listRooms(), []);
+  assert.deepEqual(await refusal(api.updateRoomMetadata('made', 'x')), { status: 404, code: 'not_found' });
+});
+
+test('participants are listed, changed, muted, sent data and removed', { timeout: 60_000 }, async () => {
+  const anna = await meetings.join('anna', 'people', { claims: { name: 'Anna', metadata: 'm', attributes: { a: '1' } } });
+  const ben = await meetings.join('ben', 'people', { isSingle: false });
+  const sid = await anna.showPicture({ source: 1 });
+  await ben.untilSees('anna', { picture: 1 });
+  const all = await api.listParticipants('people');
+  assert.deepEqual(all.map(({ identity }) => identity).sort(), ['anna', 'ben']);
+  const info = await until('she is active', async () => {
+    const one = await api.getParticipant('people', 'anna');
+    return one.state === 2 && one;
+  });
+  assert.deepEqual([info.name, info.metadata, { ...info.attributes }, info.isPublisher], ['Anna', 'm', { a: '1' }, true]);
+  assert.deepEqual(info.tracks.map((track) => track.sid), [sid]);
+  assert.deepEqual([info.tracks[0].mimeType.toLowerCase(), info.tracks[0].width, info.tracks[0].source], ['video/vp8', 480, 1]);
+  const [room] = await api.listRooms(['people']);
+  assert.deepEqual([room.numParticipants, room.numPublishers], [2, 1]);
+
+  const changed = await api.updateParticipant('people', 'anna', { name: 'Anna B', metadata: 'n', attributes: { b: '2' } });
+  assert.deepEqual([changed.name, changed.metadata, { ...changed.attributes }], ['Anna B', 'n', { a: '1', b: '2' }]);
+  await ben.untilAnswers('of', ['anna'], ({ name, metadata, attributes }) => name === 'Anna B' && metadata === 'n' && attributes.b === '2');
+
+  assert.equal((await api.mutePublishedTrack('people', 'anna', sid, true)).muted, true);
+  await ben.untilTold('trackMuted', ({ by }) => by === 'anna');
+  await api.updateSubscriptions('people', 'ben', [sid], false);
+  await ben.untilTold('trackUnsubscribed');
+  await api.updateSubscriptions('people', 'ben', [sid], true);
+  await until('he has it again', async () => (await ben.countTold('trackSubscribed')) === 2);
+
+  await api.sendData('people', new TextEncoder().encode('hello'), 0, { destinationIdentities: ['anna'], topic: 't' });
+  const { topic, by } = await anna.untilTold('dataReceived', ({ text }) => text === 'hello');
+  assert.deepEqual([topic, by], ['t', undefined]);
+  assert.equal(await ben.countTold('dataReceived'), 0);
+  await api.removeParticipant('people', 'anna');
+  await anna.untilTold('disconnected');
+  await until('she is not listed', async () => (await api.listParticipants('people')).length === 1);
+  for (const call of [api.getParticipant('people', 'anna'), api.removeParticipant('people', 'anna'), api.mutePublishedTrack('people', 'ben', 'TR_x', true),
+    api.listParticipants('absent'), api.updateParticipant('people', 'anna', { name: 'x' })]) {
+    assert.deepEqual(await refusal(call), { status: 404, code: 'not_found' });
+  }
+});
+
+test('a participant is moved to another room, media and all', { timeout: 60_000 }, async () => {
+  const [anna, ben, cleo] = await Promise.all([meetings.join('anna', 'from'), meetings.join('ben', 'from', { isSingle: false }), meetings.join('cleo', 'to')]);
+  await anna.showPicture({ source: 1 });
+  await cleo.showPicture({ source: 3 });
+  await ben.untilSees('anna', { picture: 1 });
+  await api.moveParticipant('from', 'anna', 'to');
+  assert.equal((await anna.untilTold('moved')).name, 'to');
+  await ben.untilTold('participantDisconnected', ({ by }) => by === 'anna');
+  await Promise.all([cleo.untilSees('anna', { picture: 1 }), anna.untilSees('cleo', { picture: 3 })]);
+  assert.deepEqual((await api.listParticipants('to')).map(({ identity }) => identity).sort(), ['anna', 'cleo']);
+});
+
+test('a participant is forwarded to another room and stays in its own', { timeout: 60_000 }, async () => {
+  const [anna, ben, cleo] = await Promise.all([meetings.join('anna', 'stage'), meetings.join('ben', 'stage', { isSingle: false }), meetings.join('cleo', 'hall')]);
+  await anna.showPicture({ source: 1 });
+  await ben.untilSees('anna', { picture: 1 });
+  await api.forwardParticipant('stage', 'anna', 'hall');
+  await cleo.untilAnswers('self', [], ({ others }) => others.includes('anna'));
+  await Promise.all([cleo.untilSees('anna', { picture: 1 }), ben.untilSees('anna', { picture: 1 })]);
+});
+
+test('the server calls methods of participants', { timeout: 45_000 }, async () => {
+  const anna = await meetings.join('anna', 'rpc');
+  await anna.page.evaluate(() => {
+    window.room.localParticipant.registerRpcMethod('echo', async ({ payload }) => `heard ${payload}`);
+    window.room.localParticipant.registerRpcMethod('fail', async () => {
+      throw new window.LivekitClient.RpcError(1234, 'no');
+    });
+  });
+  const grant = { roomAdmin: true, room: 'rpc' };
+  const ask = (method) => twirp('PerformRpc', { room: 'rpc', destination_identity: 'anna', method, payload: 'you', response_timeout_ms: 5000 }, { grant });
+  const echoed = await ask('echo');
+  assert.deepEqual([echoed.status, echoed.json], [200, { payload: 'heard you' }]);
+  const failed = await ask('fail');
+  assert.equal(failed.json.code, 'failed_precondition');
+  assert.match(failed.json.msg, /1234/);
+  assert.equal((await ask('unknown')).json.code, 'failed_precondition');
+  const absent = await twirp('PerformRpc', { room: 'rpc', destination_identity: 'nobody', method: 'echo' }, { grant });
+  assert.equal(absent.json.code, 'not_found');
+});
+
+test('JSON in both spellings and protobuf are the same call', { timeout: 30_000 }, async () => {
+  const grant = { roomCreate: true, roomList: true };
+  const snake = await twirp('CreateRoom', { name: 'spelt', empty_timeout: 33 }, { grant });
+  assert.equal(snake.json.empty_timeout ?? snake.json.emptyTimeout, 33);
+  const camel = await twirp('CreateRoom', { name: 'spelt2', emptyTimeout: 44, notKnownToAnybody: 1 }, { grant });
+  assert.equal(camel.json.empty_timeout ?? camel.json.emptyTimeout, 44);
+  const type = 'application/protobuf';
+  const binary = await twirp('CreateRoom', new CreateRoomRequest({ name: 'spelt3', emptyTimeout: 55 }).toBinary(), { grant, type });
+  assert.deepEqual([binary.status, binary.type], [200, type]);
+  assert.equal(Room.fromBinary(binary.bytes).emptyTimeout, 55);
+  const list = await twirp('ListRooms', new ListRoomsRequest().toBinary(), { grant, type });
+  assert.deepEqual(ListRoomsResponse.fromBinary(list.bytes).rooms.map(({ name }) => name).filter((name) => name.startsWith('spelt')).sort(), ['spelt', 'spelt2', 'spelt3']);
+  const refused = await twirp('DeleteRoom', new DeleteRoomRequest({ room: 'spelt' }).toBinary(), { grant: { roomList: true }, type });
+  assert.deepEqual([refused.status, refused.json.code], [403, 'permission_denied'], 'errors are JSON');
+});
+
+test('wrong tokens and grants are refused', { timeout: 30_000 }, async () => {
+  await api.createRoom({ name: 'mine' });
+  const status = async (...call) => {
+    const { status: found, json } = await twirp(...call);
+    return [found, json.code];
+  };
+  assert.deepEqual(await status('ListRooms', {}), [401, 'unauthenticated']);
+  assert.deepEqual(await status('ListRooms', {}, { token: 'Bearer nonsense' }), [401, 'unauthenticated']);
+  const stolen = await makeToken('x', 'mine', { roomList: true }, { secret: 'another secret that is long enough too' });
+  assert.deepEqual(await status('ListRooms', {}, { token: `Bearer ${stolen}` }), [401, 'unauthenticated']);
+  const denied = [403, 'permission_denied'];
+  assert.deepEqual(await status('ListRooms', {}, { grant: { roomJoin: true, room: 'mine' } }), denied);
+  assert.deepEqual(await status('CreateRoom', { name: 'x' }, { grant: { roomList: true } }), denied);
+  assert.deepEqual(await status('DeleteRoom', { room: 'mine' }, { grant: { roomAdmin: true, room: 'mine' } }), denied);
+  for (const method of ['ListParticipants', 'GetParticipant', 'RemoveParticipant', 'MutePublishedTrack', 'UpdateParticipant', 'UpdateSubscriptions', 'SendData',
+    'UpdateRoomMetadata', 'PerformRpc']) {
+    const body = { room: 'mine', identity: 'anna', destination_identity: 'anna', method: 'm', track_sid: 'TR_x' };
+    assert.deepEqual(await status(method, body, { grant: { roomAdmin: true, room: 'theirs' } }), denied, method);
+    assert.deepEqual(await status(method, body, { grant: { roomCreate: true, roomList: true } }), denied, method);
+  }
+  for (const method of ['MoveParticipant', 'ForwardParticipant']) {
+    const move = { room: 'mine', identity: 'anna', destination_room: 'theirs' };
+    assert.deepEqual(await status(method, move, { grant: { roomAdmin: true, room: 'mine' } }), denied, method);
+  }
+  const grant = { roomCreate: true, roomList: true };
+  assert.deepEqual(await status('CreateRoom', '{"name":', { grant }), [400, 'malformed']);
+  assert.deepEqual(await status('CreateRoom', {}, { grant }), [400, 'invalid_argument']);
+  assert.deepEqual(await status('Nothing', {}, { grant }), [404, 'bad_route']);
+  const { status: got } = await fetch(`${server.origin}/twirp/livekit.RoomService/ListRooms`);
+  assert.ok(got === 404 || got === 405, `GET answers ${got}`);
+  assert.ok((await server.metric('stoa_room_api_refused_total')) > 10);
+});
+
+test('services that are not here say so', { timeout: 30_000 }, async () => {
+  assert.deepEqual(await refusal(new AgentDispatchClient(server.origin, apiKey, apiSecret).createDispatch('mine', 'helper')), { status: 501, code: 'unimplemented' });
+  assert.deepEqual(await refusal(new EgressClient(server.origin, apiKey, apiSecret).listEgress()), { status: 501, code: 'unimplemented' });
+  assert.equal((await twirp('CreateIngress', {}, { service: 'Ingress', grant: { ingressAdmin: true } })).json.code, 'unimplemented');
+});
+
+test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
+  const ask = (room, body, headers = {}) => fetch(`${server.origin}/api/v1/rooms/${room}/tokens`, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+  const response = await ask('my%20room', JSON.stringify({ name: 'Anna', identity: 'anna' }));
+  assert.equal(response.status, 201);
+  assert.match(response.headers.get('cache-control'), /no-store/);
+  const { token } = await response.json();
+  const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+  assert.deepEqual([claims.sub, claims.name, claims.video.room, claims.video.roomJoin], ['anna', 'Anna', 'my room', true]);
+  const visitor = await meetings.visitor('anna');
+  await visitor.join(server.origin.replace('http', 'ws'), token);
+  assert.equal((await visitor.self()).name, 'my room');
+  assert.equal((await ask('room', '{')).status, 400);
+  assert.equal((await ask('room', '[]')).status, 400);
+  assert.equal((await ask('room', JSON.stringify({ name: 'x'.repeat(1000) }))).status, 400);
+  assert.equal((await ask('room', '{}', { authorization: 'Bearer nonsense' })).status, 401);
+  assert.equal((await fetch(`${server.origin}/api/v1/rooms/room/tokens`)).status, 405);
+});
+
+test('webhooks tell what happens in a room, signed, each until it is taken', { timeout: 60_000, skip: !knowsWebhooks && 'this build has no webhooks' }, async () => {
+  await api.createRoom({ name: 'told', departureTimeout: 1 });
+  const anna = await meetings.join('anna', 'told');
+  await anna.showPicture({ source: 1 });
+  await until('its media is here', async () => (await server.metric('stoa_room_tracks_published')) === 1);
+  await anna.unpublish('camera');
+  await until('it is gone', async () => (await api.getParticipant('told', 'anna')).tracks.length === 0);
+  await anna.leave();
+  await api.deleteRoom('told').catch(() => undefined);
+  const wanted = ['room_started', 'participant_joined', 'track_published', 'track_unpublished', 'participant_left', 'room_finished'];
+  const seen = () => events.map(({ body }) => JSON.parse(body)).filter(({ room }) => room?.name === 'told');
+  await until('everything was told', () => wanted.every((one) => seen().some(({ event }) => event === one)) || Promise.reject(new Error(seen().map(({ event }) => event).join())), { within: 30_000 });
+  const order = [...new Set(seen().map(({ event }) => event))];
+  assert.deepEqual(order, wanted);
+  const read = new WebhookReceiver(apiKey, apiSecret);
+  for (const { body, authorization, type } of events) {
+    assert.match(type, /^application\/webhook\+json/);
+    assert.ok((await read.receive(body, authorization)).id);
+  }
+  await assert.rejects(read.receive(events[0].body.replace('room', 'rooom'), events[0].authorization));
+  const joined = seen().find(({ event }) => event === 'participant_joined');
+  assert.equal(joined.participant.identity, 'anna');
+  assert.match(seen().find(({ event }) => event === 'track_published').track.sid, /^TR_/);
+  assert.equal(JSON.parse(events[0].body).id, JSON.parse(events.find((one, i) => i > 0 && JSON.parse(one.body).id === JSON.parse(events[0].body).id).body).id, 'the first came again');
+});

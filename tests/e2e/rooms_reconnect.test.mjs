@@ -1,0 +1,172 @@
+// Connections of a meeting that are lost, and how livekit-client comes back: with the signalling alone, which
+// media does not notice, or with everything.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { fakeCamera, launchChromium } from './lib/browser.mjs';
+import { Meetings, makeToken, signalUrl } from './lib/rooms.mjs';
+import { Server } from './lib/server.mjs';
+import { until } from './lib/until.mjs';
+
+let server, browser, meetings;
+before(async () => {
+  server = await Server.start({ shards: 2 });
+  browser = await launchChromium(fakeCamera);
+  meetings = new Meetings(browser, server);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(() => meetings.leaveAll());
+
+async function pair(room, isSingle) {
+  const [anna, ben] = [await meetings.join('anna', room, { isSingle }), await meetings.join('ben', room, { isSingle })];
+  await anna.showPicture({ source: 1 });
+  await ben.showPicture({ source: 2 });
+  await Promise.all([anna.untilSees('ben', { picture: 2 }), ben.untilSees('anna', { picture: 1 })]);
+  return { anna, ben };
+}
+const bothSee = (anna, ben) => Promise.all([anna.untilSees('ben', { picture: 2, more: 15 }), ben.untilSees('anna', { picture: 1, more: 15 })]);
+
+// The longest time without a new frame of somebody, in ms, while `act` goes on.
+async function longestGap(visitor, identity, act) {
+  await visitor.page.evaluate((who) => {
+    const [video] = window.room.getParticipantByIdentity(who).getTrackPublication('camera').track.attachedElements;
+    window.gap = { longest: 0, last: performance.now() };
+    const note = () => {
+      const now = performance.now();
+      window.gap = { longest: Math.max(window.gap.longest, now - window.gap.last), last: now };
+      video.requestVideoFrameCallback(note);
+    };
+    video.requestVideoFrameCallback(note);
+  }, identity);
+  await act();
+  return visitor.page.evaluate(() => Math.max(window.gap.longest, performance.now() - window.gap.last));
+}
+
+for (const isSingle of [true, false]) {
+  const generation = isSingle ? 'one connection' : 'two connections';
+
+  test(`a lost WebSocket comes back as the same participant, and media goes on: ${generation}`, { timeout: 60_000 }, async () => {
+    const { anna, ben } = await pair(`resume-${isSingle}`, isSingle);
+    const { sid } = await anna.self();
+    const joins = await server.metric('stoa_room_joins_total');
+    const act = async (name, cut) => {
+      const came = await anna.countTold('signalReconnecting');
+      await cut();
+      await until(`anna is away (${name})`, async () => (await anna.countTold('signalReconnecting')) + (await anna.countTold('reconnecting')) > came);
+      await until(`anna is back (${name})`, async () => (await anna.self()).state === 'connected');
+      await bothSee(anna, ben);
+    };
+    const gap = await longestGap(ben, 'anna', async () => {
+      await act('cut', () => anna.cut());
+      await act('simulated', () => anna.simulate('signal-reconnect'));
+    });
+    assert.ok(gap < 1500, `${Math.round(gap)} ms without a picture`);
+    assert.equal((await anna.self()).sid, sid);
+    assert.equal(await server.metric('stoa_room_joins_total'), joins, 'nobody joined anew');
+    assert.ok((await server.metric('stoa_room_resumes_total')) >= 2);
+    assert.equal(await ben.countTold('participantDisconnected'), 0);
+    assert.equal(await ben.countTold('trackUnsubscribed'), 0);
+  });
+
+  test(`what happened while the WebSocket was away is told on return: ${generation}`, { timeout: 60_000 }, async () => {
+    const { anna, ben } = await pair(`away-${isSingle}`, isSingle);
+    const cleo = await meetings.join('cleo', `away-${isSingle}`, { isSingle });
+    await anna.untilTold('participantConnected', ({ by }) => by === 'cleo');
+    // Away for long enough to miss all of it.
+    await anna.simulate('signal-reconnect', 2500);
+    await until('anna is away', async () => (await anna.self()).state !== 'connected');
+    await Promise.all([cleo.leave(), ben.set({ metadata: 'changed' }), ben.unpublish('camera'), ben.say('missed')]);
+    await ben.showPicture({ source: 7 });
+    await anna.untilAnswers('self', [], ({ state }) => state === 'connected');
+    await anna.untilTold('participantDisconnected', ({ by }) => by === 'cleo');
+    await anna.untilAnswers('of', ['ben'], ({ metadata }) => metadata === 'changed');
+    await anna.untilSees('ben', { picture: 7 });
+    await anna.untilTold('dataReceived', ({ text }) => text === 'missed');
+    assert.equal(await anna.countTold('dataReceived', ({ text }) => text === 'missed'), 1);
+  });
+
+  test(`a full reconnect brings everything back: ${generation}`, { timeout: 60_000 }, async () => {
+    const { anna, ben } = await pair(`full-${isSingle}`, isSingle);
+    const { sid } = await anna.self();
+    for (const scenario of ['full-reconnect', 'leave-full-reconnect', 'resume-reconnect']) {
+      const before = await anna.countTold('reconnected');
+      await anna.simulate(scenario);
+      await until(`anna is back after ${scenario}`, async () => (await anna.countTold('reconnected')) > before, { within: 20_000 });
+      await bothSee(anna, ben);
+    }
+    assert.notEqual((await anna.self()).sid, sid);
+    assert.deepEqual((await ben.self()).others, ['anna']);
+  });
+
+  test(`a signal that is lost while it comes back is no end: ${generation}`, { timeout: 60_000 }, async () => {
+    const { anna, ben } = await pair(`again-${isSingle}`, isSingle);
+    for (const scenario of ['disconnect-signal-on-resume', 'disconnect-signal-on-resume-no-messages']) {
+      await anna.simulate(scenario);
+      await until(`anna is away for ${scenario}`, async () => (await anna.told()).some(({ what }) => /econnecting/.test(what)));
+      await anna.untilAnswers('self', [], ({ state }) => state === 'connected', { within: 20_000 });
+      await bothSee(anna, ben);
+    }
+  });
+}
+
+test('media goes over TCP where UDP is blocked', { timeout: 60_000 }, async () => {
+  for (const isSingle of [true, false]) {
+    const visitors = [await meetings.visitor('anna'), await meetings.visitor('ben')];
+    for (const one of visitors) {
+      await one.page.evaluate(() => {
+        const isUdp = (line) => /candidate:\S+ \d+ udp /i.test(line ?? '');
+        const { addIceCandidate, setRemoteDescription } = RTCPeerConnection.prototype;
+        RTCPeerConnection.prototype.addIceCandidate = async function (candidate) {
+          if (!isUdp(candidate?.candidate)) await addIceCandidate.call(this, candidate);
+        };
+        RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+          return setRemoteDescription.call(this, { type, sdp: sdp.split('\r\n').filter((line) => !isUdp(line)).join('\r\n') });
+        };
+      });
+      await one.join(signalUrl(server), await makeToken(one.identity, `blocked-${isSingle}`), { isSingle });
+    }
+    const [anna, ben] = visitors;
+    await anna.showPicture({ source: 1 });
+    await ben.showPicture({ source: 2 });
+    await bothSee(anna, ben);
+    const paths = [...(await anna.paths()), ...(await ben.paths())];
+    assert.ok(paths.length >= 2 && paths.every((one) => one === 'tcp'), paths.join());
+    await meetings.leaveAll();
+  }
+});
+
+test('a client may ask for TCP', { timeout: 60_000 }, async () => {
+  for (const isSingle of [true, false]) {
+    const { anna, ben } = await pair(`tcp-${isSingle}`, isSingle);
+    assert.ok((await anna.paths()).every((one) => one === 'udp'));
+    await anna.simulate('force-tcp');
+    await anna.untilTold('reconnected', () => true, 25_000);
+    await bothSee(anna, ben);
+    const paths = await anna.paths();
+    assert.ok(paths.length > 0 && paths.every((one) => one === 'tcp'), paths.join());
+    await meetings.leaveAll();
+  }
+});
+
+test('a participant that the server sends away goes', { timeout: 30_000 }, async () => {
+  const { anna, ben } = await pair('leave', true);
+  await anna.simulate('server-leave');
+  await ben.untilTold('participantDisconnected', ({ by }) => by === 'anna');
+  await anna.untilTold('disconnected');
+});
+
+test('a node that fails as it is asked to is found again', { timeout: 45_000 }, async () => {
+  const { anna, ben } = await pair('node', true);
+  await anna.simulate('node-failure');
+  await until('anna noticed', async () => (await anna.told()).some(({ what }) => /econnecting/.test(what)));
+  await anna.untilAnswers('self', [], ({ state }) => state === 'connected', { within: 20_000 });
+  await bothSee(anna, ben);
+});
+
+test('a page that goes away without a word is missed soon', { timeout: 60_000 }, async () => {
+  const { anna, ben } = await pair('gone', false);
+  await ben.page.goto('about:blank');
+  await anna.untilTold('participantDisconnected', ({ by }) => by === 'ben', 45_000);
+});
