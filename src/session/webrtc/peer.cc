@@ -348,7 +348,7 @@ void PeerNegotiation::Exchange::settle() {
 
 Result<PeerNegotiation::Answered, NegotiationFault> PeerNegotiation::answer(
     std::string_view offer_text, std::span<const PeerOutlet> outlets, const LocalDescription& local,
-    const ice::Credentials& fresh, bool has_data) {
+    const ice::Credentials& fresh) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", sdp::kSectionsMax));
   Exchange exchange(*this, std::move(offer), state_);
   State& next = exchange.next;
@@ -362,7 +362,7 @@ Result<PeerNegotiation::Answered, NegotiationFault> PeerNegotiation::answer(
   exchange.choose_senders();
   exchange.choose_receivers(outlets);
   exchange.intend();
-  if (auto data = has_data ? find_data(exchange.offer, exchange.used) : std::nullopt) {
+  if (auto data = find_data(exchange.offer, exchange.used)) {
     exchange.intents[*data].data =
         sdp::SctpParameters{.port = kDataPort, .max_message_bytes = kDataMessageBytesMax};
     exchange.used.push_back(*data);

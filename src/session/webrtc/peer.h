@@ -95,10 +95,8 @@ class PeerNegotiation {
     std::vector<std::uint64_t> unseated, unsupported;
   };
   // `local` has the credentials in use, or those to begin with. Nothing changes where this refuses.
-  // has_data: a section of data may be accepted.
   Result<Answered, NegotiationFault> answer(std::string_view offer, std::span<const PeerOutlet> outlets,
-                                            const LocalDescription& local, const ice::Credentials& fresh,
-                                            bool has_data);
+                                            const LocalDescription& local, const ice::Credentials& fresh);
 
   // Takes the seats of those that are not in the list any more; done by the others as well.
   void release(std::span<const PeerOutlet> outlets);

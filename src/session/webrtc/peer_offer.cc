@@ -11,6 +11,8 @@ namespace {
 constexpr sdp::Feedback kVideoFeedback = {.nack = true, .pli = true, .fir = true, .remb = true};
 // What browsers compare levels with, where they do: their own words.
 constexpr std::uint8_t kH264Level31 = 0x1f, kHevcLevel6 = 180;
+// What a=fmtp has room for.
+constexpr std::uint8_t kAv1ProfileMax = 2, kVp9ProfileMax = 3, kHevcProfileMax = 31;
 constexpr std::uint32_t kH264ConstrainedBaseline = 0x42e000;
 
 // An id for good, also when the section is stopped that had it first.
@@ -50,7 +52,7 @@ std::uint32_t h264_profile_of(const payload::RtpTrack& track) {
   }
 }
 
-// What a receiver must take, best first.
+// What a receiver must take, best first. None: there is no such profile.
 std::vector<sdp::CodecFormat> formats_of(const payload::RtpTrack& track) {
   switch (track.encoding) {
     case payload::Encoding::kH264: {
@@ -61,12 +63,16 @@ std::vector<sdp::CodecFormat> formats_of(const payload::RtpTrack& track) {
       return formats;
     }
     case payload::Encoding::kHevc: {
+      if (track.profile[0] > kHevcProfileMax) return {};
       sdp::HevcFormat format{.level_id = kHevcLevel6};
       if (track.profile[0] != 0) format.profile_id = track.profile[0];
       return {format};
     }
-    case payload::Encoding::kAv1: return {sdp::Av1Format{.profile = track.profile[0]}};
+    case payload::Encoding::kAv1:
+      if (track.profile[0] > kAv1ProfileMax) return {};
+      return {sdp::Av1Format{.profile = track.profile[0]}};
     case payload::Encoding::kVp9:
+      if (track.profile[0] > kVp9ProfileMax) return {};
       return {sdp::Vp9Format{.profile_id = track.profile[0], .max_fr = {}, .max_fs = {}}};
     case payload::Encoding::kVp8: return {sdp::Vp8Format{}};
     case payload::Encoding::kOpus: {
@@ -92,7 +98,7 @@ NegotiationFault fault_of_answer(sdp::Refusal refusal) {
 
 }  // namespace
 
-// Empty where payload types are used up.
+// Empty where there is no word for it, or payload types are used up.
 std::vector<sdp::SupportedCodec> PeerNegotiation::codecs_of(State& state, const payload::RtpTrack& track) {
   std::vector<sdp::SupportedCodec> codecs;
   const sdp::Codec codec = codec_of(track.encoding);

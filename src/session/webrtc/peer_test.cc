@@ -74,7 +74,7 @@ struct TestPeering {
 
   Result<PeerNegotiation::Answered, NegotiationFault> answer(const sdp::SessionDescription& offer,
                                                              const std::vector<PeerOutlet>& outlets = {}) {
-    auto answered = negotiation.answer(sdp::write(offer), outlets, local, make_local(9).ice, true);
+    auto answered = negotiation.answer(sdp::write(offer), outlets, local, make_local(9).ice);
     if (answered) {
       // The peer comes to the same agreement.
       auto theirs = sdp::agree(offer, parsed(answered->answer), sdp::Side::kOfferer);
@@ -404,7 +404,7 @@ TEST(PeerAnswer, refuses_what_no_browser_would_say_and_stays_as_it_was) {
   auto refusal = [&](auto change) {
     sdp::SessionDescription changed = offer;
     change(changed);
-    auto answered = peer.negotiation.answer(sdp::write(changed), {}, peer.local, make_local(9).ice, true);
+    auto answered = peer.negotiation.answer(sdp::write(changed), {}, peer.local, make_local(9).ice);
     EXPECT_FALSE(answered);
     EXPECT_EQ(peer.config(1).ssrc, ssrc);
     return answered ? NegotiationRefusal::kNotExpected : answered.error().refusal;
@@ -591,6 +591,15 @@ TEST(PeerOffer, names_h264_by_a_profile_that_browsers_have_a_word_for) {
   });
   ASSERT_TRUE(peer.accept(answer));
   EXPECT_EQ(peer.config(1).payload_type, offer.sections[1].payloads[2].type);
+}
+
+TEST(PeerOffer, leaves_out_profiles_that_there_are_not) {
+  TestPeering peer;
+  sdp::SessionDescription offer =
+      peer.offer({video(1, payload::Encoding::kAv1, {100}), video(2, payload::Encoding::kVp9, {100}),
+                  video(3, payload::Encoding::kHevc, {100}), video(4, payload::Encoding::kH264, {100})});
+  EXPECT_EQ(peer.unseated, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(offer.sections.size(), 2u);
 }
 
 TEST(PeerOffer, uses_ssrcs_again_when_a_key_has_no_room_for_more) {

@@ -51,8 +51,7 @@ Result<PeerAnswered, OpenFault> Port::answer_peer(Timestamp now, SessionId id, s
   Peer& peer = session ? *session->peer : *opening;
   const ice::Credentials fresh = ice::make_credentials();
   const ice::Credentials& local = session ? session->transport->local_ice() : fresh;
-  auto answered = peer.negotiation.answer(offer, outlets, local_description(local, *peer.identity), fresh,
-                                          !peer.is_data_over);
+  auto answered = peer.negotiation.answer(offer, outlets, local_description(local, *peer.identity), fresh);
   if (!answered) {
     ++counters_.not_negotiated;
     return refuse(count({OpenRefusal::kBadOffer, answered.error()}));
@@ -146,7 +145,8 @@ Result<PeerAccepted, NegotiationFault> Port::accept_answer(Timestamp now, Sessio
   return result;
 }
 
-// Data channels may come with a later description. They end for good: their association has one life.
+// Data channels may come with a later description. They end for good, since their association has one life;
+// their section is accepted all the same: it may carry the transport of the bundle.
 void Port::agree_on_data(Timestamp now, Session& session, const std::optional<sdp::AgreedData>& data) {
   Peer& peer = *session.peer;
   if (data && !peer.has_data && !peer.is_data_over) {

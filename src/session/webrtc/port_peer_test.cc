@@ -145,11 +145,11 @@ TEST(PortPeer, gives_a_section_to_another_outlet_only_after_it_was_inactive) {
   PeerWorld world;
   PeerClient& a = add_publisher(world);
   a.send(kVideo, "screen", 13);
-  world.negotiate(a);
+  (void)world.negotiate(a);
   ASSERT_TRUE(world.run_until([&] { return world.tracks.size() == 3; }));
   PeerClient& b = world.add_client();
   b.receive(kVideo);
-  world.negotiate(b, {world.outlet(1, a, 0)});
+  (void)world.negotiate(b, {world.outlet(1, a, 0)});
   ASSERT_TRUE(world.run_until([&] { return b.of(11).size() > 10; }));
 
   // Silent at once, and nobody else yet.
@@ -173,7 +173,7 @@ TEST(PortPeer, adds_and_removes_outlets_beside_one_that_flows) {
   PeerWorld world;
   PeerClient& a = add_publisher(world);
   a.send(kVideo, "screen", 13);
-  world.negotiate(a);
+  (void)world.negotiate(a);
   ASSERT_TRUE(world.run_until([&] { return world.tracks.size() == 3; }));
   PeerClient& b = world.add_client();
   ASSERT_TRUE(world.serve(b, {world.outlet(1, a, 0)}));
@@ -225,7 +225,7 @@ TEST(PortPeer, restarts_ice_when_the_peer_offers_to) {
   PeerWorld world;
   PeerClient& publisher = add_publisher(world);
   const std::string before = world.port.etag(world.session_of(publisher));
-  world.negotiate(publisher, {}, true);
+  (void)world.negotiate(publisher, {}, true);
   EXPECT_NE(world.port.etag(world.session_of(publisher)), before);
   world.run_for(Duration::seconds(40));
   EXPECT_TRUE(world.closed.empty());
@@ -290,12 +290,31 @@ TEST(PortPeer, begins_data_channels_with_a_later_offer) {
   PeerWorld world;
   PeerClient& publisher = world.add_client();
   publisher.send(kVideo, "camera", 11);
-  world.negotiate(publisher);
+  (void)world.negotiate(publisher);
   ASSERT_TRUE(world.run_until([&] { return world.tracks.size() == 1; }));
   publisher.add_data();
-  world.negotiate(publisher);
+  (void)world.negotiate(publisher);
   publisher.open_channel("late");
   EXPECT_TRUE(world.run_until([&] { return world.channels.size() == 1; }));
+}
+
+TEST(PortPeer, goes_on_without_data_channels_when_the_peer_ends_them) {
+  PeerWorld world;
+  PeerClient& publisher = add_publisher(world);
+  publisher.open_channel("first");
+  ASSERT_TRUE(world.run_until([&] { return world.channels.size() == 1; }));
+  publisher.sections[0].is_stopped = true;
+  (void)world.negotiate(publisher);
+  EXPECT_FALSE(
+      world.port.open_channel(world.time.now(), world.session_of(publisher), {.label = "x"}, world.out_));
+  // Another section of data is open, and carries none.
+  publisher.add_data();
+  ASSERT_TRUE(world.negotiate(publisher));
+  EXPECT_FALSE(
+      world.port.open_channel(world.time.now(), world.session_of(publisher), {.label = "x"}, world.out_));
+  world.run_for(Duration::seconds(1));
+  EXPECT_TRUE(world.closed.empty());
+  EXPECT_EQ(world.tracks.size(), 2u);
 }
 
 TEST(PortPeer, refuses_another_certificate_and_goes_on) {
