@@ -38,7 +38,8 @@ RoomsClient::RoomsClient(RoomsShared& shared, const RoomsSeat& seat, Poller& pol
       rng_(0x726f6f6d'00000000ull + id),
       subscriber_(shared.rtc, subscriber_half_),
       publisher_(shared.rtc, publisher_half_),
-      sender_(shared.rtc, shared.media, shared.sent, static_cast<std::uint32_t>(id), rng_.next()),
+      sender_(shared.rtc, shared.media, shared.sent, static_cast<std::uint32_t>(id), seat.number,
+              rng_.next()),
       watcher_(shared.rtc, shared.watched, seat.is_checked, static_cast<std::uint32_t>(rng_.next() | 1)) {}
 
 std::size_t RoomsClient::videos_wanted() const {
@@ -189,6 +190,7 @@ void RoomsClient::handle_offer(std::int64_t now, const pb::SessionDescription& o
   request.mutable_answer()->set_sdp(answer);
   request.mutable_answer()->set_id(offer.id());
   send(request);
+  subscriber_.flush();
 }
 
 void RoomsClient::handle_answer(std::int64_t now, const pb::SessionDescription& answer) {

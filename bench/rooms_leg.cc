@@ -43,7 +43,6 @@ bool RoomsLeg::handle_offer(std::int64_t now, const std::string& text, std::stri
   auto made = dialer_->handle_offer(at(now), text, out_);
   if (made) answer = std::move(*made);
   take_outputs(now, now);
-  flush();
   return made.has_value();
 }
 

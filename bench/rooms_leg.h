@@ -37,6 +37,7 @@ class RoomsLeg {
   const std::string& offer() const { return dialer_->offer(); }
   // Both give whether the description was taken.
   bool handle_answer(std::int64_t now, const std::string& text);
+  // Then send the answer, and flush().
   bool handle_offer(std::int64_t now, const std::string& text, std::string& answer);
   void add_candidate(std::int64_t now, const std::string& line);
 

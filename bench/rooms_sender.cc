@@ -19,7 +19,10 @@ constexpr std::size_t kPayloadBytesMax = 1160;  // RTP packets of 1200, with wha
 // Of frames that are no key frames. Each stamp in H.264 is a packet that encoders would not send.
 constexpr std::uint32_t kStampEvery = 5;
 constexpr std::size_t kHeaderBytesMax = 128;
-constexpr std::uint8_t kLoudness = 30;  // -30 dBov: somebody speaks.
+// Servers may pass on only the loudest when many speak, so few do. They all send, whoever speaks.
+constexpr std::size_t kSpeakers = 3;
+constexpr rtp::AudioLevel kSpeech = {.level = 30, .has_voice = true},
+                          kQuiet = {.level = 110, .has_voice = false};
 constexpr std::uint32_t kBaselineProfile = 0x42e01f;
 constexpr std::uint8_t kH264Type = 102, kVp8Type = 96, kOpusType = 111;
 const char* const kCname = "stoa-bench";
@@ -72,11 +75,12 @@ RoomsMedia make_rooms_media(std::vector<RoomsClip> layers, payload::Encoding enc
 }
 
 RoomsSender::RoomsSender(RtcShared& shared, const RoomsMedia& media, SenderCounts& counts,
-                         std::uint32_t number, std::uint64_t seed)
+                         std::uint32_t number, std::size_t place, std::uint64_t seed)
     : shared_(shared),
       media_(media),
       counts_(counts),
       number_(number),
+      is_speaking_(place < kSpeakers),
       rng_(seed),
       audio_(make_track(48'000, 1)),
       video_(make_track(90'000, media.layers.size())) {}
@@ -225,7 +229,7 @@ void RoomsSender::send_payload(RoomsLeg& leg, Track& track, std::size_t layer, b
   if (track.rid_id != 0 && track.streams.size() > 1)
     extensions.add(track.rid_id, bytes_of(media_.layers[layer].layer.rid));
   if (track.level_id != 0)
-    extensions.add(track.level_id, rtp::write_audio_level({.level = kLoudness, .has_voice = true}));
+    extensions.add(track.level_id, rtp::write_audio_level(is_speaking_ ? kSpeech : kQuiet));
   if (track.transport_id != 0)
     extensions.add(track.transport_id, rtp::write_transport_sequence(transport_sequence_++));
   Buffer packet(kHeaderBytesMax + payload.size());

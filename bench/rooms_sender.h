@@ -35,9 +35,9 @@ struct SenderCounts {
 
 class RoomsSender {
  public:
-  // `seed`: of its own.
+  // `number`: in stamps. `place`: among those of its room. `seed`: of its own.
   RoomsSender(RtcShared& shared, const RoomsMedia& media, SenderCounts& counts, std::uint32_t number,
-              std::uint64_t seed);
+              std::size_t place, std::uint64_t seed);
 
   std::vector<livekit::pb::AddTrackRequest> requests() const;
   std::vector<sdp::OfferedSection> sections() const;
@@ -83,6 +83,7 @@ class RoomsSender {
   const RoomsMedia& media_;
   SenderCounts& counts_;
   std::uint32_t number_;
+  bool is_speaking_;
   Rng rng_;
   Track audio_, video_;
   std::uint16_t transport_sequence_ = 0;
