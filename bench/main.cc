@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "ingest.h"
 #include "latency.h"
 #include "picture.h"
+#include "rooms.h"
 #include "rtc.h"
 #include "source.h"
 
@@ -28,6 +30,7 @@ struct Everything {
   IngestOptions ingest;
   LatencyOptions latency;
   RtcOptions rtc;
+  RoomsOptions rooms;
   int cpu = -1;
 };
 
@@ -204,6 +207,63 @@ CLI::App* add_whep(CLI::App& app, Everything& all) {
   return command;
 }
 
+CLI::App* add_rooms(CLI::App& app, Everything& all) {
+  auto& rooms = all.rooms;
+  auto* command = app.add_subcommand("rooms", "participants of rooms, against any server of LiveKit clients");
+  command->add_option("--url", rooms.url, "ws://host:port")->required();
+  command->add_option("--api-key", rooms.api_key)->capture_default_str();
+  command->add_option("--api-secret", rooms.api_secret)->capture_default_str();
+  command->add_option("--name", rooms.name, "what rooms' names begin with")->capture_default_str();
+  auto counts = CLI::Range(std::size_t{0}, std::size_t{20000});
+  command->add_option("--rooms", rooms.rooms)->check(counts)->capture_default_str();
+  command->add_option("--publishers", rooms.publishers, "of each room")->check(counts)->capture_default_str();
+  command->add_option("--subscribers", rooms.subscribers, "of each room")
+      ->check(counts)
+      ->capture_default_str();
+  command->add_option("--members", rooms.members, "of each room: they publish and subscribe")
+      ->check(counts)
+      ->capture_default_str();
+  std::map<std::string, RoomsVideo> videos = {
+      {"none", RoomsVideo::kNone}, {"single", RoomsVideo::kSingle}, {"simulcast", RoomsVideo::kSimulcast}};
+  command->add_option("--video", rooms.video, "none, single or simulcast (default)")
+      ->transform(CLI::CheckedTransformer(videos));
+  std::map<std::string, bool> switches = {{"on", true}, {"off", false}};
+  command->add_option("--audio", rooms.has_audio, "on (default) or off")
+      ->transform(CLI::CheckedTransformer(switches));
+  std::map<std::string, bool> codecs = {{"vp8", true}, {"h264", false}};
+  command->add_option("--codec", rooms.is_vp8, "vp8 (default) or h264")
+      ->transform(CLI::CheckedTransformer(codecs));
+  std::map<std::string, RoomsLayout> layouts;
+  for (const char* name : {"speaker", "3x3", "4x4", "5x5", "all"}) layouts[name] = *parse_layout(name);
+  command
+      ->add_option("--layout", rooms.layout,
+                   "what a subscriber shows: speaker, 3x3, 4x4, 5x5 or all (default)")
+      ->transform(CLI::CheckedTransformer(layouts));
+  command->add_option("--video-kbps", rooms.video_kbps, "of a single layer")->capture_default_str();
+  command->add_option("--audio-kbps", rooms.audio_kbps)->check(CLI::Range(26, 440))->capture_default_str();
+  command->add_option("--fps", rooms.frames_per_second)->check(CLI::Range(1, 120))->capture_default_str();
+  command->add_option("--join-rate", rooms.joins_per_second, "a second")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--duration", rooms.seconds, "seconds that are measured")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--warmup", rooms.warmup_seconds)->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--patience", rooms.patience_seconds, "for the last to join")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--check-every", rooms.check_every, "one subscriber in so many is decrypted; 0: none")
+      ->capture_default_str();
+  command->add_option("--feedback", rooms.has_feedback, "on (default) or off: of congestion control")
+      ->transform(CLI::CheckedTransformer(switches));
+  command->add_option("--server-pid", rooms.server_pid,
+                      "the server's process, to measure its CPU time and memory");
+  command->add_option("--cpu", all.cpu, "pin this program to that CPU");
+  command->add_option("--from", rooms.from, "IPv4 address of this machine that media goes and comes by");
+  command->add_flag("--quiet", rooms.is_quiet, "neither progress nor a table on stderr");
+  return command;
+}
+
 int finish(const stoa::Result<Json, Failure>& result) {
   if (!result) {
     std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
@@ -266,6 +326,7 @@ int main(int argc, char** argv) {
   add_latency(app, all);
   auto* whip = add_whip(app, all);
   auto* whep = add_whep(app, all);
+  auto* rooms = add_rooms(app, all);
   add_inner(app);
   CLI11_PARSE(app, argc, argv);
   for (auto* command : app.get_subcommands())
@@ -284,6 +345,7 @@ int main(int argc, char** argv) {
   if (hls->parsed()) return finish(run_hls(all.hls));
   if (files->parsed()) return finish(run_static(all.files));
   if (whip->parsed() || whep->parsed()) return finish(run_rtc(all.rtc));
+  if (rooms->parsed()) return finish(run_rooms(all.rooms));
   if (ingest->parsed()) return finish(run_ingest(all.ingest));
   return finish(run_latency(all.latency));
 }

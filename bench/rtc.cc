@@ -38,17 +38,6 @@ struct Totals {
   std::vector<StreamCounts> each;  // Video, by viewer.
 };
 
-void add(StreamCounts& to, const StreamCounts& from) {
-  to.packets += from.packets;
-  to.bytes += from.bytes;
-  to.expected += from.expected;
-  to.received += from.received;
-  to.frames += from.frames;
-  to.broken_frames += from.broken_frames;
-  to.freezes += from.freezes;
-  to.frozen_ns += from.frozen_ns;
-}
-
 double loss_percent(const StreamCounts& from, const StreamCounts& to) {
   auto expected = static_cast<double>(to.expected - from.expected);
   auto received = static_cast<double>(to.received - from.received);
@@ -199,8 +188,8 @@ Totals Run::totals() const {
   for (RtcPeer* peer : viewers_) {
     auto* viewer = static_cast<RtcViewer*>(peer);
     totals.each.push_back(viewer->video());
-    add(totals.video, totals.each.back());
-    add(totals.audio, viewer->audio());
+    totals.video += totals.each.back();
+    totals.audio += viewer->audio();
   }
   totals.sent_packets = published_.packets;
   totals.sent_bytes = published_.bytes;

@@ -11,6 +11,18 @@ constexpr int kAverageOver = 30;  // Frames.
 
 }  // namespace
 
+StreamCounts& StreamCounts::operator+=(const StreamCounts& other) {
+  packets += other.packets;
+  bytes += other.bytes;
+  expected += other.expected;
+  received += other.received;
+  frames += other.frames;
+  broken_frames += other.broken_frames;
+  freezes += other.freezes;
+  frozen_ns += other.frozen_ns;
+  return *this;
+}
+
 bool StreamMeter::handle_packet(std::int64_t arrived_ns, const Header& header, std::size_t bytes) {
   ++counts_.packets;
   counts_.bytes += bytes;

@@ -22,6 +22,8 @@ struct StreamCounts {
   std::uint64_t frames = 0, broken_frames = 0;  // Shown; with packets that never came.
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
+
+  StreamCounts& operator+=(const StreamCounts& other);
 };
 
 class StreamMeter {

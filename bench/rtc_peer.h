@@ -11,26 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "proto/srtp/transform.h"
 #include "rtc_exchange.h"
-#include "session/webrtc/dialer.h"
-#include "stats.h"
+#include "rtc_socket.h"
 
 namespace stoa::bench {
-
-// What all peers of a run share.
-struct RtcShared {
-  RtcShared();
-  srtp::Transform transform;
-  webrtc::TransportShared transport;
-  std::optional<IpAddress> from;  // What sockets are bound to; none: what the route to the server says.
-  bool is_measuring = false;
-  bool is_resting = false;  // RtcOptions::rests_while_joining.
-  // This program's own failings: what the kernel would not send, what it dropped since a socket of ours was
-  // full, and how long what arrived had to wait to be read.
-  std::uint64_t datagrams_refused = 0, datagrams_dropped = 0;
-  Samples read_lag_ms;
-};
 
 struct RtcTarget {
   Url url;
@@ -58,7 +42,7 @@ class RtcPeer {
   // session.
   std::string stop();
 
-  int udp_fd() const { return udp_.get(); }
+  int udp_fd() const { return udp_.fd(); }
   int http_fd() const { return exchange_.fd(); }
   void handle_http(std::uint32_t events);
   // Reads what has arrived, up to a limit.
@@ -86,7 +70,7 @@ class RtcPeer {
   void send_rtp(Bytes packet);
   void send_rtcp(Bytes packet);
   // Sends what send_…() has gathered.
-  void flush();
+  void flush() { udp_.flush(shared_); }
   void fail(Failure failure);
 
   RtcShared& shared_;
@@ -94,25 +78,18 @@ class RtcPeer {
   Rng rng_;
 
  private:
-  bool open_socket(IpAddress own);
-  std::size_t receive(std::int64_t now);
-  void take_datagrams(std::int64_t now, std::int64_t arrived_ns, const SocketAddress& from,
-                      std::span<std::uint8_t> bytes, std::size_t segment_bytes);
+  void take_datagrams(std::int64_t now, const RtcArrival& arrival);
   void take_outputs(std::int64_t now, std::int64_t arrived_ns);
   void handle_answer();
 
   RtcTarget target_;
   State state_ = State::kIdle;
   Failure failure_;
-  Fd udp_;
-  std::uint32_t dropped_ = 0;
+  RtcSocket udp_;
   RtcExchange exchange_;
   std::unique_ptr<webrtc::Dialer> dialer_;
   webrtc::DialerOutputs out_;
-  std::vector<webrtc::SendPacket> to_send_;
   std::string session_path_;
 };
-
-std::int64_t unix_ns();  // CLOCK_REALTIME.
 
 }  // namespace stoa::bench

@@ -196,18 +196,8 @@ void RtcViewer::send_report(std::int64_t now) {
 
 StreamCounts RtcViewer::sum(bool of_video) const {
   StreamCounts all;
-  for (const Stream& stream : streams_) {
-    if (stream.is_video != of_video) continue;
-    StreamCounts one = stream.meter.counts();
-    all.packets += one.packets;
-    all.bytes += one.bytes;
-    all.expected += one.expected;
-    all.received += one.received;
-    all.frames += one.frames;
-    all.broken_frames += one.broken_frames;
-    all.freezes += one.freezes;
-    all.frozen_ns += one.frozen_ns;
-  }
+  for (const Stream& stream : streams_)
+    if (stream.is_video == of_video) all += stream.meter.counts();
   return all;
 }
 

@@ -30,11 +30,26 @@ double Samples::percentile(double fraction) const {
   return *at;
 }
 
+void Json::quote(std::string_view text) {
+  body_ += '"';
+  for (char c : text) {
+    char escaped[8];
+    if (c == '"' || c == '\\') {
+      body_ += '\\', body_ += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
+      body_ += escaped;
+    } else {
+      body_ += c;
+    }
+  }
+  body_ += '"';
+}
+
 void Json::key(std::string_view key) {
   if (!body_.empty()) body_ += ',';
-  body_ += '"';
-  body_ += key;
-  body_ += "\":";
+  quote(key);
+  body_ += ':';
 }
 
 Json& Json::number(std::string_view name, double value) {
@@ -53,19 +68,7 @@ Json& Json::count(std::string_view name, std::uint64_t value) {
 
 Json& Json::text(std::string_view name, std::string_view value) {
   key(name);
-  body_ += '"';
-  for (char c : value) {
-    char escaped[8];
-    if (c == '"' || c == '\\') {
-      body_ += '\\', body_ += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
-      body_ += escaped;
-    } else {
-      body_ += c;
-    }
-  }
-  body_ += '"';
+  quote(value);
   return *this;
 }
 

@@ -41,6 +41,7 @@ class Json {
   std::string str() const { return "{" + body_ + "}"; }
 
  private:
+  void quote(std::string_view text);
   void key(std::string_view key);
   std::string body_;
 };

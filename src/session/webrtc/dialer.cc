@@ -74,7 +74,7 @@ struct Dialer::Impl {
   };
 
   Impl(const TransportShared& given, srtp::Transform& given_transform, const DialerConfig& config, Rng random)
-      : shared(given), transform(given_transform), rng(random) {
+      : shared(given), transform(given_transform), rng(random), audio(config.audio), video(config.video) {
     waiting = std::make_unique<Waiting>();
     waiting->identity = given.identity;
     waiting->local_ice = config.local_ice;
@@ -115,6 +115,8 @@ struct Dialer::Impl {
   const TransportShared& shared;
   srtp::Transform& transform;
   Rng rng;
+  const sdp::MediaSupport* audio;
+  const sdp::MediaSupport* video;
   std::unique_ptr<Waiting> waiting;
   sdp::Local local;
   std::optional<ReceiverConfig> receiver_config;
@@ -170,7 +172,8 @@ Result<std::string, DialRefusal> Dialer::handle_offer(Timestamp now, std::string
   if (impl.open_offer || impl.is_closed) return refuse(DialRefusal::kNotExpected);
   auto offer = sdp::parse(text);
   if (!offer) return refuse(DialRefusal::kBadAnswer);
-  const sdp::MediaSupport video = sdp::make_video_support(), audio = sdp::make_audio_support();
+  const sdp::MediaSupport video = impl.video ? *impl.video : sdp::make_video_support();
+  const sdp::MediaSupport audio = impl.audio ? *impl.audio : sdp::make_audio_support();
   std::vector<sdp::SectionIntent> intents;
   std::optional<ice::Credentials> restart;
   for (const sdp::MediaSection& section : offer->sections) {

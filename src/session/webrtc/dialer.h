@@ -58,6 +58,10 @@ struct DialerConfig {
   // What to offer, in this order (sdp::make_offer). Their `media` must live until the constructor returns.
   // None: the server offers.
   std::vector<sdp::OfferedSection> sections;
+  // What it takes of what a server offers; null: all that make_audio_support() and make_video_support() say.
+  // They outlive the dialer.
+  const sdp::MediaSupport* audio = nullptr;
+  const sdp::MediaSupport* video = nullptr;
   // Orders and repairs what comes, asks again and reports. Without it packets come out as they are and
   // nothing is said to the peer but by send_rtcp(): the least work for one who only counts.
   bool has_receiver = true;

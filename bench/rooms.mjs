@@ -1,0 +1,86 @@
+// Rooms, with participants that speak LiveKit's client protocol: what one core carries of one publisher's viewers, a
+// meeting, and an audience that listens; how long joining takes; what a participant costs in memory.
+// `./dev bench rooms [section…] [--flag number …]`; without a section all. `--quick 1` makes everything small: for
+// trying out, not for measuring. What a run leaves out stays in build/bench/rooms.json as it was.
+//
+// The server has one CPU, the load another. The load reads everything it is sent, so it may be full before the server
+// is; `load_is_full` says when that was so.
+import { Server } from '../tests/e2e/lib/server.mjs';
+import { bench, load, readFlags, readSections, save } from './lib/run.mjs';
+
+const defaults = {
+  quick: 0, seconds: 10, 'server-cpu': 0, 'load-cpu': 1, 'video-kbps': 1500, 'join-rate': 50,
+  viewers: 200, tries: 7, 'latency-ms': 50, 'loss-percent': 0.1, // Of the first try; tries; what is still well.
+  members: 25, speakers: 10, listeners: 1000,
+  joiners: 3000, 'room-size': 10, resting: 1000,
+};
+const small = { seconds: 3, viewers: 10, tries: 2, members: 4, speakers: 2, listeners: 20, joiners: 60, resting: 40 };
+const given = readFlags(defaults);
+const flags = given.quick ? { ...given, ...small } : given;
+
+// On a fresh server, whose participants are all of one address here.
+async function rooms(args, { rate = flags['join-rate'], seconds = flags.seconds } = {}) {
+  const server = await Server.start({ pin: flags['server-cpu'], args: ['--limits-rtc-viewers-per-address', '1000000', '--limits-rtc-unconnected-per-address', '1000000', '--limits-connections-per-address', '1000000'] });
+  try {
+    const run = await bench([
+      'rooms', '--url', `ws://${server.http}`, '--server-pid', server.pid, '--cpu', flags['load-cpu'], '--join-rate', rate,
+      '--duration', seconds, '--patience', 60, ...args,
+    ], 600_000);
+    // The load falls behind: it is busy all the time, or its sockets run over.
+    return { ...run, load_is_full: run.generator_cores > 0.9 || run.generator_datagrams_dropped > 0 };
+  } finally {
+    await server.stop();
+  }
+}
+
+const isWell = ({ join, received }) =>
+  join.succeeded === join.wanted && received.frames_of_expected > 0.99 && received.video_loss_percent <= flags['loss-percent'] &&
+  received.latency_video_ms.p95 <= flags['latency-ms'];
+
+// Doubles what holds, then halves the gap to what does not.
+async function fill(attempt) {
+  const tries = [];
+  let best = null, least = Infinity, viewers = flags.viewers;
+  while (tries.length < flags.tries) {
+    const run = { viewers, ...(await attempt(viewers)) };
+    tries.push(run);
+    console.log(`${viewers} viewers: ${isWell(run) ? 'well' : 'too many'}, server ${run.server_cores.toFixed(2)}, load ${run.generator_cores.toFixed(2)} cores, p95 ${run.received.latency_video_ms.p95.toFixed(1)} ms`);
+    if (isWell(run)) best = !best || viewers > best.viewers ? run : best;
+    else least = Math.min(least, viewers);
+    const next = Math.round(least === Infinity ? viewers * 2 : ((best?.viewers ?? 0) + least) / 2);
+    if (next - (best?.viewers ?? 0) < 0.05 * next) break;
+    viewers = next;
+  }
+  return { best, tries };
+}
+
+const sections = {
+  // One publisher of one layer.
+  audience: () => fill((viewers) => rooms([
+    '--publishers', 1, '--subscribers', viewers, '--video', 'single', '--video-kbps', flags['video-kbps'], '--codec', 'h264', '--audio', 'off',
+  ], { rate: 2 * flags['join-rate'] })),
+  // Everybody publishes three layers and sound, and shows nine.
+  meeting: () => rooms(['--publishers', 0, '--members', flags.members, '--layout', '3x3']),
+  audio: () => rooms(['--publishers', flags.speakers, '--subscribers', flags.listeners, '--video', 'none']),
+  joins: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.joiners / flags['room-size'], '--video', 'none', '--audio', 'off'], { seconds: 1 }),
+  // Nobody sends anything but what keeps connections alive.
+  memory: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.resting / flags['room-size'], '--video', 'none', '--audio', 'off', '--warmup', flags.quick ? 1 : 5]),
+};
+
+const asked = readSections(defaults, Object.keys(sections));
+const { name: _name, command: _command, made: _made, machine: _machine, flags: _flags, ...data } = load('rooms', {});
+const failed = [];
+for (const name of asked) {
+  console.log(`${name} …`);
+  const began = Date.now();
+  try {
+    const found = await sections[name]();
+    data[name] = { made_by: `./dev bench rooms ${[name, ...process.argv.slice(2).filter((word, i, all) => word.startsWith('--') || all[i - 1]?.startsWith('--'))].join(' ')}`, took_seconds: Math.round((Date.now() - began) / 1000), flags, ...found };
+    console.log(JSON.stringify(data[name], null, 1));
+    save('rooms', data);
+  } catch (error) {
+    failed.push(name);
+    console.error(`${name}: ${error.message}`);
+  }
+}
+if (failed.length > 0) throw new Error(`nothing was measured of: ${failed.join(', ')}`);
