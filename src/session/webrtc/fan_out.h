@@ -65,6 +65,9 @@ struct FanOutConfig {
   // A receiver that begins is sent the newest keyframe and what follows it when that is no older than this,
   // or when the source cannot be asked; otherwise a keyframe is asked for and it waits.
   Duration catch_up_max = Duration::seconds(4);
+  // Sound that waited so long to be sent (we, or the receiver's share, had no time for it) is skipped: played
+  // late it is worth nothing, and it would stay late.
+  Duration audio_late_max = Duration::milliseconds(400);
   // Retransmissions to one receiver: at most this share of what it was sent in the last second, and once in a
   // round trip for each packet.
   double retransmission_share_max = 0.5;

@@ -195,9 +195,12 @@ bool FanOut::Impl::settle(Timestamp at, OutletRef ref, Outlet& outlet) {
   if (outlet.feed == nullptr) return false;
   const History& history = outlet.feed->history;
   const bool is_behind = outlet.cursor < history.begin();
-  if (!is_behind && outlet.run().epoch == history.epoch()) return true;
+  const bool is_late = !outlet.is_video && !is_behind && outlet.cursor < history.end() &&
+                       at - history.slot(outlet.cursor).arrived > config.audio_late_max;
+  if (!is_behind && !is_late && outlet.run().epoch == history.epoch()) return true;
   // Fell behind: on from the newest keyframe, or with the newest sound.
-  const auto skipped = static_cast<std::uint64_t>(std::max<Position>(0, history.begin() - outlet.cursor));
+  const Position next = is_late ? history.end() - 1 : history.begin();
+  const auto skipped = static_cast<std::uint64_t>(std::max<Position>(0, next - outlet.cursor));
   outlet.stats.skipped += skipped;
   totals.skipped += skipped;
   Layer* layer = outlet.feed;

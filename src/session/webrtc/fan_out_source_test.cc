@@ -134,6 +134,29 @@ TEST(FanOutSource, goes_on_where_timestamps_of_the_source_step) {
   }
 }
 
+TEST(FanOutSource, skips_sound_that_waited_too_long) {
+  FanOutWorld world;
+  const StreamId sound = world.add_stream(payload::Encoding::kOpus);
+  Peer& peer = world.add_peer({FanOutWorld::audio()});
+  world.set_source(peer, sound);
+  auto speak = [&](int packets) {
+    for (int i = 0; i < packets; ++i) {
+      world.frame(sound, {.packets = 1, .bytes = 80}, 960);
+      world.now += Duration::milliseconds(20);
+    }
+    world.drain();
+  };
+  speak(1);
+  const auto& got = peer.of(kAudioSsrc);
+  speak(15);  // Late by less.
+  ASSERT_EQ(got.size(), 16u);
+  speak(50);
+  ASSERT_EQ(got.size(), 17u);
+  EXPECT_EQ(got[16].sequence, got[15].sequence + 1);
+  EXPECT_EQ(got[16].timestamp - got[15].timestamp, 50u * 960);
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).skipped, 49u);
+}
+
 TEST(FanOutSource, draws_no_sound_together) {
   FanOutWorld world({.history = {.packets = 64, .bytes = 1u << 20, .age = Duration::seconds(4)}});
   const StreamId sound = world.add_stream(payload::Encoding::kOpus);

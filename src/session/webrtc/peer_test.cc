@@ -192,9 +192,9 @@ TEST(PeerAnswer, agrees_upon_the_same_extensions_whichever_way_a_section_goes) {
     TestPeering peer;
     auto answered = peer.answer(read_offer("chromium_viewer_data"), outlets);
     EXPECT_TRUE(answered);
+    const sdp::SessionDescription answer = parsed(answered->answer);
     std::set<sdp::HeaderExtension> all;
-    for (const sdp::ExtensionMap& map : parsed(answered->answer).sections[0].extensions)
-      all.insert(map.extension);
+    for (const sdp::ExtensionMap& map : answer.sections[0].extensions) all.insert(map.extension);
     return all;
   };
   const std::set<sdp::HeaderExtension> sent = extensions_of({video(1)});
