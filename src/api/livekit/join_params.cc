@@ -87,6 +87,11 @@ pb::ClientInfo read_client(const http::Request& request) {
   return client;
 }
 
+// Browsers' clients leave this to what the browser says. Firefox alone is treated in a way of its own.
+const char* browser_of(const http::Request& request) {
+  return request.headers.get("user-agent").find("Firefox/") == std::string_view::npos ? "" : "Firefox";
+}
+
 void shorten(pb::ClientInfo& client) {
   for (std::string* text :
        {client.mutable_version(), client.mutable_os(), client.mutable_os_version(), client.mutable_browser(),
@@ -199,6 +204,7 @@ Result<JoinParams, HttpRefusal> parse_join(const http::Request& request) {
   } else {
     if (auto read = read_query(request, params); !read) return refuse(read.error());
   }
+  if (params.client.browser().empty()) params.client.set_browser(browser_of(request));
   params.client.set_address(request.peer_address);
   return params;
 }

@@ -89,6 +89,17 @@ TEST(JoinParams, leave_out_texts_of_clients_that_are_too_long_or_no_text) {
   EXPECT_EQ(params->client.version(), "1");
 }
 
+TEST(JoinParams, know_firefox_by_what_it_says_itself) {
+  http::Request request = get("/rtc");
+  request.headers.set("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0");
+  EXPECT_EQ(parse_join(request)->client.browser(), "Firefox");
+  request.query = "browser=b";
+  EXPECT_EQ(parse_join(request)->client.browser(), "b");
+  request.query = "";
+  request.headers.set("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0 Safari/537.36");
+  EXPECT_EQ(parse_join(request)->client.browser(), "");
+}
+
 TEST(JoinParams, read_a_join_request_gzipped_or_not_on_either_path) {
   for (const char* path : {"/rtc/v1", "/rtc"}) {
     for (std::string coded : {std::string(vectors::kJoinGzip), std::string(vectors::kJoinPlain)}) {
