@@ -159,7 +159,7 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
                  [&](shard::RoomHappened& told) { rooms_.handle_happened(told.happened); },
                  [&](shard::RoomAnswered& answered) { room_calls_.handle_answer(loop_.now(), answered); },
-                 [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered.reply); },
+                 [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered); },
              },
              std::get<shard::ControlMail>(message));
 }
@@ -174,11 +174,13 @@ void ControlThread::handle_join(const shard::JoinAsked& asked) {
 }
 
 void ControlThread::handle_token_wanted(const shard::TokenWanted& wanted) {
-  auto key = api_keys_.find_valid(wanted.grant->key_id);
-  if (!key || !*key) return;  // Revoked: what the client has is the last.
-  auto token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant, wanted.room,
-                                           (*key)->id, (*key)->secret, loop_.wall());
-  if (token) send(wanted.shard, shard::Mail(shard::TokenMade{wanted.seat, std::move(*token)}));
+  shard::TokenMade made{wanted.seat, "", wanted.room};
+  // Revoked: what the client has is the last.
+  if (auto key = api_keys_.find_valid(wanted.grant->key_id); key && *key)
+    made.token = livekit::make_refresh_token(*wanted.grant->access, *wanted.participant, wanted.room,
+                                             (*key)->id, (*key)->secret, loop_.wall())
+                     .value_or("");
+  send(wanted.shard, shard::Mail(std::move(made)));
 }
 
 void ControlThread::handle_audience(shard::AudienceReported&& reported) {

@@ -1,6 +1,7 @@
 // The sender's end of a mailbox between two threads, with the policy of shard/mail.h for when it is full:
-// media of a track is dropped until its next keyframe, relayed packets are dropped, a snapshot gives way to a
-// newer one of its channel, the rest waits here, is tried again soon, and goes first when there is room.
+// media of a track is dropped until its next keyframe, relayed packets and lossy data are dropped, a snapshot
+// gives way to a newer one of its channel, the rest waits here, is tried again soon, and goes first when
+// there is room.
 #pragma once
 
 #include <algorithm>
@@ -88,10 +89,21 @@ class Postbox {
   static bool is_packets(const ToShard& message) {
     const auto* mail = std::get_if<shard::Mail>(&message);
     const auto* relayed = mail ? std::get_if<relay::ToSubscriber>(mail) : nullptr;
+    if (mail && is_lossy_data(*mail)) return true;
     return relayed && (std::holds_alternative<relay::PacketsSent>(*relayed) ||
                        std::holds_alternative<relay::GroupSent>(*relayed));
   }
   static bool is_packets(const ToControl&) { return false; }
+  // Of participants, who said that it may be lost.
+  static bool is_lossy_data(const shard::Mail& mail) {
+    if (const auto* asked = std::get_if<shard::RoomAsked>(&mail)) {
+      const auto* data = std::get_if<room::SendData>(&asked->command);
+      return data && !data->is_reliable;
+    }
+    const auto* told = std::get_if<shard::RoomTold>(&mail);
+    const auto* data = told ? std::get_if<room::DataArrived>(told->event.get()) : nullptr;
+    return data && !data->is_reliable;
+  }
 
   void forget_ended(const ToShard& message) {
     const auto* mail = std::get_if<shard::Mail>(&message);

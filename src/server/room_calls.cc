@@ -126,12 +126,15 @@ void RoomCalls::handle_answer(Timestamp, shard::RoomAnswered& answered) {
   finish(found->first, livekit::write_twirp(*question.call, **answered.answer));
 }
 
-void RoomCalls::handle_rpc(const livekit::RpcReply& reply) {
+void RoomCalls::handle_rpc(const shard::RpcAnswered& answered) {
+  const livekit::RpcReply& reply = answered.reply;
   if (reply.is_ack) return;
   const std::uint64_t number =
       std::strtoull(reply.id.c_str() + std::string_view(livekit::kServerRpcPrefix).size(), nullptr, 10);
   auto found = questions_.find(number);
   if (found == questions_.end() || !found->second.is_rpc) return;
+  const auto& asked = std::get<pb::PerformRpcRequest>(found->second.call->request);
+  if (asked.room() != answered.room || asked.destination_identity() != answered.identity) return;
   if (reply.error) return finish(number, livekit::write_twirp_error(rpc_error(*reply.error)));
   pb::PerformRpcResponse response;
   response.set_payload(reply.payload);

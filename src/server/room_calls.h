@@ -39,7 +39,7 @@ class RoomCalls {
   static bool owns_path(std::string_view path);
   void handle_request(Timestamp now, WallTime wall, const HttpAsked& asked);
   void handle_answer(Timestamp now, shard::RoomAnswered& answered);
-  void handle_rpc(const livekit::RpcReply& reply);
+  void handle_rpc(const shard::RpcAnswered& answered);
   void handle_tick(Timestamp now);
   void append_metrics(MetricSamples& samples) const;
 

@@ -182,7 +182,7 @@ struct TransportAsked {
 };
 // From a seat to the owner of its room.
 struct RoomAsked {
-  std::string room;
+  std::string room, sid;  // Its sid, too: another may have its name by now.
   room::ParticipantId participant;
   room::Command command;
 };
@@ -212,7 +212,7 @@ struct RoomEntered {
 struct SeatMoved {
   std::string from_room;
   room::ParticipantId before;
-  std::string to_room;
+  std::string to_room, to_sid;
   room::ParticipantId after;
 };
 // A call of the server's API on its way to the owner of its room, or to every shard. Answered by
@@ -225,7 +225,8 @@ struct RoomCalled {
 // A fresh token for a participant.
 struct TokenMade {
   std::uint64_t seat;
-  std::string token;
+  std::string token;  // Empty: its key makes none any more.
+  std::string room;   // That it is for.
 };
 
 using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, SourceEnded, SourceDropped,
@@ -278,6 +279,7 @@ struct RoomAnswered {
 };
 // An answer of a participant to a call of the server's (PerformRpc).
 struct RpcAnswered {
+  std::string room, identity;  // Who answers.
   livekit::RpcReply reply;
 };
 using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked,

@@ -243,8 +243,10 @@ void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened,
   auto id = seats_.insert(nullptr);
   if (!id.is_set()) {
     send(signal.shard, JoinRefused{signal.request, {503, "too many participants"}, false}, out);
-    return send(owner_of(room, config_.shards),
-                RoomAsked{room, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
+    return send(
+        owner_of(room, config_.shards),
+        RoomAsked{room, opened.joined.room.sid, participant, room::Leave{room::LeaveReason::kJoinFailure}},
+        out);
   }
   *seats_.find(id) = std::make_unique<Seat>(world_,
                                             Seat::Opening{.id = id.value(),
@@ -337,7 +339,7 @@ void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& ou
         Overloaded{
             [&](SeatCommand& asked) {
               send(owner_of(room, config_.shards),
-                   RoomAsked{room, seat->participant(), std::move(asked.command)}, out);
+                   RoomAsked{room, seat->room_sid(), seat->participant(), std::move(asked.command)}, out);
             },
             [&](SeatFrame& frame) {
               send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text}, out);
@@ -351,7 +353,7 @@ void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& ou
                    TransportAsked{room, seat->self()->identity, wanted.is_tcp_only}, out);
             },
             [&](SeatRpcAnswered& answered) {
-              out.push(SendControlMail{RpcAnswered{std::move(answered.reply)}});
+              out.push(SendControlMail{RpcAnswered{room, seat->self()->identity, std::move(answered.reply)}});
             },
             [&](LogLine& line) { out.push(std::move(line)); },
         },
@@ -444,7 +446,7 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           },
           [&](RoomAsked& asked) {
             OwnedRoom* owned = find_room(asked.room);
-            if (owned == nullptr) return true;
+            if (owned == nullptr || owned->sid != asked.sid) return true;
             owned->room.handle(now, wall, asked.participant, std::move(asked.command), owned->outputs);
             handle_room_outputs(now, wall, asked.room, out);
             return true;
@@ -463,13 +465,13 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           [&](RoomAudible& audible) { return handle_audible(now, wall, audible, out), true; },
           [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
           [&](RoomEntered& entered) { return handle_entered(now, wall, entered, out), true; },
-          [&](SeatMoved& moved) { return handle_seat_moved(moved), true; },
+          [&](SeatMoved& moved) { return handle_seat_moved(now, moved, out), true; },
           [&](RoomCalled& called) { return handle_call(now, wall, called, out), true; },
           [&](TokenMade& made) {
             Seat* seat = find_seat(made.seat);
             if (seat == nullptr) return true;
             SeatOutputs outputs;
-            seat->handle_token(made.token, outputs);
+            seat->handle_token(made.token, made.room, outputs);
             handle_seat_outputs(now, made.seat, outputs, out);
             return true;
           },

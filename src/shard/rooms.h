@@ -84,6 +84,7 @@ class Rooms {
         : room(std::move(info), config, now, wall, rng) {}
     static constexpr std::size_t kTcpOnlyMax = 64;
     room::Room room;
+    const std::string sid = room.info().sid;
     room::Outputs outputs;
     std::set<std::string> tcp_only;  // Identities that asked for it.
   };
@@ -135,7 +136,7 @@ class Rooms {
   void move_out(Timestamp now, WallTime wall, OwnedRoom& owned,
                 const livekit::pb::MoveParticipantRequest& move, const RoomCalled& called, RoomsOutputs& out);
   void handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, RoomsOutputs& out);
-  void handle_seat_moved(const SeatMoved& moved);
+  void handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out);
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
   void handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out);

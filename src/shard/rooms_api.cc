@@ -145,13 +145,14 @@ void Rooms::move_out(Timestamp now, WallTime wall, OwnedRoom& owned, const pb::M
                      const RoomCalled& called, RoomsOutputs& out) {
   const std::string name = owned.room.info().name;
   auto luggage = owned.room.take_out(now, wall, move.identity(), owned.outputs);
+  // What it is told of the old room goes before.
+  handle_room_outputs(now, wall, name, out);
   if (luggage) {
     send(owner_of(move.destination_room(), config_.shards),
          RoomEntered{called.question, name, called.room, std::move(*luggage)}, out);
   } else {
     out.push(SendControlMail{RoomAnswered{called.question, refuse(livekit::error_of(luggage.error()))}});
   }
-  handle_room_outputs(now, wall, name, out);
 }
 
 void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, RoomsOutputs& out) {
@@ -164,7 +165,7 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
   if (owned) joined = owned->room.put_in(now, wall, std::move(entered.luggage), owned->outputs);
   if (joined) {
     // Before what the new room says to it.
-    send(shard, SeatMoved{entered.from_room, before, name, joined->participant}, out);
+    send(shard, SeatMoved{entered.from_room, before, name, joined->room.sid, joined->participant}, out);
     out.push(SendControlMail{RoomAnswered{entered.question, answer_with(pb::MoveParticipantResponse())}});
   } else {
     send(shard, SeatClosed{entered.from_room, before, room::LeaveReason::kRemoved}, out);
@@ -175,7 +176,7 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
   if (owned) handle_room_outputs(now, wall, name, out);
 }
 
-void Rooms::handle_seat_moved(const SeatMoved& moved) {
+void Rooms::handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out) {
   auto floor = floors_.find(moved.from_room);
   if (floor == floors_.end()) return;
   auto found = floor->second.find(moved.before.value());
@@ -184,7 +185,11 @@ void Rooms::handle_seat_moved(const SeatMoved& moved) {
   floor->second.erase(found);
   if (floor->second.empty()) floors_.erase(floor);
   floors_[moved.to_room][moved.after.value()] = id;
-  if (Seat* seat = find_seat(id)) seat->move(moved.to_room, moved.after);
+  Seat* seat = find_seat(id);
+  if (seat == nullptr) return;
+  SeatOutputs outputs;
+  seat->move(now, moved, outputs);
+  handle_seat_outputs(now, id, outputs, out);
 }
 
 }  // namespace stoa::shard

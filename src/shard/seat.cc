@@ -15,6 +15,8 @@ std::int64_t milliseconds_of(WallTime wall) { return wall.ms(); }
 
 // How long a client that simulates speaking speaks at most.
 constexpr std::int32_t kSimulatedSpeechMaxS = 60;
+constexpr double kRequestBytes = 2048;  // A frame of so many bytes counts as another one.
+constexpr std::size_t kTracksPerRequestMax = 1'000;
 constexpr std::uint16_t kNormalClosure = 1000, kPolicyViolation = 1008, kGoingAway = 1001;
 
 }  // namespace
@@ -48,6 +50,8 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       is_single_(params_->is_single_connection),
       is_tcp_only_(opening.is_tcp_only),
       request_tokens_(world.config.request_burst),
+      data_packets_(world.config.data_packets_per_second),
+      data_bytes_(world.config.data_bytes_per_second),
       offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))) {}
 
 Seat::~Seat() = default;
@@ -81,7 +85,7 @@ void Seat::describe_server(Response& response) const {
 }
 
 void Seat::start(Timestamp now, WallTime wall, SeatOutputs& out) {
-  requests_at_ = now;
+  requests_at_ = data_at_ = now;
   token_at_ = now + world_.config.token_interval;
   report_at_ = now + world_.config.report_interval;
   send_join(wall, out);
@@ -177,13 +181,14 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
 }
 
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
-bool Seat::takes_request(Timestamp now, SeatOutputs& out) {
+bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
   request_tokens_ = std::min(
       config.request_burst, request_tokens_ + (now - requests_at_).as_seconds() * config.requests_per_second);
   requests_at_ = now;
-  if (request_tokens_ >= 1) {
-    request_tokens_ -= 1;
+  const double cost = 1 + static_cast<double>(bytes) / kRequestBytes;
+  if (request_tokens_ >= cost) {
+    request_tokens_ -= cost;
     return true;
   }
   ++world_.counters.floods;
@@ -197,7 +202,7 @@ bool Seat::takes_request(Timestamp now, SeatOutputs& out) {
 void Seat::handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out) {
   ++world_.counters.frames;
   is_text_ = is_text;
-  if (is_closed_ || !takes_request(now, out)) return;
+  if (is_closed_ || !takes_request(now, frame.size(), out)) return;
   auto request = livekit::parse_signal(frame, is_text);
   if (!request) {
     ++world_.counters.bad_frames;
@@ -215,7 +220,7 @@ void Seat::handle_request(Timestamp now, WallTime wall, const pb::SignalRequest&
     case pb::SignalRequest::kTrickle: return;  // Checks show where the peer is.
     case pb::SignalRequest::kAddTrack: return handle_add_track(now, request.add_track(), out);
     case pb::SignalRequest::kMute: return command(livekit::from_wire(request.mute()), out);
-    case pb::SignalRequest::kSubscription: return command(livekit::from_wire(request.subscription()), out);
+    case pb::SignalRequest::kSubscription: return ask_subscriptions(request.subscription(), out);
     case pb::SignalRequest::kTrackSetting: return handle_settings(now, request.track_setting(), out);
     case pb::SignalRequest::kLeave: {
       log(LogLevel::kInfo, "left", out);
@@ -255,10 +260,17 @@ void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatO
   if (request.type() == pb::DATA) return;
   for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
     auto encoding = payload::find_encoding(codec.codec());
-    if (!encoding || !payload::is_video(*encoding) || preferences_.size() >= kPreferencesMax) continue;
+    if (!encoding || !payload::is_video(*encoding)) continue;
+    if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
     preferences_.push_back({codec.cid().empty() ? request.cid() : codec.cid(), *encoding});
   }
   command(livekit::from_wire(request), out);
+}
+
+void Seat::ask_subscriptions(const pb::UpdateSubscription& request, SeatOutputs& out) {
+  room::Subscribe asked = livekit::from_wire(request);
+  if (asked.tracks.size() > kTracksPerRequestMax) asked.tracks.resize(kTracksPerRequestMax);
+  command(std::move(asked), out);
 }
 
 void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs&) {
@@ -282,7 +294,7 @@ void Seat::handle_sync_state(Timestamp now, const pb::SyncState& state, SeatOutp
     return;
   }
   if (state.subscription().track_sids_size() > 0 || state.subscription().participant_tracks_size() > 0)
-    command(livekit::from_wire(state.subscription()), out);
+    ask_subscriptions(state.subscription(), out);
   for (const std::string& sid : state.track_sids_disabled()) {
     auto found = subscriptions_.find(sid);
     if (found == subscriptions_.end()) continue;
@@ -333,7 +345,12 @@ void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutpu
     return out.push(SeatTokenWanted{});
   }
   const SharedBytes* frame = signal_ ? event.frame(is_text_, traits_) : nullptr;
-  if (frame) out.push(SeatFrame{*signal_, *frame, is_text_});
+  if (frame == nullptr) return;
+  if (!moved_) {
+    out.push(SeatFrame{*signal_, *frame, is_text_});
+  } else if (held_frames_.size() < kHeldFramesMax) {
+    held_frames_.push_back({*signal_, *frame, is_text_});
+  }
 }
 
 // What an event means for media, before the client is told.
@@ -368,24 +385,48 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
              event);
 }
 
-void Seat::handle_token(const std::string& token, SeatOutputs& out) {
+void Seat::move(Timestamp now, const SeatMoved& moved, SeatOutputs& out) {
+  room_ = moved.to_room;
+  room_info_.sid = moved.to_sid;
+  participant_ = moved.after;
+  for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
+  subscriptions_.clear();
+  needs_offer_ = has_section_to_free_ = true;
+  reported_.reset();
+  handle_audible(now, false, {});
+  // What it said while it was in neither room was heard by nobody.
+  if (is_active_) command(room::BecomeActive{}, out);
+  for (auto& [id, media] : own_)
+    if (!media.name.empty()) publish(now, media, out);
+  if (!signal_) signal_lost_at_ = now;
+}
+
+void Seat::handle_token(const std::string& token, const std::string& room, SeatOutputs& out) {
+  if (room != room_) return;  // Of the room that it was in.
   if (auto moved = std::exchange(moved_, std::nullopt)) {
     auto told = livekit::event_to_response(*moved, traits_);
-    if (!told) return;
-    told->mutable_room_moved()->set_token(token);
-    return send(*told, out);
+    if (told) {
+      told->mutable_room_moved()->set_token(token);
+      send(*told, out);
+    }
+    for (SeatFrame& frame : std::exchange(held_frames_, {})) out.push(std::move(frame));
+    return;
   }
+  if (token.empty()) return;
   pb::SignalResponse response;
   response.set_refresh_token(token);
   send(response, out);
 }
 
-void Seat::handle_audible(Timestamp now, bool is_limited, const std::vector<std::string>& tracks) {
-  for (auto& [id, media] : own_) {
-    if (media.name.empty() || media.peer.kind != media::Kind::kAudio) continue;
-    const bool is_open = !is_limited || std::ranges::find(tracks, media.sid) != tracks.end();
-    world_.hub.set_gate(now, media.name, is_open, world_.hub_outputs);
-  }
+void Seat::handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks) {
+  audible_ = is_limited ? std::optional(std::move(tracks)) : std::nullopt;
+  for (auto& [id, media] : own_) set_gate(now, media);
+}
+
+void Seat::set_gate(Timestamp now, const OwnMedia& media) {
+  if (media.name.empty() || media.peer.kind != media::Kind::kAudio) return;
+  const bool is_open = !audible_ || std::ranges::find(*audible_, media.sid) != audible_->end();
+  world_.hub.set_gate(now, media.name, is_open, world_.hub_outputs);
 }
 
 void Seat::close(Timestamp now, room::LeaveReason reason, SeatOutputs& out) {

@@ -53,9 +53,13 @@ struct SeatConfig {
   // Reliable data that a receiver may have missed while it was away.
   Duration replay_kept = Duration::seconds(10);
   std::size_t replay_bytes_max = 1u << 20;
-  // What one participant may ask in a second, and at once.
+  // What one participant may ask in a second, and at once: frames of signalling, each with one more for
+  // every kRequestBytes.
   double requests_per_second = 50;
   double request_burst = 500;
+  // What one may send to others in a second, and twice that at once. More is dropped.
+  double data_packets_per_second = 2'000;
+  double data_bytes_per_second = 8e6;
   std::size_t subscriptions_max = 240;  // Sections of one connection.
 };
 
@@ -137,13 +141,11 @@ class Seat {
   void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
   void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
-  // It sits in another room from now on.
-  void move(const std::string& room, room::ParticipantId participant) {
-    room_ = room;
-    participant_ = participant;
-  }
-  void handle_token(const std::string& token, SeatOutputs& out);
-  void handle_audible(Timestamp now, bool is_limited, const std::vector<std::string>& tracks);
+  // It is in another room from now on, which tells it everything anew.
+  void move(Timestamp now, const SeatMoved& moved, SeatOutputs& out);
+  // Empty: there is none.
+  void handle_token(const std::string& token, const std::string& room, SeatOutputs& out);
+  void handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks);
   // It is over: connections are closed, nothing more is said.
   void close(Timestamp now, room::LeaveReason reason, SeatOutputs& out);
 
@@ -165,6 +167,7 @@ class Seat {
 
   std::uint64_t id() const { return id_; }
   const std::string& room() const { return room_; }
+  const std::string& room_sid() const { return room_info_.sid; }
   room::ParticipantId participant() const { return participant_; }
   const std::shared_ptr<const RoomGrant>& grant() const { return grant_; }
   const room::SharedParticipant& self() const { return self_; }
@@ -204,6 +207,7 @@ class Seat {
     std::uint32_t sequence = 0;
     SharedBytes payload;
     Timestamp at;
+    bool is_sent = false;  // There was a channel for it.
   };
   struct Channel {
     webrtc::SessionId session;
@@ -216,11 +220,12 @@ class Seat {
   void send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void command(room::Command command, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
-  bool takes_request(Timestamp now, SeatOutputs& out);
+  bool takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out);
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
   void handle_add_track(Timestamp now, const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
+  void ask_subscriptions(const livekit::pb::UpdateSubscription& request, SeatOutputs& out);
   void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings, SeatOutputs& out);
   void handle_sync_state(Timestamp now, const livekit::pb::SyncState& state, SeatOutputs& out);
   void handle_simulate(Timestamp now, const livekit::pb::SimulateScenario& scenario, SeatOutputs& out);
@@ -237,6 +242,7 @@ class Seat {
   void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
+  void set_gate(Timestamp now, const OwnMedia& media);
   void unpublish(Timestamp now, OwnMedia& media, SeatOutputs& out);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
@@ -263,6 +269,9 @@ class Seat {
   void send_on(Timestamp now, bool is_reliable, const SharedBytes& payload);
   void replay(Timestamp now, const livekit::pb::SyncState& state);
   void keep(Timestamp now, const room::DataArrived& data);
+  void forget_old(Timestamp now);
+  void send_kept(Timestamp now);
+  bool takes_data(Timestamp now, std::size_t bytes);
 
   SeatWorld world_;
   Rng rng_;
@@ -280,7 +289,8 @@ class Seat {
   bool is_text_ = false;  // The form that the client writes.
   bool is_single_ = false, is_tcp_only_ = false;
   bool is_active_ = false, is_closed_ = false;
-  double request_tokens_ = 0;
+  double request_tokens_ = 0, data_packets_ = 0, data_bytes_ = 0;
+  Timestamp data_at_;
   Timestamp requests_at_;
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
@@ -306,7 +316,11 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
-  std::optional<room::Moved> moved_;  // The client is told with its new token.
+  // The client is told with its new token; what comes of the new room waits for that.
+  static constexpr std::size_t kHeldFramesMax = 256;
+  std::optional<room::Moved> moved_;
+  std::vector<SeatFrame> held_frames_;
+  std::optional<std::vector<std::string>> audible_;  // Tracks; none: all are.
   Timestamp simulated_speech_until_;
   bool drops_next_resume_ = false;
 };

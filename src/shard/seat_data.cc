@@ -1,5 +1,6 @@
 // Data channels of a seat.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "api/livekit/data_packet.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr const char* kReliable = "_reliable";
 constexpr const char* kLossy = "_lossy";
+constexpr std::size_t kReceiveStatesMax = 1'000;  // Of one client that was away.
 
 }  // namespace
 
@@ -28,7 +30,7 @@ void Seat::open_channels(Timestamp now, SeatOutputs& out) {
   };
   reliable_ = open(kReliable, true);
   lossy_ = open(kLossy, false);
-  for (const KeptData& data : kept_) send_on(now, true, data.payload);
+  send_kept(now);
 }
 
 void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out) {
@@ -39,8 +41,7 @@ void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& o
                    heard_channels_[{data.session.value(), opened.channel}] = is_reliable;
                    if (!is_single_) return;
                    (is_reliable ? reliable_ : lossy_) = Channel{data.session, opened.channel};
-                   if (is_reliable)
-                     for (const KeptData& kept : kept_) send_on(now, true, kept.payload);
+                   if (is_reliable) send_kept(now);
                  },
                  [&](sctp::ChannelMessage& message) {
                    auto channel = heard_channels_.find({data.session.value(), message.channel});
@@ -62,8 +63,27 @@ void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& o
              data.event);
 }
 
-void Seat::handle_packet(Timestamp, Bytes packet, bool is_reliable, SeatOutputs& out) {
+// Others are sent what one sends: each has so much to send.
+bool Seat::takes_data(Timestamp now, std::size_t bytes) {
+  const SeatConfig& config = world_.config;
+  const double elapsed = (now - data_at_).as_seconds();
+  data_at_ = now;
+  data_packets_ =
+      std::min(2 * config.data_packets_per_second, data_packets_ + elapsed * config.data_packets_per_second);
+  data_bytes_ =
+      std::min(2 * config.data_bytes_per_second, data_bytes_ + elapsed * config.data_bytes_per_second);
+  if (data_packets_ < 1 || data_bytes_ < static_cast<double>(bytes)) return false;
+  data_packets_ -= 1;
+  data_bytes_ -= static_cast<double>(bytes);
+  return true;
+}
+
+void Seat::handle_packet(Timestamp now, Bytes packet, bool is_reliable, SeatOutputs& out) {
   ++world_.counters.data_packets;
+  if (!takes_data(now, packet.size())) {
+    ++world_.counters.data_refused;
+    return;
+  }
   auto parsed = livekit::parse_data_packet(packet);
   if (!parsed || !livekit::check_sender(*parsed, *self_)) {
     ++world_.counters.data_refused;
@@ -103,9 +123,13 @@ void Seat::send_on(Timestamp now, bool is_reliable, const SharedBytes& payload) 
 }
 
 void Seat::keep(Timestamp now, const room::DataArrived& data) {
-  const SeatConfig& config = world_.config;
-  kept_.push_back({data.from_sid, data.sequence, data.payload, now});
+  kept_.push_back({data.from_sid, data.sequence, data.payload, now, reliable_.has_value()});
   kept_bytes_ += data.payload.size();
+  forget_old(now);
+}
+
+void Seat::forget_old(Timestamp now) {
+  const SeatConfig& config = world_.config;
   while (!kept_.empty() &&
          (kept_bytes_ > config.replay_bytes_max || kept_.front().at + config.replay_kept < now)) {
     kept_bytes_ -= kept_.front().payload.size();
@@ -113,12 +137,22 @@ void Seat::keep(Timestamp now, const room::DataArrived& data) {
   }
 }
 
+void Seat::send_kept(Timestamp now) {
+  forget_old(now);
+  for (KeptData& data : kept_)
+    if (!std::exchange(data.is_sent, true)) send_on(now, true, data.payload);
+}
+
 // What a client that was away says that it has not got of somebody.
 void Seat::replay(Timestamp now, const pb::SyncState& state) {
+  std::map<std::string, std::uint32_t> last;
   for (const pb::DataChannelReceiveState& known : state.datachannel_receive_states())
-    for (const KeptData& data : kept_)
-      if (data.from_sid == known.publisher_sid() && data.sequence > known.last_seq())
-        send_on(now, true, data.payload);
+    if (last.size() < kReceiveStatesMax) last[known.publisher_sid()] = known.last_seq();
+  forget_old(now);
+  for (const KeptData& data : kept_) {
+    auto found = last.find(data.from_sid);
+    if (found != last.end() && data.sequence > found->second) send_on(now, true, data.payload);
+  }
 }
 
 }  // namespace stoa::shard

@@ -154,6 +154,7 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
     by_name_[media.name] = media.peer.id;
   }
   world_.hub.publish(now, media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
+  set_gate(now, media);
   command(room::PublishTrack{.sid = media.sid,
                              .mid = media.peer.mid,
                              .media = {mime_type_of(media.rtp->encoding), {world_.shard, media.name}},
@@ -163,11 +164,11 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
 }
 
 void Seat::unpublish(Timestamp now, OwnMedia& media, SeatOutputs&) {
+  media.sid.clear();
   if (media.name.empty()) return;
   world_.hub.unpublish(now, media.name, world_.hub_outputs);
   by_name_.erase(media.name);
   media.name.clear();
-  media.sid.clear();
 }
 
 void Seat::handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out) {
@@ -250,11 +251,13 @@ std::vector<webrtc::PeerOutlet> Seat::outlets() const {
 }
 
 void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out) {
+  if (what.media.empty()) return unsubscribe(now, what.track.sid, out);
   auto found = subscriptions_.find(what.track.sid);
   if (found == subscriptions_.end()) {
     if (subscriptions_.size() >= world_.config.subscriptions_max) {
       log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
-      return;
+      // The client may ask again when there is room.
+      return command(room::Subscribe{{what.track.sid}, false}, out);
     }
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
@@ -395,7 +398,7 @@ webrtc::SessionId Seat::primary() const {
 
 // One offer at a time; without signalling it waits.
 bool Seat::wants_flush() const {
-  if (!needs_offer_ || is_closed_ || !signal_) return false;
+  if (!needs_offer_ || is_closed_ || !signal_ || moved_) return false;
   return is_single_ ? !is_offer_asked_ && publisher_.is_set() : open_offer_.empty();
 }
 
@@ -480,6 +483,16 @@ void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& clo
     lossy_.reset();
   }
   if (is_closed_) return;
+  if (!subscriber_.is_set() && (!is_single_ || is_publisher)) {
+    // Its sections are gone with it.
+    open_offer_.clear();
+    is_offer_asked_ = false;
+    for (auto& [sid, subscription] : subscriptions_) {
+      subscription.seat.reset();
+      subscription.fed_from = {};
+    }
+  }
+  if (!primary().is_set()) is_active_ = false;
   if (is_publisher) take_own_tracks(now, {}, out);
   // Its client closed it: it is about to leave, or publishes no more.
   if (closed.end == webrtc::TransportEnd::kByPeer || closed.end == webrtc::TransportEnd::kLocal) return;

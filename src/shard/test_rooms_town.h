@@ -335,8 +335,8 @@ class RoomsTown {
                        JoinDecided{asked->request, decide(asked->token)}});
     } else if (auto* wanted = std::get_if<TokenWanted>(&mail)) {
       ++tokens;
-      mail_.push_back(
-          {time.now() + Duration::milliseconds(1), wanted->shard, TokenMade{wanted->seat, "token"}});
+      mail_.push_back({time.now() + Duration::milliseconds(1), wanted->shard,
+                       TokenMade{wanted->seat, "token", wanted->room}});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
     }

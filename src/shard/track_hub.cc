@@ -30,8 +30,17 @@ void TrackHub::publish(Timestamp now, const std::string& name, webrtc::SessionId
   announce(now, source, out);
 }
 
+void TrackHub::introduce(const Source& source, std::uint32_t shard, HubOutputs& out) const {
+  out.push(RelayToSubscriber{shard, describe(source)});
+  for (std::size_t layer = 0; layer < source.clocks.size(); ++layer)
+    if (source.clocks[layer])
+      out.push(RelayToSubscriber{
+          shard, relay::ClockMapped{source.name, source.generation, source.track.id,
+                                    static_cast<payload::LayerIndex>(layer), *source.clocks[layer]}});
+}
+
 void TrackHub::announce(Timestamp now, Source& source, HubOutputs& out) {
-  for (std::uint32_t shard : source.shards) out.push(RelayToSubscriber{shard, describe(source)});
+  for (std::uint32_t shard : source.shards) introduce(source, shard, out);
   begin_local(now, source);
   if (source.local.is_set()) out.push(FeedChanged{source.name});
 }
@@ -240,13 +249,7 @@ void TrackHub::handle(Timestamp now, relay::ToOwner& message, webrtc::PortOutput
             }
             if (std::ranges::find(source->shards, wanted.shard) == source->shards.end())
               source->shards.push_back(wanted.shard);
-            out.push(RelayToSubscriber{wanted.shard, describe(*source)});
-            for (std::size_t layer = 0; layer < source->clocks.size(); ++layer)
-              if (source->clocks[layer])
-                out.push(RelayToSubscriber{
-                    wanted.shard,
-                    relay::ClockMapped{source->name, source->generation, source->track.id,
-                                       static_cast<payload::LayerIndex>(layer), *source->clocks[layer]}});
+            introduce(*source, wanted.shard, out);
           },
           [&](relay::Unsubscribe& left) {
             Source* source = find(left.publication);

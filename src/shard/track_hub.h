@@ -124,6 +124,7 @@ class TrackHub {
 
   Source* find_source(webrtc::SessionId session, media::TrackId track);
   relay::TracksChanged describe(const Source& source) const;
+  void introduce(const Source& source, std::uint32_t shard, HubOutputs& out) const;
   void announce(Timestamp now, Source& source, HubOutputs& out);
   void begin_local(Timestamp now, Source& source);
   void set_stream(Receiving& receiving, const std::string& name, const payload::RtpTrack& track);
