@@ -1,0 +1,88 @@
+// Meetings of livekit-client in Firefox, with Chromium.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { fakeCamera, launchChromium, launchFirefox } from './lib/browser.mjs';
+import { Meetings, makeToken, openVisitor, signalUrl } from './lib/rooms.mjs';
+import { Server } from './lib/server.mjs';
+
+let server, chromium, firefox, meetings, fox;
+before(async () => {
+  server = await Server.start({ shards: 2, rtc: ':0' }); // Firefox does not look for peers on loopback.
+  [chromium, firefox] = await Promise.all([launchChromium(fakeCamera), launchFirefox()]);
+  meetings = new Meetings(chromium, server);
+});
+after(async () => {
+  await Promise.all([chromium?.close(), firefox?.close()]);
+  await server?.stop();
+});
+afterEach(async () => {
+  await fox?.page.evaluate(() => window.tools.close()).catch(() => undefined);
+  await fox?.page.close().catch(() => undefined);
+  await meetings.leaveAll();
+});
+
+// One page at a time: Firefox slows down those that stand behind others.
+async function joinWithFirefox(room, options) {
+  fox = await openVisitor(await firefox.newPage(), server, 'fox');
+  await fox.join(signalUrl(server), await makeToken('fox', room), options);
+  return fox;
+}
+
+for (const [name, isFoxSingle, isAnnaSingle] of [['two connections', false, false], ['one connection', true, true], ['one of each', true, false]]) {
+  test(`Firefox and Chromium see and hear each other: ${name}`, { timeout: 90_000 }, async () => {
+    const room = name.replaceAll(' ', '-');
+    const anna = await meetings.join('anna', room, { isSingle: isAnnaSingle });
+    await anna.showPicture({ source: 1 });
+    await anna.speak();
+    await joinWithFirefox(room, { isSingle: isFoxSingle });
+    await fox.untilSees('anna', { picture: 1 });
+    await fox.untilHears('anna');
+    await fox.showPicture({ source: 2 });
+    await fox.speak();
+    await anna.untilSees('fox', { picture: 2 });
+    await anna.untilHears('fox');
+    await fox.mute('camera', true);
+    await anna.untilTold('trackMuted', ({ source }) => source === 'camera');
+    await fox.mute('camera', false);
+    await anna.untilSees('fox', { picture: 2 });
+    await fox.say('hello');
+    assert.equal((await anna.untilTold('dataReceived', ({ text }) => text === 'hello')).by, 'fox');
+    await anna.say('hello fox');
+    await fox.untilTold('dataReceived', ({ text }) => text === 'hello fox');
+  });
+}
+
+test('Firefox sends layers and gets the one that it asks for', { timeout: 90_000 }, async () => {
+  const anna = await meetings.join('anna', 'layers');
+  const simulcast = { width: 640, height: 360, layers: [90, 180], fps: 10 };
+  await anna.showPicture({ source: 1, ...simulcast });
+  await joinWithFirefox('layers', {});
+  await fox.showPicture({ source: 2, ...simulcast });
+  for (const [who, whose] of [[fox, 'anna'], [anna, 'fox']]) {
+    await who.untilSees(whose);
+    for (const [quality, height] of [[0, 90], [2, 360]]) {
+      await who.wish(whose, 'camera', { quality });
+      await who.untilAnswers('received', [whose, 'camera'], (facts) => facts.height === height, { within: 25_000, what: `gets ${whose} ${height} lines high` });
+    }
+  }
+});
+
+test('Firefox comes back when its connection is lost', { timeout: 90_000 }, async () => {
+  for (const isSingle of [true, false]) {
+    const room = `lost-${isSingle}`;
+    const anna = await meetings.join('anna', room);
+    await anna.showPicture({ source: 1 });
+    await joinWithFirefox(room, { isSingle });
+    await fox.showPicture({ source: 2 });
+    await Promise.all([anna.untilSees('fox', { picture: 2 }), fox.untilSees('anna', { picture: 1 })]);
+    for (const [scenario, told] of [['signal-reconnect', 'signalReconnecting'], ['full-reconnect', 'reconnected']]) {
+      await fox.simulate(scenario);
+      await fox.untilTold(told);
+      await fox.untilAnswers('self', [], ({ state }) => state === 'connected');
+      await Promise.all([anna.untilSees('fox', { picture: 2 }), fox.untilSees('anna', { picture: 1 })]);
+    }
+    await fox.page.evaluate(() => window.tools.close());
+    await fox.page.close();
+    await meetings.leaveAll();
+  }
+});
