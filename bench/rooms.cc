@@ -209,7 +209,7 @@ void Run::print_progress(const char* what) {
                    latency.percentile(0.95));
     std::fprintf(stderr, "\n");
   }
-  last_shown_ = std::move(now);
+  last_shown_ = now;
 }
 
 Json Run::join_result() const {
