@@ -62,7 +62,8 @@ class Run {
   RoomsLoad load_;
   ProcessUse idle_;  // The server before anybody came.
   Totals before_, after_, last_shown_;
-  double joining_seconds_ = 0, joining_server_cpu_ = 0, joining_own_cpu_ = 0;
+  double joining_seconds_ = 0, joining_own_cpu_ = 0;
+  ProcessUse joining_server_;  // Used meanwhile.
 };
 
 Result<void, Failure> Run::find_own_side() {
@@ -134,7 +135,8 @@ void Run::seat_everybody() {
 // Until everybody is there, has failed, or patience is over.
 Result<void, Failure> Run::gather() {
   std::int64_t patience = INT64_MAX, begun = now_ns();
-  double own_cpu = own_cpu_seconds(), server_cpu = read_process(options_.server_pid).cpu_seconds;
+  double own_cpu = own_cpu_seconds();
+  ProcessUse server = read_process(options_.server_pid);
   auto is_settled = [](const auto& one) {
     return one->is_there() || one->state() == RoomsClient::State::kEnded;
   };
@@ -146,7 +148,9 @@ Result<void, Failure> Run::gather() {
   }
   joining_seconds_ = static_cast<double>(now_ns() - begun) * 1e-9;
   joining_own_cpu_ = own_cpu_seconds() - own_cpu;
-  joining_server_cpu_ = read_process(options_.server_pid).cpu_seconds - server_cpu;
+  joining_server_ = read_process(options_.server_pid);
+  joining_server_.cpu_seconds -= server.cpu_seconds;
+  joining_server_.waiting_seconds -= server.waiting_seconds;
   if (load_.count(RoomsClient::State::kConnected) > 0) return {};
   auto failures = load_.failures();
   return refuse("nobody was let in: " + (failures.empty() ? Failure("no path") : failures.begin()->first));
@@ -205,7 +209,7 @@ void Run::print_progress(const char* what) {
                    latency.percentile(0.95));
     std::fprintf(stderr, "\n");
   }
-  last_shown_ = std::move(now);
+  last_shown_ = now;
 }
 
 Json Run::join_result() const {
@@ -235,9 +239,10 @@ Json Run::join_result() const {
   json.number("seconds", joining_seconds_).number("per_second", to_double(succeeded) / joining_seconds_);
   json.number("generator_cores", joining_own_cpu_ / joining_seconds_);
   if (options_.server_pid > 0) {
-    json.number("server_cores", joining_server_cpu_ / joining_seconds_);
-    if (joining_server_cpu_ > 0)
-      json.number("per_server_cpu_second", to_double(succeeded) / joining_server_cpu_);
+    json.number("server_cores", joining_server_.cpu_seconds / joining_seconds_)
+        .number("server_waiting_cores", joining_server_.waiting_seconds / joining_seconds_);
+    if (joining_server_.cpu_seconds > 0)
+      json.number("per_server_cpu_second", to_double(succeeded) / joining_server_.cpu_seconds);
   }
   return json;
 }
@@ -318,7 +323,9 @@ Json Run::result() {
   auto packets = after_.video.packets - before_.video.packets + after_.audio.packets - before_.audio.packets;
   auto connected = load_.count(RoomsClient::State::kConnected);
   auto grown = to_double(after_.server.resident_bytes) - to_double(idle_.resident_bytes);
-  json.number("server_cores", cpu / seconds());
+  double waited = after_.server.waiting_seconds - before_.server.waiting_seconds;
+  // The more it waited for a CPU, the less the rest says of it.
+  json.number("server_cores", cpu / seconds()).number("server_waiting_cores", waited / seconds());
   if (packets > 0) json.number("server_us_per_forwarded_packet", cpu * 1e6 / to_double(packets));
   json.count("server_rss_before", idle_.resident_bytes).count("server_rss", after_.server.resident_bytes);
   if (connected > 0) json.number("server_bytes_per_participant", grown / to_double(connected));

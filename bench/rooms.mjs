@@ -4,13 +4,13 @@
 // trying out, not for measuring. What a run leaves out stays in build/bench/rooms.json as it was.
 //
 // The server has one CPU, the load another. The load reads everything it is sent, so it may be full before the server
-// is; `load_is_full` says when that was so.
+// is; `load_is_full` says when that was so, and `server_waiting_cores` how much the server lacked of its CPU.
 import { Server } from '../tests/e2e/lib/server.mjs';
 import { bench, load, readFlags, readSections, save } from './lib/run.mjs';
 
 const defaults = {
   quick: 0, seconds: 10, 'server-cpu': 0, 'load-cpu': 1, 'video-kbps': 1500, 'join-rate': 50,
-  viewers: 200, tries: 7, 'latency-ms': 50, 'loss-percent': 0.1, // Of the first try; tries; what is still well.
+  viewers: 200, tries: 9, 'latency-ms': 50, 'loss-percent': 0.1, // Of the first try; tries; what is still well.
   members: 25, speakers: 10, listeners: 1000,
   joiners: 3000, 'room-size': 10, resting: 1000,
 };
@@ -33,22 +33,29 @@ async function rooms(args, { rate = flags['join-rate'], seconds = flags.seconds 
   }
 }
 
-const isWell = ({ join, received }) =>
-  join.succeeded === join.wanted && received.frames_of_expected > 0.99 && received.video_loss_percent <= flags['loss-percent'] &&
-  received.latency_video_ms.p95 <= flags['latency-ms'];
+const isWell = ({ join, received }, kind, share) =>
+  join.succeeded === join.wanted && received[share] > 0.99 && received[`${kind}_loss_percent`] <= flags['loss-percent'] &&
+  received[`latency_${kind}_ms`].p95 <= flags['latency-ms'];
 
-// Doubles what holds, then halves the gap to what does not.
-async function fill(attempt) {
+// Doubles what holds, then halves the gap to what does not. What does not hold is tried once more: something else may
+// have had the CPU. Gives the largest that held, and every try in short.
+async function fill(attempt, kind, share) {
   const tries = [];
   let best = null, least = Infinity, viewers = flags.viewers;
   while (tries.length < flags.tries) {
-    const run = { viewers, ...(await attempt(viewers)) };
-    tries.push(run);
-    console.log(`${viewers} viewers: ${isWell(run) ? 'well' : 'too many'}, server ${run.server_cores.toFixed(2)}, load ${run.generator_cores.toFixed(2)} cores, p95 ${run.received.latency_video_ms.p95.toFixed(1)} ms`);
-    if (isWell(run)) best = !best || viewers > best.viewers ? run : best;
-    else least = Math.min(least, viewers);
-    const next = Math.round(least === Infinity ? viewers * 2 : ((best?.viewers ?? 0) + least) / 2);
-    if (next - (best?.viewers ?? 0) < 0.05 * next) break;
+    let is_well = false;
+    for (let again = 0; again < 2 && !is_well; ++again) {
+      const run = await attempt(viewers);
+      is_well = isWell(run, kind, share);
+      const { server_cores, server_waiting_cores, generator_cores, load_is_full, received } = run;
+      const one = { viewers, is_well, server_cores, server_waiting_cores, generator_cores, load_is_full, p95_ms: received[`latency_${kind}_ms`].p95, of_expected: received[share] };
+      tries.push(one);
+      console.log(JSON.stringify(one));
+      if (is_well) best = { viewers, ...run };
+    }
+    if (!is_well) least = viewers;
+    const held = best?.viewers ?? 0, next = Math.round(least === Infinity ? viewers * 2 : (held + least) / 2);
+    if (next - held < 0.1 * next) break;
     viewers = next;
   }
   return { best, tries };
@@ -58,10 +65,14 @@ const sections = {
   // One publisher of one layer.
   audience: () => fill((viewers) => rooms([
     '--publishers', 1, '--subscribers', viewers, '--video', 'single', '--video-kbps', flags['video-kbps'], '--codec', 'h264', '--audio', 'off',
-  ], { rate: 2 * flags['join-rate'] })),
+  ], { rate: 2 * flags['join-rate'] }), 'video', 'frames_of_expected'),
   // Everybody publishes three layers and sound, and shows nine.
   meeting: () => rooms(['--publishers', 0, '--members', flags.members, '--layout', '3x3']),
-  audio: () => rooms(['--publishers', flags.speakers, '--subscribers', flags.listeners, '--video', 'none']),
+  // What is asked for, and how many listeners are served well.
+  audio: async () => {
+    const listening = (listeners) => rooms(['--publishers', flags.speakers, '--subscribers', listeners, '--video', 'none'], { rate: 2 * flags['join-rate'] });
+    return { ...(await listening(flags.listeners)), most: await fill(listening, 'audio', 'audio_packets_of_expected') };
+  },
   joins: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.joiners / flags['room-size'], '--video', 'none', '--audio', 'off'], { seconds: 1 }),
   // Nobody sends anything but what keeps connections alive.
   memory: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.resting / flags['room-size'], '--video', 'none', '--audio', 'off', '--warmup', flags.quick ? 1 : 5]),

@@ -102,6 +102,42 @@ if (rtc) {
     }
   });
 }
+const rooms = load('rooms');
+if (rooms) {
+  note(rooms);
+  const done = (name, add) => rooms[name] && add(rooms[name], (what, value) => row(what, value, rooms[name].made_by));
+  const three = ({ p50, p95, p99 }) => [p50, p95, p99].map(ms).join(' / ');
+  const percent = (value) => `${Math.round(value * 100)} %`;
+  const cores = (run) => `${percent(run.server_cores)}; ${percent(run.generator_cores)}${run.load_is_full ? ', which is all it can' : ''}; ${run.server_us_per_forwarded_packet.toFixed(2)} µs`;
+  const loss = ({ received: { video_loss_percent: video, audio_loss_percent: audio, freezes } }) => `${Math.max(video, audio).toPrecision(2)} %; ${freezes}`;
+  done('audience', ({ best }, add) => {
+    if (!best) return;
+    add('Viewers in a room with one publisher of 1.5 Mb/s: the most with frames p95 ≤ 50 ms late and loss ≤ 0.1 %', best.viewers);
+    add('Latency of their frames: p50 / p95 / p99', three(best.received.latency_video_ms));
+    add('Of the server\'s core; of the load\'s; the server\'s CPU a packet', cores(best));
+  });
+  done('meeting', (run, add) => {
+    add(`Meeting of ${run.members}, all publish three layers and sound, 3×3: latency of a frame p50 / p95 / p99`, three(run.received.latency_video_ms));
+    add('Forwarded; loss; freezes', `${Math.round(run.received.mbps)} Mb/s; ${loss(run)}`);
+    add('Of the server\'s core; of the load\'s; the server\'s CPU a packet', cores(run));
+  });
+  done('audio', (run, add) => {
+    add(`${run.publishers} speakers, ${run.subscribers} listeners: latency of sound p50 / p95 / p99`, three(run.received.latency_audio_ms));
+    add('Packets a second; of those expected; loss; freezes', `${Math.round(run.received.packets_per_second / 1000)} k; ${percent(run.received.audio_packets_of_expected)}; ${loss(run)}`);
+    add('Of the server\'s core; of the load\'s; the server\'s CPU a packet', cores(run));
+  });
+  done('audio', ({ publishers, most: { best } }, add) => {
+    if (!best) return;
+    add(`The most listeners of ${publishers} speakers with p95 ≤ 50 ms and loss ≤ 0.1 %; latency p50 / p95 / p99`, `${best.viewers}; ${three(best.received.latency_audio_ms)}`);
+    add('Packets a second; of the server\'s core; of the load\'s; CPU a packet', `${Math.round(best.received.packets_per_second / 1000)} k; ${cores(best)}`);
+  });
+  done('joins', (run, add) => {
+    add(`Joins, ${run.flags['join-rate']} a second into rooms of ${run.subscribers}: succeeded of wanted`, `${run.join.succeeded} of ${run.join.wanted}`);
+    add('Until the primary connection stands: p50 / p95 / p99', three(run.join.connected_ms));
+    add('Joins in a second of one core\'s CPU time', Math.round(run.join.per_server_cpu_second));
+  });
+  done('memory', (run, add) => add(`Memory of a participant at rest, of ${run.join.succeeded}`, `${(run.server_bytes_per_participant / 1024).toFixed(1)} KiB`));
+}
 console.log(`Measured on ${[...machines].join('; ')}.\n`);
 console.log('Each `build/bench/NAME.json` also holds the `stoa-bench` command lines behind these.\n');
 console.log('| what | value | made by |\n|---|---|---|');

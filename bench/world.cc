@@ -162,6 +162,15 @@ ProcessUse read_process(int pid) {
     use.resident_bytes =
         static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   }
+  if (DIR* tasks = opendir((folder + "/task").c_str())) {
+    while (const dirent* task = readdir(tasks)) {
+      unsigned long long waiting_ns = 0;
+      std::string text = read_small_file(folder + "/task/" + task->d_name + "/schedstat");
+      if (std::sscanf(text.c_str(), "%*u %llu", &waiting_ns) == 1)
+        use.waiting_seconds += static_cast<double>(waiting_ns) * 1e-9;
+    }
+    closedir(tasks);
+  }
   if (DIR* files = opendir((folder + "/fd").c_str())) {
     while (readdir(files)) ++use.open_files;
     use.open_files -= 2;  // "." and "..".

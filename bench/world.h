@@ -76,6 +76,7 @@ class Poller {
 // What /proc says about a process (0 when it is gone).
 struct ProcessUse {
   double cpu_seconds = 0;
+  double waiting_seconds = 0;  // Ready to run, but others had the CPU; of the threads there are.
   std::uint64_t resident_bytes = 0;
   std::uint64_t open_files = 0;
 };

@@ -307,6 +307,24 @@ TEST(Dialer, refuses_what_is_no_answer) {
   EXPECT_TRUE(call.run([&] { return call.connected.has_value(); }));
 }
 
+TEST(Dialer, takes_of_an_offer_only_what_it_was_told_to) {
+  Call call({.direction = sdp::Direction::kSendOnly});  // Its offer is what a server could say.
+  sdp::MediaSupport video;
+  video.codecs = {{.payload = sdp::make_payload(96, sdp::Codec::kVp8, {}, {.pli = true})}};
+  DialerConfig config{.local_ice = test_credentials(3)};
+  config.video = &video;
+  Dialer narrow(call.theirs, call.transform, config, Rng(9), call.time.now());
+  DialerOutputs out;
+  auto text = narrow.handle_offer(call.time.now(), call.dialer->offer(), out);
+  ASSERT_TRUE(text);
+  auto answer = sdp::parse(*text);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->sections[0].payloads.size(), 1u);
+  EXPECT_EQ(answer->sections[0].payloads[0].codec, sdp::Codec::kVp8);
+  EXPECT_EQ(answer->sections[0].payloads[0].feedback, (sdp::Feedback{.pli = true}));
+  EXPECT_TRUE(answer->sections[0].extensions.empty());
+}
+
 TEST(Dialer, closes) {
   Call call({});
   ASSERT_TRUE(call.connect());
