@@ -379,6 +379,12 @@ void Rooms::flush(Timestamp now, RoomsOutputs& out) {
   }
 }
 
+Seat* Rooms::find_publisher(const std::string& name) {
+  auto publisher = hub_.find_publisher(name);
+  auto id = publisher ? by_session_.find(publisher->value()) : by_session_.end();
+  return id == by_session_.end() ? nullptr : find_seat(id->second);
+}
+
 void Rooms::handle_hub_outputs(Timestamp now, RoomsOutputs& out) {
   for (HubOutput& output : hub_outputs_.take()) {
     std::visit(Overloaded{
@@ -394,12 +400,17 @@ void Rooms::handle_hub_outputs(Timestamp now, RoomsOutputs& out) {
                      }
                    },
                    [&](QualityNews& news) {
-                     auto publisher = hub_.find_publisher(news.name);
-                     auto id = publisher ? by_session_.find(publisher->value()) : by_session_.end();
-                     Seat* seat = id == by_session_.end() ? nullptr : find_seat(id->second);
+                     Seat* seat = find_publisher(news.name);
                      if (seat == nullptr) return;
                      SeatOutputs outputs;
                      seat->handle_quality_news(news.name, news.quality, outputs);
+                     handle_seat_outputs(now, seat->id(), outputs, out);
+                   },
+                   [&](CodecNews& news) {
+                     Seat* seat = find_publisher(news.name);
+                     if (seat == nullptr) return;
+                     SeatOutputs outputs;
+                     seat->handle_codec_news(news.name, news.mime_type, outputs);
                      handle_seat_outputs(now, seat->id(), outputs, out);
                    },
                },

@@ -123,6 +123,7 @@ class Rooms {
   void handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out);
   void drop_room(const std::string& name);
   Seat* find_seat(std::uint64_t id);
+  Seat* find_publisher(const std::string& name);  // Of a track in the hub.
   Seat* find_seat(const std::string& room, room::ParticipantId participant);
   void close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out);
   void handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out);

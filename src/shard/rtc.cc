@@ -335,7 +335,8 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToOwner&& message, R
                    found->second->handle_keyframe_wanted(now, wanted, publication_outputs_);
                    handle_publication_outputs(now, wall, wanted.publication, *found->second, out);
                  },
-                 [](relay::QualityWanted&) {},  // Channels' publishers are not asked for less.
+                 [](relay::QualityWanted&) {},  // Channels' publishers are not asked for less …
+                 [](relay::CodecWanted&) {},    // … nor for other codecs.
              },
              message);
   handle_port_outputs(now, wall, out);

@@ -157,6 +157,7 @@ class Seat {
   void handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out);
   // Of the hub.
   void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
+  void handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out);
   void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
 
   // After each input, or some, when it wants that: offers what has changed.
@@ -200,6 +201,8 @@ class Seat {
     std::optional<webrtc::PeerOutlet> outlet;  // It is to be sent.
     std::optional<std::size_t> seat;           // The outlet's number, once agreed.
     webrtc::StreamId fed_from;
+    bool is_unsupported = false;  // The client cannot take this codec.
+    payload::Encoding unsupported = payload::Encoding::kVp8;
     const room::TrackMedia& media() const { return what.media[choice]; }
   };
   struct KeptData {
@@ -256,6 +259,8 @@ class Seat {
   void feed(Timestamp now, Subscription& subscription);
   std::vector<webrtc::PeerOutlet> outlets() const;
   void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats);
+  void choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  const std::string* find_unpublished_codec(const Subscription& subscription) const;
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
   Subscription* find_by_key(std::uint64_t key);
   void measure(Timestamp now, SeatOutputs& out);

@@ -26,6 +26,17 @@ std::string lower(std::string text) {
 
 bool is_video(const webrtc::PeerTrack& peer) { return peer.kind == media::Kind::kVideo; }
 
+// Which of a codec's layers are wanted: those up to `quality`.
+void add_codec(pb::SubscribedQualityUpdate& update, std::string name, room::Quality quality) {
+  pb::SubscribedCodec& codec = *update.add_subscribed_codecs();
+  codec.set_codec(lower(std::move(name)));
+  for (room::Quality one : {room::Quality::kLow, room::Quality::kMedium, room::Quality::kHigh}) {
+    pb::SubscribedQuality& entry = *codec.add_qualities();
+    entry.set_quality(livekit::to_wire(one));
+    entry.set_enabled(quality != room::Quality::kOff && one <= quality);
+  }
+}
+
 // A description without candidates over UDP (RFC 8839 §5.1): who does not know them does not try them.
 std::string without_udp(std::string_view sdp) {
   std::string kept;
@@ -223,15 +234,25 @@ void Seat::handle_quality_news(const std::string& name, room::Quality quality, S
   pb::SignalResponse response;
   pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
   update.set_track_sid(media.sid);
-  pb::SubscribedCodec& codec = *update.add_subscribed_codecs();
-  codec.set_codec(lower(std::string(payload::name_of(media.rtp->encoding))));
-  for (room::Quality one : {room::Quality::kLow, room::Quality::kMedium, room::Quality::kHigh}) {
-    const bool is_enabled = quality != room::Quality::kOff && one <= quality;
-    for (pb::SubscribedQuality* entry : {codec.add_qualities(), update.add_subscribed_qualities()}) {
-      entry->set_quality(livekit::to_wire(one));
-      entry->set_enabled(is_enabled);
-    }
-  }
+  add_codec(update, std::string(payload::name_of(media.rtp->encoding)), quality);
+  for (const pb::SubscribedQuality& one : update.subscribed_codecs(0).qualities())
+    *update.add_subscribed_qualities() = one;
+  send(response, out);
+}
+
+// The publisher begins to send it then.
+void Seat::handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out) {
+  auto named = by_name_.find(name);
+  if (named == by_name_.end()) return;
+  const OwnMedia& media = own_.at(named->second);
+  if (!media.rtp) return;
+  pb::SignalResponse response;
+  pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
+  update.set_track_sid(media.sid);
+  add_codec(update, std::string(payload::name_of(media.rtp->encoding)), room::Quality::kHigh);
+  for (const pb::SubscribedQuality& one : update.subscribed_codecs(0).qualities())
+    *update.add_subscribed_qualities() = one;
+  add_codec(update, mime_type.substr(mime_type.find('/') + 1), room::Quality::kHigh);
   send(response, out);
 }
 
@@ -271,6 +292,9 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
   auto same = std::ranges::find(what.media, before);
   if (same != what.media.end()) {
     subscription.choice = static_cast<std::size_t>(same - what.media.begin());
+    // What it could not take has got company.
+    if (subscription.is_unsupported && subscription.choice + 1 < what.media.size())
+      return choose_next(now, subscription, out);
     return feed(now, subscription);
   }
   by_feed_.erase(before.place.publication);
@@ -299,6 +323,7 @@ void Seat::refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs
   const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
   if (found == nullptr || !found->stream.is_set()) return;
   const payload::RtpTrack& track = found->track;
+  if (subscription.is_unsupported && subscription.unsupported == track.encoding) return;
   const bool is_same = subscription.outlet && subscription.outlet->track.encoding == track.encoding &&
                        subscription.outlet->track.profile == track.profile;
   if (!is_same) {
@@ -364,17 +389,39 @@ void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats)
   }
 }
 
+void Seat::choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out) {
+  const std::string name = subscription.media().place.publication;
+  by_feed_.erase(name);
+  world_.hub.unlisten(now, name, id_, world_.hub_outputs);
+  subscription.is_unsupported = false;
+  (void)choose_media(now, subscription, subscription.choice + 1, out);
+}
+
+// One that was announced for a viewer who does not know the first.
+const std::string* Seat::find_unpublished_codec(const Subscription& subscription) const {
+  for (const room::TrackCodec& codec : subscription.what.track.codecs) {
+    bool is_there = std::ranges::any_of(subscription.what.media, [&](const room::TrackMedia& media) {
+      return lower(media.mime_type) == lower(codec.mime_type);
+    });
+    if (!is_there && !codec.mime_type.empty()) return &codec.mime_type;
+  }
+  return nullptr;
+}
+
 void Seat::handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out) {
   for (std::uint64_t key : keys) {
     Subscription* subscription = find_by_key(key);
     if (subscription == nullptr || !subscription->outlet) continue;
+    subscription->unsupported = subscription->outlet->track.encoding;
     subscription->outlet.reset();
     subscription->seat.reset();
     if (subscription->choice + 1 < subscription->what.media.size()) {
-      const std::string name = subscription->media().place.publication;
-      by_feed_.erase(name);
-      world_.hub.unlisten(now, name, id_, world_.hub_outputs);
-      (void)choose_media(now, *subscription, subscription->choice + 1, out);
+      choose_next(now, *subscription, out);
+      continue;
+    }
+    subscription->is_unsupported = true;
+    if (const std::string* other = find_unpublished_codec(*subscription)) {
+      world_.hub.want_codec(subscription->media().place.publication, *other, world_.hub_outputs);
       continue;
     }
     log(LogLevel::kInfo, "cannot take the codec of track " + subscription->what.track.sid, out);

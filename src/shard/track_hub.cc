@@ -163,6 +163,16 @@ void TrackHub::set_wish(Timestamp now, const std::string& name, Listener listene
   tell_wish(now, name, found->second, out);
 }
 
+void TrackHub::want_codec(const std::string& name, const std::string& mime_type, HubOutputs& out) {
+  auto found = feeds_.find(name);
+  if (found == feeds_.end()) return;
+  if (found->second.from == shard_) {
+    out.push(CodecNews{name, mime_type});
+  } else {
+    out.push(RelayToOwner{found->second.from, relay::CodecWanted{name, shard_, mime_type}});
+  }
+}
+
 // The best that anybody here wants.
 void TrackHub::tell_wish(Timestamp now, const std::string& name, Receiving& receiving, HubOutputs& out) {
   room::Quality best = room::Quality::kOff;
@@ -261,6 +271,9 @@ void TrackHub::handle(Timestamp now, relay::ToOwner& message, webrtc::PortOutput
           [&](relay::KeyframeWanted& wanted) {
             if (Source* source = find(wanted.publication); source && source->generation == wanted.generation)
               ask_keyframe(now, *source, wanted.layer, port_out);
+          },
+          [&](relay::CodecWanted& wanted) {
+            if (find(wanted.publication)) out.push(CodecNews{wanted.publication, wanted.mime_type});
           },
           [&](relay::QualityWanted& wanted) {
             Source* source = find(wanted.publication);

@@ -43,7 +43,12 @@ struct QualityNews {
   std::string name;
   room::Quality quality = room::Quality::kHigh;
 };
-using HubOutput = std::variant<RelayToOwner, RelayToSubscriber, FeedChanged, QualityNews>;
+// Somebody can take this codec of a track only, which its publisher does not send yet.
+struct CodecNews {
+  std::string name;
+  std::string mime_type;
+};
+using HubOutput = std::variant<RelayToOwner, RelayToSubscriber, FeedChanged, QualityNews, CodecNews>;
 using HubOutputs = Outbox<HubOutput>;
 
 class TrackHub {
@@ -71,6 +76,7 @@ class TrackHub {
   void unlisten(Timestamp now, const std::string& name, Listener listener, HubOutputs& out);
   void set_wish(Timestamp now, const std::string& name, Listener listener, room::Quality quality,
                 HubOutputs& out);
+  void want_codec(const std::string& name, const std::string& mime_type, HubOutputs& out);
   struct Feed {
     webrtc::StreamId stream;  // Not set: nothing comes (yet).
     payload::RtpTrack track;

@@ -61,6 +61,13 @@ struct QualityWanted {
   std::uint8_t quality = 2;
 };
 
+// Of a room's track: a receiver cannot take its codec, and its publisher said that it has this one, too.
+struct CodecWanted {
+  std::string publication;
+  std::uint32_t shard = 0;
+  std::string mime_type;
+};
+
 // A track that is published and does not reach receivers of packets, or not whole.
 struct TrackObstacle {
   media::TrackId track = 0;
@@ -100,7 +107,7 @@ struct ClockMapped {
   payload::ClockMapping mapping;
 };
 
-using ToOwner = std::variant<Subscribe, Unsubscribe, KeyframeWanted, QualityWanted>;
+using ToOwner = std::variant<Subscribe, Unsubscribe, KeyframeWanted, QualityWanted, CodecWanted>;
 using ToSubscriber = std::variant<TracksChanged, PacketsSent, GroupSent, ClockMapped>;
 
 }  // namespace stoa::relay
