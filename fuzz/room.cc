@@ -142,7 +142,8 @@ class Run {
       case 10: return say(Subscribe{some_sids(), (input_.u8() & 1) != 0});
       case 11: return say(subscribers());
       case 12: return say(UpdateSelf{text(), text(), {{text(), text()}}, input_.u8()});
-      case 13: return say(SendData{true, {text(), text()}, SharedBytes(text())});
+      case 13:
+        return say(SendData{.identities = {text(), text()}, .sids = {sid()}, .payload = SharedBytes(text())});
       case 14: return say(ReportLevels{{{sid(), static_cast<float>(input_.u8()) / 100}}});
       case 15: return say(ReportQuality{static_cast<ConnectionQuality>(input_.u8() & 3), 3});
       case 16: return say(Leave{});
