@@ -14,10 +14,6 @@ constexpr std::uint16_t kGoingAway = 1001;
 // What clients look for when a token is good.
 constexpr const char* kValid = "success";
 
-http::Response make_plain(int status, std::string text) {
-  return http::make_text_response(status, std::move(text));
-}
-
 RequestDenied denial_of(room::JoinRefusal refusal) {
   switch (refusal) {
     case room::JoinRefusal::kFull: return {503, "the room has as many participants as it takes"};
@@ -42,7 +38,7 @@ void Rooms::send(ShardIndex to, Mail mail, RoomsOutputs& out) { out.push(SendMai
 
 void Rooms::refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out) {
   ++counters_.refused;
-  http::Response response = make_plain(why.status, why.text);
+  http::Response response = http::make_text_response(why.status, why.text);
   if (why.status == 503) response.headers.add("retry-after", "2");
   out.push(api::Answer{key, std::move(response)});
 }
@@ -81,7 +77,7 @@ void Rooms::handle_decided(Timestamp, JoinDecided& decided, RoomsOutputs& out) {
         JoinWanted{{config_.index, decided.request}, joining.params, *decided.decision, joining.client}, out);
   }
   if (decided.decision) {
-    out.push(api::Answer{decided.request, make_plain(200, kValid)});
+    out.push(api::Answer{decided.request, http::make_text_response(200, kValid)});
   } else {
     refuse_request(decided.request, decided.decision.error(), out);
   }

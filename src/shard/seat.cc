@@ -128,6 +128,11 @@ void Seat::send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs&
        out);
 }
 
+void Seat::put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& out) {
+  send_leave(reason, may_come_back, out);
+  command(room::Leave{reason}, out);
+}
+
 void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& out) {
   signal_ = resumed.join.signal;
   signal_lost_at_ = Timestamp::never();
@@ -155,9 +160,7 @@ void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& ou
   pb::SignalResponse room_update;
   *room_update.mutable_room_update()->mutable_room() = livekit::to_wire(room_info_);
   send(room_update, out);
-  if (std::exchange(drops_next_resume_, false)) {
-    return cut_signal(now, kGoingAway, out);
-  }
+  if (std::exchange(drops_next_resume_, false)) return cut_signal(now, kGoingAway, out);
   out.push(SeatTokenWanted{});
   if (is_single_) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
@@ -289,9 +292,7 @@ void Seat::handle_sync_state(Timestamp now, const pb::SyncState& state, SeatOutp
   for (const pb::TrackPublishedResponse& published : state.publish_tracks()) {
     if (announced_.contains(published.track().sid())) continue;
     log(LogLevel::kInfo, "publishes what is not known here: it is to join anew", out);
-    send_leave(room::LeaveReason::kStateMismatch, true, out);
-    command(room::Leave{room::LeaveReason::kStateMismatch}, out);
-    return;
+    return put_out(room::LeaveReason::kStateMismatch, true, out);
   }
   if (state.subscription().track_sids_size() > 0 || state.subscription().participant_tracks_size() > 0)
     ask_subscriptions(state.subscription(), out);

@@ -47,7 +47,6 @@ struct SeatConfig {
   Duration ping_interval = Duration::seconds(5), ping_timeout = Duration::seconds(15);
   // How long a participant without WebSocket is kept: with media, and without.
   Duration resume_timeout = Duration::seconds(60), resume_timeout_without_media = Duration::seconds(20);
-  // One that never connected its media.
   Duration token_interval = Duration::seconds(300);
   Duration report_interval = Duration::seconds(2);
   // Reliable data that a receiver may have missed while it was away.
@@ -222,6 +221,8 @@ class Seat {
   void send_join(WallTime wall, SeatOutputs& out);
   void send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void command(room::Command command, SeatOutputs& out);
+  // Tells the client to leave, and the room that it left.
+  void put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
   bool takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out);
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
@@ -250,7 +251,8 @@ class Seat {
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
-  bool choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out);
+  // Requires: choice < what.media.size().
+  void choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out);
   void refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs& out);
   webrtc::SessionId sending() const;  // The connection that it is sent on …
   webrtc::SessionId primary() const;  // … and the one without which it is not there.
@@ -264,6 +266,9 @@ class Seat {
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
   Subscription* find_by_key(std::uint64_t key);
   void measure(Timestamp now, SeatOutputs& out);
+  // Which layers of a track that it publishes are wanted, and which other codec.
+  void tell_wanted(const std::string& name, room::Quality quality, const std::string* other,
+                   SeatOutputs& out);
   void report_levels(Timestamp now, SeatOutputs& out);
   void lose_media(Timestamp now, std::string_view why, SeatOutputs& out);
 

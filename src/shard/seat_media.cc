@@ -74,8 +74,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
     if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
       return lose_media(now, webrtc::name_of(fault.refusal), out);
     log(LogLevel::kWarning, "offer refused: " + fault.negotiation.text, out);
-    send_leave(room::LeaveReason::kStateMismatch, false, out);
-    return command(room::Leave{room::LeaveReason::kStateMismatch}, out);
+    return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
   publisher_ = answered->session;
   pb::SignalResponse response;
@@ -124,10 +123,8 @@ void Seat::take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks,
 
 // Offers and announcements come in any order.
 void Seat::match_media(Timestamp now, SeatOutputs& out) {
-  auto is_taken = [&](const std::string& sid, const std::string& cid) {
-    return std::ranges::any_of(own_, [&](const auto& entry) {
-      return entry.second.sid == sid && (cid.empty() || entry.second.cid == cid);
-    });
+  auto is_taken = [&](const std::string& sid) {
+    return std::ranges::any_of(own_, [&](const auto& entry) { return entry.second.sid == sid; });
   };
   for (auto& [id, media] : own_) {
     if (!media.sid.empty()) continue;
@@ -142,8 +139,7 @@ void Seat::match_media(Timestamp now, SeatOutputs& out) {
     const std::string* only = nullptr;
     std::size_t count = 0;
     for (const auto& [sid, announced] : announced_) {
-      if ((announced.info.kind == room::TrackKind::kVideo) != is_video(media.peer) || is_taken(sid, ""))
-        continue;
+      if ((announced.info.kind == room::TrackKind::kVideo) != is_video(media.peer) || is_taken(sid)) continue;
       only = &sid;
       ++count;
     }
@@ -225,8 +221,18 @@ void Seat::report_levels(Timestamp now, SeatOutputs& out) {
   if (!report.levels.empty()) command(std::move(report), out);
 }
 
-// What nobody looks at need not be sent.
+// What nobody looks at need not be sent …
 void Seat::handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out) {
+  tell_wanted(name, quality, nullptr, out);
+}
+
+// … and another codec when it is needed.
+void Seat::handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out) {
+  tell_wanted(name, room::Quality::kHigh, &mime_type, out);
+}
+
+void Seat::tell_wanted(const std::string& name, room::Quality quality, const std::string* other,
+                       SeatOutputs& out) {
   auto named = by_name_.find(name);
   if (named == by_name_.end()) return;
   const OwnMedia& media = own_.at(named->second);
@@ -235,24 +241,8 @@ void Seat::handle_quality_news(const std::string& name, room::Quality quality, S
   pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
   update.set_track_sid(media.sid);
   add_codec(update, std::string(payload::name_of(media.rtp->encoding)), quality);
-  for (const pb::SubscribedQuality& one : update.subscribed_codecs(0).qualities())
-    *update.add_subscribed_qualities() = one;
-  send(response, out);
-}
-
-// The publisher begins to send it then.
-void Seat::handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out) {
-  auto named = by_name_.find(name);
-  if (named == by_name_.end()) return;
-  const OwnMedia& media = own_.at(named->second);
-  if (!media.rtp) return;
-  pb::SignalResponse response;
-  pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
-  update.set_track_sid(media.sid);
-  add_codec(update, std::string(payload::name_of(media.rtp->encoding)), room::Quality::kHigh);
-  for (const pb::SubscribedQuality& one : update.subscribed_codecs(0).qualities())
-    *update.add_subscribed_qualities() = one;
-  add_codec(update, mime_type.substr(mime_type.find('/') + 1), room::Quality::kHigh);
+  *update.mutable_subscribed_qualities() = update.subscribed_codecs(0).qualities();
+  if (other) add_codec(update, other->substr(other->find('/') + 1), room::Quality::kHigh);
   send(response, out);
 }
 
@@ -283,8 +273,7 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
     found->second.what = what;
-    if (!choose_media(now, found->second, 0, out)) needs_offer_ = true;
-    return;
+    return choose_media(now, found->second, 0, out);
   }
   Subscription& subscription = found->second;
   const room::TrackMedia before = subscription.media();
@@ -299,18 +288,15 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
   }
   by_feed_.erase(before.place.publication);
   world_.hub.unlisten(now, before.place.publication, id_, world_.hub_outputs);
-  (void)choose_media(now, subscription, 0, out);
+  choose_media(now, subscription, 0, out);
 }
 
-// False when there is none left.
-bool Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
-  if (choice >= subscription.what.media.size()) return false;
+void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
   subscription.choice = choice;
   const room::TrackPlace& place = subscription.media().place;
   by_feed_[place.publication] = subscription.what.track.sid;
   world_.hub.listen(now, place, id_, world_.hub_outputs);
   refresh_outlet(now, subscription, out);
-  return true;
 }
 
 void Seat::handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out) {
@@ -394,7 +380,7 @@ void Seat::choose_next(Timestamp now, Subscription& subscription, SeatOutputs& o
   by_feed_.erase(name);
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
   subscription.is_unsupported = false;
-  (void)choose_media(now, subscription, subscription.choice + 1, out);
+  choose_media(now, subscription, subscription.choice + 1, out);
 }
 
 // One that was announced for a viewer who does not know the first.
@@ -501,8 +487,7 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
   if (!accepted) {
     ++world_.counters.bad_offers;
     log(LogLevel::kWarning, "answer refused: " + accepted.error().text, out);
-    send_leave(room::LeaveReason::kStateMismatch, false, out);
-    return command(room::Leave{room::LeaveReason::kStateMismatch}, out);
+    return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
   open_offer_.clear();
   take_seats(now, accepted->seats);
@@ -550,8 +535,7 @@ void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& clo
 void Seat::lose_media(Timestamp, std::string_view why, SeatOutputs& out) {
   ++world_.counters.media_failures;
   log(LogLevel::kWarning, "no media connection: " + std::string(why), out);
-  send_leave(room::LeaveReason::kMediaFailure, true, out);
-  command(room::Leave{room::LeaveReason::kMediaFailure}, out);
+  put_out(room::LeaveReason::kMediaFailure, true, out);
 }
 
 void Seat::measure(Timestamp, SeatOutputs& out) {

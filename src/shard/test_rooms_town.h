@@ -271,8 +271,7 @@ class RoomsTown {
                      hear(*person, response);
                    },
                    [&](CloseSocket& close) {
-                     if (Person* person = find(from, close.request); person && person->is_open)
-                       closing_.push_back(person);
+                     if (Person* person = find(from, close.request)) person->is_open = false;
                    },
                    [&](SendMail& send) {
                      EXPECT_NE(send.to, from);
@@ -286,8 +285,6 @@ class RoomsTown {
                    [](auto&) {},
                },
                output);
-    // A socket that is closed from here says so later.
-    for (Person* person : std::exchange(closing_, {})) person->is_open = false;
   }
   void say_later(Person& who, const pb::SignalRequest& request) {
     said_.push_back({time.now() + Duration::milliseconds(1), &who, request});
@@ -365,7 +362,7 @@ class RoomsTown {
     pb::SignalRequest request;
   };
   std::deque<Said> said_;
-  std::vector<Person*> closing_, offering_;
+  std::vector<Person*> offering_;
   Outputs out_;
   DatagramBatch batch_;
   api::RequestKey requests_ = 0;
