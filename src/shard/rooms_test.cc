@@ -1,8 +1,10 @@
 #include "shard/rooms.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "shard/test_rooms_town.h"
 
@@ -10,6 +12,7 @@ namespace stoa::shard {
 namespace {
 
 using sdp::MediaKind;
+using ::testing::ElementsAre;
 
 // Everybody on a shard of his own, when there are enough.
 ShardConfig spread() {
@@ -178,6 +181,51 @@ TEST(Rooms, tell_publishers_what_nobody_looks_at) {
       },
       Duration::milliseconds(100)));
   EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
+}
+
+TEST(Rooms, pause_what_does_not_fit_and_say_so) {
+  RoomsTown town(2, spread());
+  Person& anna = town.join("meeting", "anna", 0);
+  town.publish(anna, MediaKind::kVideo, 1);
+  town.publish(anna, MediaKind::kAudio, 2);
+  Person& carl = town.join("meeting", "carl", 1);
+  town.publish(carl, MediaKind::kVideo, 3);
+  Person& ben = town.join("meeting", "ben", 1);
+  auto count = [&](std::uint32_t tag) { return ben.receiver().of(tag).size(); };
+  ASSERT_TRUE(town.run_until([&] { return count(1) > 10 && count(2) > 10 && count(3) > 10; }));
+  auto sid_of = [&](const char* who) { return ben.find(who)->tracks(0).sid(); };
+
+  // Carl's picture matters more; both would not fit.
+  pb::SignalRequest request;
+  request.mutable_track_setting()->add_track_sids(sid_of("carl"));
+  request.mutable_track_setting()->set_quality(pb::HIGH);
+  request.mutable_track_setting()->set_priority(9);
+  town.say(ben, request);
+  request.mutable_simulate()->set_subscriber_bandwidth(1);
+  town.say(ben, request);
+  ASSERT_TRUE(town.run_until([&] { return ben.all(pb::SignalResponse::kStreamStateUpdate).size() > 0; }));
+  town.run_for(Duration::seconds(2));
+  const std::size_t pictures = count(1) + count(3), sounds = count(2);
+  town.run_for(Duration::seconds(10));
+  EXPECT_EQ(count(1) + count(3), pictures);
+  EXPECT_GT(count(2), sounds + 100) << "sound goes on";
+
+  // 50 packets a second of each, some 70 bytes long with all headers: of three there is room for two.
+  request.mutable_simulate()->set_subscriber_bandwidth(70'000);
+  town.say(ben, request);
+  const std::size_t annas = count(1), carls = count(3);
+  town.run_for(Duration::seconds(10));
+  EXPECT_EQ(count(1), annas);
+  EXPECT_GT(count(3), carls + 100);
+  request.mutable_simulate()->set_subscriber_bandwidth(0);
+  town.say(ben, request);
+  EXPECT_TRUE(town.run_until([&] { return count(1) > annas + 10; }));
+  std::map<std::string, std::vector<pb::StreamState>> told;
+  for (const pb::SignalResponse& response : ben.all(pb::SignalResponse::kStreamStateUpdate))
+    for (const pb::StreamStateInfo& state : response.stream_state_update().stream_states())
+      told[state.track_sid()].push_back(state.state());
+  EXPECT_THAT(told[sid_of("anna")], ElementsAre(pb::PAUSED, pb::ACTIVE));
+  EXPECT_THAT(told[sid_of("carl")], ElementsAre(pb::PAUSED, pb::ACTIVE));
 }
 
 TEST(Rooms, throw_out_who_floods_and_nobody_else) {

@@ -276,7 +276,7 @@ void Seat::ask_subscriptions(const pb::UpdateSubscription& request, SeatOutputs&
   command(std::move(asked), out);
 }
 
-void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs&) {
+void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs& out) {
   livekit::TrackSettings settings = livekit::from_wire(request);
   for (const std::string& sid : settings.tracks) {
     auto found = subscriptions_.find(sid);
@@ -284,6 +284,7 @@ void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request
     found->second.wish = settings.wish;
     feed(now, found->second);
   }
+  if (budget_bps_) share_budget(now, out);
 }
 
 // After a resume: what the client believes. A track that it publishes and that is not known here must be
@@ -324,6 +325,8 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
       send_leave(room::LeaveReason::kServerShutdown, false, out);
       cut();
       return command(room::Leave{room::LeaveReason::kServerShutdown}, out);
+    case pb::SimulateScenario::kSubscriberBandwidth:
+      return set_budget(now, scenario.subscriber_bandwidth(), out);
     case pb::SimulateScenario::kSwitchCandidateProtocol:  // It joins anew by itself.
       return out.push(SeatTransportWanted{scenario.switch_candidate_protocol() != pb::UDP});
     case pb::SimulateScenario::kDisconnectSignalOnResume:
@@ -460,6 +463,10 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
     measure(now, out);
   }
   if (now >= levels_at_) report_levels(now, out);
+  if (now >= budget_at_) {
+    measure_rates(now);
+    share_budget(now, out);
+  }
   if (signal_lost_at_ != Timestamp::never()) {
     const SeatConfig& config = world_.config;
     Timestamp until =
@@ -473,7 +480,7 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
 
 Timestamp Seat::next_deadline() const {
   if (is_closed_) return Timestamp::never();
-  Timestamp at = std::min({token_at_, report_at_, levels_at_});
+  Timestamp at = std::min({token_at_, report_at_, levels_at_, budget_at_});
   if (signal_lost_at_ != Timestamp::never())
     at = std::min(at, signal_lost_at_ + (is_active_ ? world_.config.resume_timeout
                                                     : world_.config.resume_timeout_without_media));
