@@ -31,14 +31,15 @@ afterEach(async () => {
 const speak = (who, options) => who.page.evaluate((given) => window.room.localParticipant.setMicrophoneEnabled(true, undefined, given), options);
 const facts = (who, of) => who.page.evaluate((name) => window.tools.received(name, 'microphone'), of);
 
-// What comes in three seconds of it.
+// What comes in three seconds of it. Chromium counts each frame that came along with a later one, and was not needed,
+// as a packet that it discarded; it has no other word for them.
 async function listen(who, of) {
   await who.untilHears(of);
   const first = await facts(who, of);
   await new Promise((done) => setTimeout(done, 3000));
   const last = await facts(who, of);
   const heard = { codec: last.codec };
-  for (const name of ['packets', 'earlier', 'samples', 'concealed', 'energy', 'bytes']) heard[name] = last[name] - first[name];
+  for (const name of ['packets', 'discarded', 'samples', 'concealed', 'energy', 'bytes']) heard[name] = last[name] - first[name];
   assert.ok(heard.packets > 100, JSON.stringify(heard));
   assert.ok(heard.energy > 0, JSON.stringify(heard));
   assert.ok(heard.concealed < heard.samples / 10, JSON.stringify(heard));
@@ -52,7 +53,7 @@ for (const isSingle of [true, false]) {
     await speak(anna);
     const ben = await meetings.join('ben', room, { isSingle });
     const withRed = await listen(ben, 'anna');
-    assert.ok(withRed.earlier > withRed.packets * 0.9, JSON.stringify(withRed));
+    assert.ok(withRed.discarded > withRed.packets * 0.9, JSON.stringify(withRed));
 
     fox = await openVisitor(await firefox.newPage(), server, 'fox');
     await fox.join(signalUrl(server), await makeToken('fox', room), { isSingle });
@@ -61,7 +62,7 @@ for (const isSingle of [true, false]) {
     assert.ok(plain.bytes / plain.packets < (0.75 * withRed.bytes) / withRed.packets, JSON.stringify({ plain, withRed }));
     // Still, beside it.
     const still = await listen(ben, 'anna');
-    assert.ok(still.earlier > still.packets * 0.9, JSON.stringify(still));
+    assert.ok(still.discarded > still.packets * 0.9, JSON.stringify(still));
 
     robot = new Room();
     let loud = 0;
@@ -79,5 +80,5 @@ test('who switches it off sends none', { timeout: 60_000 }, async () => {
   await speak(anna, { red: false });
   const heard = await listen(ben, 'anna');
   assert.equal(heard.codec, 'audio/opus');
-  assert.equal(heard.earlier, 0);
+  assert.ok(heard.discarded < heard.packets * 0.1, JSON.stringify(heard));
 });
