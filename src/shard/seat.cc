@@ -274,7 +274,7 @@ void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatO
   for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
     auto encoding = payload::find_encoding(codec.codec());
     if (!encoding || !payload::is_video(*encoding)) continue;
-    prefer({.track_id = codec.cid().empty() ? request.cid() : codec.cid(), .encoding = *encoding});
+    prefer({.track_id = codec.cid().empty() ? request.cid() : codec.cid(), .encoding = encoding});
   }
   command(livekit::from_wire(request), out);
 }

@@ -64,6 +64,9 @@ class PeerClient {
     red.channels = 2;
     audio_.codecs.push_back({.payload = std::move(red)});
   }
+  void take_no_red() {
+    std::erase_if(audio_.codecs, [](const auto& codec) { return codec.payload.codec == sdp::Codec::kRed; });
+  }
   // Sections, to be offered with the next negotiation.
   std::string send(sdp::MediaKind kind, const std::string& track_id, std::uint32_t tag) {
     std::string mid = add(kind, sdp::Direction::kSendOnly);
@@ -298,9 +301,10 @@ class PeerWorld {
   }
   // The peer offers, and is given what answers.
   Result<PeerAnswered, OpenFault> negotiate(PeerClient& client, const std::vector<PeerOutlet>& outlets = {},
-                                            bool restarts = false) {
-    auto answered =
-        port.answer_peer(time.now(), sessions[&client], client.offer(restarts), outlets, {}, out_);
+                                            bool restarts = false,
+                                            const std::vector<PeerPreference>& preferences = {}) {
+    auto answered = port.answer_peer(time.now(), sessions[&client], client.offer(restarts), outlets, {}, out_,
+                                     preferences);
     EXPECT_TRUE(answered) << answered.error().negotiation.text;
     if (answered) {
       sessions[&client] = answered->session;
