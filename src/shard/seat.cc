@@ -115,7 +115,7 @@ void Seat::send_join(WallTime, SeatOutputs& out) {
   join.set_ping_timeout(static_cast<std::int32_t>(world_.config.ping_timeout.as_seconds()));
   join.set_ping_interval(static_cast<std::int32_t>(world_.config.ping_interval.as_seconds()));
   join.set_fast_publish(!is_single_ && traits_.takes_fast_publish() && self_->permissions.can_publish);
-  for (const char* mime : {"audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1"})
+  for (const char* mime : {"audio/opus", "audio/red", "video/VP8", "video/H264", "video/VP9", "video/AV1"})
     join.add_enabled_publish_codecs()->set_mime(mime);
   describe_server(join);
   send(response, out);
@@ -261,11 +261,20 @@ void Seat::handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOut
 
 void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatOutputs& out) {
   if (request.type() == pb::DATA) return;
+  auto prefer = [&](webrtc::PeerPreference preference) {
+    if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
+    preferences_.push_back(std::move(preference));
+  };
+  if (request.type() == pb::AUDIO) {
+    // The last word on a track counts. What is encrypted end to end cannot be taken apart here.
+    std::erase_if(preferences_, [&](const auto& known) { return known.track_id == request.cid(); });
+    const bool is_plain = request.encryption() == pb::Encryption::NONE;
+    prefer({.track_id = request.cid(), .encoding = {}, .has_red = is_plain && !request.disable_red()});
+  }
   for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
     auto encoding = payload::find_encoding(codec.codec());
     if (!encoding || !payload::is_video(*encoding)) continue;
-    if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
-    preferences_.push_back({codec.cid().empty() ? request.cid() : codec.cid(), *encoding});
+    prefer({.track_id = codec.cid().empty() ? request.cid() : codec.cid(), .encoding = encoding});
   }
   command(livekit::from_wire(request), out);
 }

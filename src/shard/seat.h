@@ -326,7 +326,7 @@ class Seat {
        has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
-  // Codecs that its announcements named, by cid.
+  // What its announcements said of codecs and redundancy, by cid.
   static constexpr std::size_t kPreferencesMax = 256;
   std::vector<webrtc::PeerPreference> preferences_;
   std::map<std::string, Announced> announced_;  // By sid.

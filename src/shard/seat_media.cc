@@ -553,16 +553,20 @@ void Seat::measure(Timestamp, SeatOutputs& out) {
                        .loss = stats->loss,
                        .jitter = stats->jitter,
                        .round_trip = round_trip.value_or(Duration()),
+                       .has_redundancy = stats->with_red * 2 > stats->packets,
                        .is_silent = has_lost_path_});
   }
   for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {
     auto found = own_.find(track.track);
     if (found == own_.end() || found->second.name.empty()) continue;
     std::int64_t expected = 0, lost = 0;
+    std::uint64_t packets = 0, with_red = 0;
     Duration jitter;
     for (const webrtc::LayerStats& layer : track.layers) {
       expected += layer.expected;
       lost += layer.lost;
+      packets += layer.packets;
+      with_red += layer.with_red;
       jitter = std::max(jitter, layer.jitter);
     }
     const std::int64_t more = expected - std::exchange(found->second.expected, expected);
@@ -572,6 +576,7 @@ void Seat::measure(Timestamp, SeatOutputs& out) {
          .loss = more > 0 ? std::clamp(static_cast<double>(missed) / static_cast<double>(more), 0.0, 1.0) : 0,
          .jitter = jitter,
          .round_trip = round_trip.value_or(Duration()),
+         .has_redundancy = with_red * 2 > packets,
          .is_silent = has_lost_path_});
   }
   if (streams.empty()) return;

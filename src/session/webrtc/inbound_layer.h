@@ -107,6 +107,7 @@ class InboundLayer {
   rtcp::SenderClock clock;
   KeyframeWish keyframe;
   std::uint64_t packets = 0, bytes = 0;  // That were admitted.
+  std::uint64_t with_red = 0;            // Of them, with redundancy.
   bool is_active = false;                // Carries packets now.
   bool has_ended = false;                // BYE, and nothing since.
   bool is_mapped = false;                // Receivers know of its clock.
