@@ -187,22 +187,27 @@ void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string&
         Overloaded{
             [&](room::ToParticipant& to) {
               send(to.shard,
-                   RoomTold{
-                       name, std::make_shared<const room::Event>(std::move(to.event)), {to.participant}, {}},
+                   RoomTold{owned->sid,
+                            std::make_shared<const room::Event>(std::move(to.event)),
+                            {to.participant},
+                            {}},
                    out);
             },
             [&](room::ToShard& to) {
-              send(to.shard, RoomTold{name, std::move(to.event), std::move(to.only), to.except}, out);
+              send(to.shard, RoomTold{owned->sid, std::move(to.event), std::move(to.only), to.except}, out);
             },
             [&](room::AudibleTracks& audible) {
-              send(audible.shard, RoomAudible{name, audible.is_limited, std::move(audible.tracks)}, out);
+              send(audible.shard, RoomAudible{owned->sid, audible.is_limited, std::move(audible.tracks)},
+                   out);
             },
             [&](room::Happened& happened) { out.push(SendControlMail{RoomHappened{std::move(happened)}}); },
             [&](room::ForwardChanged& forward) {
               const ShardIndex owner = owner_of(forward.to_room, config_.shards);
               send(owner, RoomForwarded{std::move(forward)}, out);
             },
-            [&](room::Left& left) { send(left.shard, SeatClosed{name, left.participant, left.reason}, out); },
+            [&](room::Left& left) {
+              send(left.shard, SeatClosed{owned->sid, left.participant, left.reason}, out);
+            },
             [&](room::Ended&) { has_ended = true; },
         },
         output);
@@ -225,25 +230,32 @@ Seat* Rooms::find_seat(std::uint64_t id) {
   return found ? found->get() : nullptr;
 }
 
-Seat* Rooms::find_seat(const std::string& room, room::ParticipantId participant) {
-  auto floor = floors_.find(room);
+Seat* Rooms::find_seat(const std::string& room_sid, room::ParticipantId participant) {
+  auto floor = floors_.find(room_sid);
   if (floor == floors_.end()) return nullptr;
-  auto found = floor->second.find(participant.value());
-  return found == floor->second.end() ? nullptr : find_seat(found->second);
+  auto found = floor->second.seats.find(participant.value());
+  return found == floor->second.seats.end() ? nullptr : find_seat(found->second);
+}
+
+void Rooms::leave_floor(const std::string& room_sid, room::ParticipantId participant) {
+  auto floor = floors_.find(room_sid);
+  if (floor == floors_.end()) return;
+  floor->second.seats.erase(participant.value());
+  if (floor->second.seats.empty()) floors_.erase(floor);
 }
 
 void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out) {
   const SignalAddress signal = opened.join.signal;
-  const std::string room = opened.joined.room.name;
+  const std::string room = opened.joined.room.name, sid = opened.joined.room.sid;
   const room::ParticipantId participant = opened.joined.participant;
   auto id = seats_.insert(nullptr);
   if (!id.is_set()) {
     send(signal.shard, JoinRefused{signal.request, {503, "too many participants"}, false}, out);
-    return send(
-        owner_of(room, config_.shards),
-        RoomAsked{room, opened.joined.room.sid, participant, room::Leave{room::LeaveReason::kJoinFailure}},
-        out);
+    return send(owner_of(room, config_.shards),
+                RoomAsked{room, sid, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
   }
+  Floor& floor = floors_[sid];
+  floor.seats[participant.value()] = id.value();
   *seats_.find(id) = std::make_unique<Seat>(world_,
                                             Seat::Opening{.id = id.value(),
                                                           .params = opened.join.params,
@@ -251,9 +263,9 @@ void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened,
                                                           .signal = signal,
                                                           .client = opened.join.client,
                                                           .joined = std::move(opened.joined),
+                                                          .audible = floor.audible,
                                                           .is_tcp_only = opened.is_tcp_only},
                                             Rng(rng_.next()));
-  floors_[room][participant.value()] = id.value();
   send(signal.shard, SignalAccepted{signal.request, config_.index, id.value()}, out);
   SeatOutputs outputs;
   (*seats_.find(id))->start(now, wall, outputs);
@@ -262,7 +274,7 @@ void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened,
 
 void Rooms::handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out) {
   const SignalAddress signal = resumed.join.signal;
-  Seat* seat = find_seat(resumed.join.grant->room.name, resumed.participant);
+  Seat* seat = find_seat(resumed.snapshot.room.sid, resumed.participant);
   if (seat == nullptr)
     return send(signal.shard, JoinRefused{signal.request, {404, "no such participant"}, true}, out);
   send(signal.shard, SignalAccepted{signal.request, config_.index, seat->id()}, out);
@@ -286,11 +298,7 @@ void Rooms::handle_seat_closed(Timestamp now, WallTime, const SeatClosed& closed
 void Rooms::remove_seat(std::uint64_t id) {
   Seat* seat = find_seat(id);
   if (seat == nullptr) return;
-  auto floor = floors_.find(seat->room());
-  if (floor != floors_.end()) {
-    floor->second.erase(seat->participant().value());
-    if (floor->second.empty()) floors_.erase(floor);
-  }
+  leave_floor(seat->room_sid(), seat->participant());
   for (webrtc::SessionId session : seat->sessions()) by_session_.erase(session.value());
   timers_.set({TimerKind::kSeat, "", id}, Timestamp::never());
   seats_.erase(SlotId<struct SeatTag>::from_value(id));
@@ -310,16 +318,20 @@ void Rooms::handle_told(Timestamp now, WallTime wall, const RoomTold& told, Room
   }
   auto floor = floors_.find(told.room);
   if (floor == floors_.end()) return;
-  for (const auto& [participant, id] : floor->second)
+  for (const auto& [participant, id] : floor->second.seats)
     if (!told.except || told.except->value() != participant)
       if (Seat* seat = find_seat(id)) tell(*seat);
 }
 
-void Rooms::handle_audible(Timestamp now, WallTime, const RoomAudible& audible, RoomsOutputs&) {
-  auto floor = floors_.find(audible.room);
-  if (floor == floors_.end()) return;
-  for (const auto& [participant, id] : floor->second)
-    if (Seat* seat = find_seat(id)) seat->handle_audible(now, audible.is_limited, audible.tracks);
+void Rooms::handle_audible(Timestamp now, RoomAudible& audible) {
+  auto found = floors_.find(audible.room);
+  if (found == floors_.end()) return;
+  Floor& floor = found->second;
+  floor.audible = audible.is_limited
+                      ? std::make_shared<const std::vector<std::string>>(std::move(audible.tracks))
+                      : nullptr;
+  for (const auto& [participant, id] : floor.seats)
+    if (Seat* seat = find_seat(id)) seat->handle_audible(now, floor.audible);
 }
 
 void Rooms::close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out) {
@@ -469,7 +481,7 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
             return true;
           },
           [&](RoomTold& told) { return handle_told(now, wall, told, out), true; },
-          [&](RoomAudible& audible) { return handle_audible(now, wall, audible, out), true; },
+          [&](RoomAudible& audible) { return handle_audible(now, audible), true; },
           [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
           [&](RoomEntered& entered) { return handle_entered(now, wall, entered, out), true; },
           [&](SeatMoved& moved) { return handle_seat_moved(now, moved, out), true; },

@@ -77,6 +77,11 @@ class Rooms {
   void close_all(Timestamp now, WallTime wall, RoomsOutputs& out);
 
   void append_metrics(MetricSamples& samples) const;
+  // In all tables by which rooms, seats and tracks are found and woken. 0 when nobody is there.
+  std::size_t entries() const {
+    return joining_.size() + signals_.size() + rooms_.size() + seats_.size() + floors_.size() +
+           by_session_.size() + timers_.size() + hub_.entries();
+  }
 
  private:
   struct OwnedRoom {
@@ -106,7 +111,11 @@ class Rooms {
     std::uint64_t id = 0;
     auto operator<=>(const TimerKey&) const = default;
   };
-  using SeatMap = std::unordered_map<std::uint64_t, std::uint64_t>;  // Participant to seat.
+  // What of a room sits here.
+  struct Floor {
+    std::unordered_map<std::uint64_t, std::uint64_t> seats;  // Participant to seat.
+    Seat::Audible audible;                                   // For those who come later, too.
+  };
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
   void refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
@@ -118,13 +127,14 @@ class Rooms {
   void handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out);
   void handle_seat_closed(Timestamp now, WallTime wall, const SeatClosed& closed, RoomsOutputs& out);
   void handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out);
-  void handle_audible(Timestamp now, WallTime wall, const RoomAudible& audible, RoomsOutputs& out);
+  void handle_audible(Timestamp now, RoomAudible& audible);
   OwnedRoom* find_room(const std::string& name);
   void handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out);
   void drop_room(const std::string& name);
   Seat* find_seat(std::uint64_t id);
   Seat* find_publisher(const std::string& name);  // Of a track in the hub.
-  Seat* find_seat(const std::string& room, room::ParticipantId participant);
+  Seat* find_seat(const std::string& room_sid, room::ParticipantId participant);
+  void leave_floor(const std::string& room_sid, room::ParticipantId participant);
   void close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out);
   void handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out);
   void handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out);
@@ -152,7 +162,7 @@ class Rooms {
   std::unordered_map<api::RequestKey, Signal> signals_;
   std::map<std::string, std::unique_ptr<OwnedRoom>> rooms_;
   SlotTable<std::unique_ptr<Seat>, struct SeatTag> seats_;
-  std::unordered_map<std::string, SeatMap> floors_;              // By room.
+  std::unordered_map<std::string, Floor> floors_;                // By sid.
   std::unordered_map<std::uint64_t, std::uint64_t> by_session_;  // SessionId to seat.
   std::vector<std::uint64_t> touched_;                           // Seats, since the last flush().
   TimerQueue<TimerKey> timers_;

@@ -52,7 +52,8 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       request_tokens_(world.config.request_burst),
       data_packets_(world.config.data_packets_per_second),
       data_bytes_(world.config.data_bytes_per_second),
-      offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))) {}
+      offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))),
+      audible_(std::move(opening.audible)) {}
 
 Seat::~Seat() = default;
 
@@ -351,6 +352,10 @@ void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutpu
     out.push(SeatFrame{*signal_, *frame, is_text_});
   } else if (held_frames_.size() < kHeldFramesMax) {
     held_frames_.push_back({*signal_, *frame, is_text_});
+  } else {
+    held_frames_.clear();
+    log(LogLevel::kWarning, "too much happened before it was told that it was moved", out);
+    put_out(room::LeaveReason::kStateMismatch, true, out);
   }
 }
 
@@ -386,15 +391,16 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
              event);
 }
 
-void Seat::move(Timestamp now, const SeatMoved& moved, SeatOutputs& out) {
+void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutputs& out) {
   room_ = moved.to_room;
   room_info_.sid = moved.to_sid;
   participant_ = moved.after;
   for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
   subscriptions_.clear();
+  waiting_.clear();
   needs_offer_ = has_section_to_free_ = true;
   reported_.reset();
-  handle_audible(now, false, {});
+  handle_audible(now, std::move(audible));
   // What it said while it was in neither room was heard by nobody.
   if (is_active_) command(room::BecomeActive{}, out);
   for (auto& [id, media] : own_)
@@ -419,8 +425,8 @@ void Seat::handle_token(const std::string& token, const std::string& room, SeatO
   send(response, out);
 }
 
-void Seat::handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks) {
-  audible_ = is_limited ? std::optional(std::move(tracks)) : std::nullopt;
+void Seat::handle_audible(Timestamp now, Audible audible) {
+  audible_ = std::move(audible);
   for (auto& [id, media] : own_) set_gate(now, media);
 }
 

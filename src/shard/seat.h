@@ -59,7 +59,7 @@ struct SeatConfig {
   // What one may send to others in a second, and twice that at once. More is dropped.
   double data_packets_per_second = 2'000;
   double data_bytes_per_second = 8e6;
-  std::size_t subscriptions_max = 240;  // Sections of one connection.
+  std::size_t subscriptions_max = 240;  // Sections of one connection. What is over it waits.
 };
 
 // Counted over all seats of a shard.
@@ -120,6 +120,8 @@ class RenderedEvent {
 
 class Seat {
  public:
+  // Tracks whose sound alone is passed on; null: all are.
+  using Audible = std::shared_ptr<const std::vector<std::string>>;
   struct Opening {
     std::uint64_t id = 0;
     std::shared_ptr<const livekit::JoinParams> params;
@@ -127,6 +129,7 @@ class Seat {
     SignalAddress signal;
     IpAddress client;
     room::Joined joined;
+    Audible audible;
     bool is_tcp_only = false;
   };
   Seat(const SeatWorld& world, Opening opening, Rng rng);
@@ -141,10 +144,10 @@ class Seat {
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
   void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
   // It is in another room from now on, which tells it everything anew.
-  void move(Timestamp now, const SeatMoved& moved, SeatOutputs& out);
+  void move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutputs& out);
   // Empty: there is none.
   void handle_token(const std::string& token, const std::string& room, SeatOutputs& out);
-  void handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks);
+  void handle_audible(Timestamp now, Audible audible);
   // It is over: connections are closed, nothing more is said.
   void close(Timestamp now, room::LeaveReason reason, SeatOutputs& out);
 
@@ -249,6 +252,7 @@ class Seat {
   void set_gate(Timestamp now, const OwnMedia& media);
   void unpublish(Timestamp now, OwnMedia& media, SeatOutputs& out);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
+  void wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
   // Requires: choice < what.media.size().
@@ -317,7 +321,10 @@ class Seat {
   std::map<media::TrackId, OwnMedia> own_;
   std::unordered_map<std::string, media::TrackId> by_name_;  // Published ones, by name in the hub.
   std::map<std::string, Subscription> subscriptions_;        // By sid.
-  std::unordered_map<std::string, std::string> by_feed_;     // Name in the hub to sid.
+  // What is over SeatConfig::subscriptions_max, in the order of coming: until there is room.
+  static constexpr std::size_t kWaitingMax = 1'000;
+  std::vector<room::Subscribed> waiting_;
+  std::unordered_map<std::string, std::string> by_feed_;  // Name in the hub to sid.
 
   std::optional<Channel> reliable_, lossy_;                                  // That we send on.
   std::map<std::pair<std::uint64_t, sctp::StreamId>, bool> heard_channels_;  // Theirs: reliable or not.
@@ -326,11 +333,12 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
-  // The client is told with its new token; what comes of the new room waits for that.
+  // The client is told with its new token; what comes of the new room waits for that. Who would miss some of
+  // it joins anew.
   static constexpr std::size_t kHeldFramesMax = 256;
   std::optional<room::Moved> moved_;
   std::vector<SeatFrame> held_frames_;
-  std::optional<std::vector<std::string>> audible_;  // Tracks; none: all are.
+  Audible audible_;
   Timestamp simulated_speech_until_;
   bool drops_next_resume_ = false;
 };

@@ -265,11 +265,7 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
   if (what.media.empty()) return unsubscribe(now, what.track.sid, out);
   auto found = subscriptions_.find(what.track.sid);
   if (found == subscriptions_.end()) {
-    if (subscriptions_.size() >= world_.config.subscriptions_max) {
-      log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
-      // The client may ask again when there is room.
-      return command(room::Subscribe{{what.track.sid}, false}, out);
-    }
+    if (subscriptions_.size() >= world_.config.subscriptions_max) return wait_to_subscribe(what, out);
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
     found->second.what = what;
@@ -289,6 +285,18 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
   by_feed_.erase(before.place.publication);
   world_.hub.unlisten(now, before.place.publication, id_, world_.hub_outputs);
   choose_media(now, subscription, 0, out);
+}
+
+void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
+  auto known = std::ranges::find(waiting_, what.track.sid, [](const auto& one) { return one.track.sid; });
+  if (known != waiting_.end()) {
+    *known = what;
+    return;
+  }
+  log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
+  if (waiting_.size() < kWaitingMax) return waiting_.push_back(what);
+  // The client may ask again when there is room.
+  command(room::Subscribe{{what.track.sid}, false}, out);
 }
 
 void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
@@ -331,12 +339,17 @@ void Seat::drop_subscription(Timestamp now, Subscription& subscription) {
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
 }
 
-void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs&) {
+void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out) {
+  std::erase_if(waiting_, [&](const room::Subscribed& one) { return one.track.sid == sid; });
   auto found = subscriptions_.find(sid);
   if (found == subscriptions_.end()) return;
   drop_subscription(now, found->second);
   subscriptions_.erase(found);
   needs_offer_ = has_section_to_free_ = true;
+  if (waiting_.empty()) return;
+  const room::Subscribed next = std::move(waiting_.front());
+  waiting_.erase(waiting_.begin());
+  subscribe(now, next, out);
 }
 
 // Which picture it is sent, if any.

@@ -96,6 +96,10 @@ class TrackHub {
 
   std::size_t sources() const { return sources_.size(); }
   std::size_t feeds() const { return feeds_.size(); }
+  // In all tables.
+  std::size_t entries() const {
+    return sources_.size() + by_key_.size() + feeds_.size() + streams_.size() + timers_.size();
+  }
 
  private:
   struct SourceKey {

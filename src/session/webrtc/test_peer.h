@@ -22,7 +22,7 @@ namespace stoa::webrtc {
 
 struct PeerGot {
   std::uint64_t index = 0;  // Of SRTP.
-  std::uint32_t ssrc = 0, tag = 0, number = 0;
+  std::uint32_t ssrc = 0, tag = 0, number = 0, timestamp = 0;
   std::uint8_t payload_type = 0;
   std::string mid;
   bool is_keyframe = false;
@@ -36,6 +36,7 @@ class PeerClient {
     std::uint32_t ssrc = 0, tag = 0, number = 0;
     std::uint16_t sequence = 500;
     bool is_on = true, wants_keyframe = true;
+    std::optional<std::uint8_t> level;  // Of sounds, as RFC 6464 says it.
   };
 
   PeerClient(sim::VirtualTime& clock, srtp::Transform& transform, std::uint64_t seed, bool has_receiver,
@@ -100,6 +101,12 @@ class PeerClient {
     return channel.value_or(0);
   }
 
+  void send_data(sctp::StreamId channel, std::string_view text) {
+    EXPECT_TRUE(dialer->send_data(time_.now(), channel, sctp::MessageKind::kBytes,
+                                  SharedBytes(std::string(text)), out_));
+    sort();
+  }
+
   Timestamp next_event() const {
     Timestamp at = down.next_arrival();
     if (!dialer) return at;
@@ -143,6 +150,7 @@ class PeerClient {
   std::map<media::TrackId, std::size_t> packets;  // With a receiver.
   std::vector<media::TrackId> opened, closed_tracks;
   std::vector<std::string> channels;
+  std::vector<std::string> messages;  // Of all channels.
   std::optional<TransportClosed> closed;
   bool is_cut = false;
 
@@ -182,7 +190,11 @@ class PeerClient {
     payload.insert(payload.end(), tail.begin(), tail.end());
     rtp::ExtensionList list;
     for (const sdp::AgreedExtension& extension : agreed->extensions)
-      if (extension.extension == sdp::HeaderExtension::kMid) list.add(extension.id, as_bytes(section.mid));
+      if (extension.extension == sdp::HeaderExtension::kMid) {
+        list.add(extension.id, as_bytes(section.mid));
+      } else if (extension.extension == sdp::HeaderExtension::kAudioLevel && sending.level) {
+        list.add(extension.id, rtp::write_audio_level({.level = *sending.level, .has_voice = true}));
+      }
     Buffer packet(1500);
     auto size = rtp::write({.marker = true,
                             .payload_type = codec->send_payload_type,
@@ -199,6 +211,7 @@ class PeerClient {
     if (parsed->payload.size() < 9) return;  // Retransmitted, or padding.
     PeerGot one{.index = received.srtp_index,
                 .ssrc = parsed->header.ssrc,
+                .timestamp = parsed->header.timestamp,
                 .payload_type = parsed->header.payload_type};
     const std::size_t tail = parsed->payload.size() - 8;
     ByteReader reader(parsed->payload.subspan(tail));
@@ -235,6 +248,8 @@ class PeerClient {
                        [&](DataEvent& event) {
                          if (auto* channel = std::get_if<sctp::ChannelOpened>(&event))
                            channels.push_back(channel->settings.label);
+                         if (auto* message = std::get_if<sctp::ChannelMessage>(&event))
+                           messages.emplace_back(as_text(message->payload));
                        },
                        [&](RtpReceived& received) { handle_raw(received); },
                        [&](RtcpReceived& received) { handle_rtcp(received.packet); }, [](auto&) {}},
