@@ -57,15 +57,14 @@ class Rooms {
   void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, RoomsOutputs& out);
   void handle_cancelled(api::RequestKey key);
   // The WebSocket of a request that was accepted.
-  void handle_signal_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message, bool is_text,
-                             RoomsOutputs& out);
-  void handle_signal_closed(Timestamp now, WallTime wall, api::RequestKey key, RoomsOutputs& out);
+  void handle_signal_message(api::RequestKey key, Bytes message, bool is_text, RoomsOutputs& out);
+  void handle_signal_closed(api::RequestKey key, RoomsOutputs& out);
 
   // Mail. True: it was of rooms.
   bool handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& out);
 
-  // Of the port: sessions that are seats'. False: it is nobody's here.
-  bool handle_port_event(Timestamp now, WallTime wall, webrtc::PortOutput& event, RoomsOutputs& out);
+  // Of the port, about sessions that are seats' and streams that are rooms'. Others are passed over.
+  void handle_port_event(Timestamp now, webrtc::PortOutput& event, RoomsOutputs& out);
 
   // After every input: what followed from it and was left for the end.
   void flush(Timestamp now, RoomsOutputs& out);
@@ -119,17 +118,17 @@ class Rooms {
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
   void refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
-  void handle_decided(Timestamp now, JoinDecided& decided, RoomsOutputs& out);
+  void handle_decided(JoinDecided& decided, RoomsOutputs& out);
   void handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted, RoomsOutputs& out);
-  void resume(Timestamp now, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);
+  void resume(WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);
   void handle_refused(JoinRefused& refused, RoomsOutputs& out);
-  void handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out);
-  void handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out);
-  void handle_seat_closed(Timestamp now, WallTime wall, const SeatClosed& closed, RoomsOutputs& out);
-  void handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out);
-  void handle_audible(Timestamp now, RoomAudible& audible);
+  void handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& out);
+  void handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutputs& out);
+  void handle_seat_closed(Timestamp now, const SeatClosed& closed, RoomsOutputs& out);
+  void handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out);
+  void handle_audible(RoomAudible& audible);
   OwnedRoom* find_room(const std::string& name);
-  void handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out);
+  void handle_room_outputs(const std::string& name, RoomsOutputs& out);
   void drop_room(const std::string& name);
   Seat* find_seat(std::uint64_t id);
   Seat* find_publisher(const std::string& name);  // Of a track in the hub.
@@ -150,7 +149,15 @@ class Rooms {
   void handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out);
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
-  void handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out);
+  // Has a seat do something, and carries out what follows. Null: there is none.
+  template <typename Act>
+  void with_seat(Seat* seat, RoomsOutputs& out, Act&& act) {
+    if (seat == nullptr) return;
+    SeatOutputs outputs;
+    act(*seat, outputs);
+    handle_seat_outputs(*seat, outputs, out);
+  }
+  void handle_seat_outputs(Seat& seat, SeatOutputs& outputs, RoomsOutputs& out);
   void handle_hub_outputs(Timestamp now, RoomsOutputs& out);
 
   RoomsConfig config_;

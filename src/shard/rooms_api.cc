@@ -37,7 +37,7 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
                           : refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted,
                                                        "this server has as many rooms as it takes"});
     out.push(SendControlMail{RoomAnswered{called.question, std::move(answer)}});
-    return handle_room_outputs(now, wall, name, out);
+    return handle_room_outputs(name, out);
   }
   OwnedRoom* owned = find_room(name);
   if (owned == nullptr) {
@@ -55,11 +55,11 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
       asked = not_found("there is no such participant");
     }
     out.push(SendControlMail{RoomAnswered{called.question, std::move(asked)}});
-    return handle_room_outputs(now, wall, name, out);
+    return handle_room_outputs(name, out);
   }
   Answer answer = call_room(now, wall, owned->room, called.call->request, owned->outputs);
   out.push(SendControlMail{RoomAnswered{called.question, std::move(answer)}});
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
 }
 
 Answer Rooms::list_rooms(const pb::ListRoomsRequest& request) const {
@@ -147,7 +147,7 @@ void Rooms::move_out(Timestamp now, WallTime wall, OwnedRoom& owned, const pb::M
   const std::string sid = owned.sid;
   auto luggage = owned.room.take_out(now, wall, move.identity(), owned.outputs);
   // What it is told of the old room goes before.
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
   if (luggage) {
     send(owner_of(move.destination_room(), config_.shards),
          RoomEntered{called.question, sid, called.room, std::move(*luggage)}, out);
@@ -174,7 +174,7 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
         entered.question,
         refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted, "the other room takes nobody"})}});
   }
-  if (owned) handle_room_outputs(now, wall, name, out);
+  if (owned) handle_room_outputs(name, out);
 }
 
 void Rooms::handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out) {
@@ -183,9 +183,7 @@ void Rooms::handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutput
   Floor& floor = floors_[moved.to_sid];
   floor.seats[moved.after.value()] = seat->id();
   leave_floor(moved.from_room, moved.before);
-  SeatOutputs outputs;
-  seat->move(now, moved, floor.audible, outputs);
-  handle_seat_outputs(now, seat->id(), outputs, out);
+  with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->move(now, moved, floor.audible, outputs); });
 }
 
 }  // namespace stoa::shard

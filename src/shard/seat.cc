@@ -85,24 +85,25 @@ void Seat::describe_server(Response& response) const {
   info.set_node_id(world_.config.node_id);
 }
 
-void Seat::start(Timestamp now, WallTime wall, SeatOutputs& out) {
+void Seat::start(Timestamp now, SeatOutputs& out) {
   requests_at_ = data_at_ = now;
   token_at_ = now + world_.config.token_interval;
   report_at_ = now + world_.config.report_interval;
-  send_join(wall, out);
+  send_join(out);
   out.push(SeatTokenWanted{});
-  for (const pb::AddTrackRequest& request : params_->add_track_requests) handle_add_track(now, request, out);
+  for (const pb::AddTrackRequest& request : params_->add_track_requests) handle_add_track(request, out);
   if (is_single_) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
     return;
   }
   auto opened = world_.port.open_offering_peer(now, client_);
-  if (!opened) return lose_media(now, webrtc::name_of(opened.error().refusal), out);
+  if (!opened) return lose_media(webrtc::name_of(opened.error().refusal), out);
   subscriber_ = *opened;
+  out.push(SeatSession{subscriber_});
   offer(now, out);
 }
 
-void Seat::send_join(WallTime, SeatOutputs& out) {
+void Seat::send_join(SeatOutputs& out) {
   pb::SignalResponse response;
   pb::JoinResponse& join = *response.mutable_join();
   *join.mutable_room() = livekit::to_wire(room_info_);
@@ -134,7 +135,7 @@ void Seat::put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& ou
   command(room::Leave{reason}, out);
 }
 
-void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& out) {
+void Seat::resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out) {
   signal_ = resumed.join.signal;
   signal_lost_at_ = Timestamp::never();
   is_text_ = false;
@@ -222,10 +223,10 @@ void Seat::handle_request(Timestamp now, WallTime wall, const pb::SignalRequest&
     case pb::SignalRequest::kOffer: return handle_offer(now, request.offer(), out);
     case pb::SignalRequest::kAnswer: return handle_answer(now, request.answer(), out);
     case pb::SignalRequest::kTrickle: return;  // Checks show where the peer is.
-    case pb::SignalRequest::kAddTrack: return handle_add_track(now, request.add_track(), out);
+    case pb::SignalRequest::kAddTrack: return handle_add_track(request.add_track(), out);
     case pb::SignalRequest::kMute: return command(livekit::from_wire(request.mute()), out);
     case pb::SignalRequest::kSubscription: return ask_subscriptions(request.subscription(), out);
-    case pb::SignalRequest::kTrackSetting: return handle_settings(now, request.track_setting(), out);
+    case pb::SignalRequest::kTrackSetting: return handle_settings(now, request.track_setting());
     case pb::SignalRequest::kLeave: {
       log(LogLevel::kInfo, "left", out);
       const room::LeaveReason reason = livekit::from_wire(request.leave().reason());
@@ -260,7 +261,7 @@ void Seat::handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOut
   send(response, out);
 }
 
-void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatOutputs& out) {
+void Seat::handle_add_track(const pb::AddTrackRequest& request, SeatOutputs& out) {
   if (request.type() == pb::DATA) return;
   for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
     auto encoding = payload::find_encoding(codec.codec());
@@ -277,7 +278,7 @@ void Seat::ask_subscriptions(const pb::UpdateSubscription& request, SeatOutputs&
   command(std::move(asked), out);
 }
 
-void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs&) {
+void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request) {
   livekit::TrackSettings settings = livekit::from_wire(request);
   for (const std::string& sid : settings.tracks) {
     auto found = subscriptions_.find(sid);
@@ -337,7 +338,7 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
   }
 }
 
-void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutputs& out) {
+void Seat::handle_event(Timestamp now, RenderedEvent& event, SeatOutputs& out) {
   if (is_closed_) return;
   handle_own_event(now, event.event(), out);
   if (const auto* moved = std::get_if<room::Moved>(&event.event())) {
@@ -374,7 +375,7 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                  },
                  [&](const room::TrackUnpublished& gone) {
                    for (auto& [id, media] : own_)
-                     if (media.sid == gone.sid) unpublish(now, media, out);
+                     if (media.sid == gone.sid) unpublish(media);
                    announced_.erase(gone.sid);
                  },
                  [&](const room::TrackMuted&) {},
@@ -400,7 +401,7 @@ void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutp
   waiting_.clear();
   needs_offer_ = has_section_to_free_ = true;
   reported_.reset();
-  handle_audible(now, std::move(audible));
+  handle_audible(std::move(audible));
   // What it said while it was in neither room was heard by nobody.
   if (is_active_) command(room::BecomeActive{}, out);
   for (auto& [id, media] : own_)
@@ -425,22 +426,21 @@ void Seat::handle_token(const std::string& token, const std::string& room, SeatO
   send(response, out);
 }
 
-void Seat::handle_audible(Timestamp now, Audible audible) {
+void Seat::handle_audible(Audible audible) {
   audible_ = std::move(audible);
-  for (auto& [id, media] : own_) set_gate(now, media);
+  for (auto& [id, media] : own_) set_gate(media);
 }
 
-void Seat::set_gate(Timestamp now, const OwnMedia& media) {
+void Seat::set_gate(const OwnMedia& media) {
   if (media.name.empty() || media.peer.kind != media::Kind::kAudio) return;
   const bool is_open = !audible_ || std::ranges::find(*audible_, media.sid) != audible_->end();
-  world_.hub.set_gate(now, media.name, is_open, world_.hub_outputs);
+  world_.hub.set_gate(media.name, is_open, world_.hub_outputs);
 }
 
-void Seat::close(Timestamp now, room::LeaveReason reason, SeatOutputs& out) {
+void Seat::close(Timestamp now, SeatOutputs& out) {
   if (std::exchange(is_closed_, true)) return;
-  (void)reason;
   for (auto& [id, media] : own_)
-    if (!media.name.empty()) world_.hub.unpublish(now, std::exchange(media.name, {}), world_.hub_outputs);
+    if (!media.name.empty()) world_.hub.unpublish(std::exchange(media.name, {}), world_.hub_outputs);
   for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
   subscriptions_.clear();
   for (webrtc::SessionId session : sessions()) world_.port.close(now, session, world_.port_outputs);
@@ -455,7 +455,8 @@ std::vector<webrtc::SessionId> Seat::sessions() const {
   return all;
 }
 
-void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
+void Seat::handle_deadline(Timestamp now, SeatOutputs& out) {
+  told_deadline_ = Timestamp::never();
   if (is_closed_) return;
   if (now >= token_at_) {
     token_at_ = now + world_.config.token_interval;
@@ -463,7 +464,7 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
   }
   if (now >= report_at_) {
     report_at_ = now + world_.config.report_interval;
-    measure(now, out);
+    measure(out);
   }
   if (now >= levels_at_) report_levels(now, out);
   if (signal_lost_at_ != Timestamp::never()) {
@@ -475,6 +476,12 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
     log(LogLevel::kInfo, "did not come back", out);
     command(room::Leave{room::LeaveReason::kSignalClosed}, out);
   }
+}
+
+std::optional<Timestamp> Seat::take_deadline() {
+  const Timestamp at = next_deadline();
+  if (std::exchange(told_deadline_, at) == at) return std::nullopt;
+  return at;
 }
 
 Timestamp Seat::next_deadline() const {

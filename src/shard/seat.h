@@ -97,12 +97,16 @@ struct SeatTokenWanted {};
 struct SeatRpcAnswered {
   livekit::RpcReply reply;
 };
+// It has one more connection.
+struct SeatSession {
+  webrtc::SessionId session;
+};
 // For when it comes the next time.
 struct SeatTransportWanted {
   bool is_tcp_only = false;
 };
 using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered,
-                                SeatTransportWanted, LogLine>;
+                                SeatSession, SeatTransportWanted, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
 // An event for many, rendered once for those who read the same form.
@@ -138,35 +142,36 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // First of all: says what the client must know, and begins media.
-  void start(Timestamp now, WallTime wall, SeatOutputs& out);
-  void resume(Timestamp now, WallTime wall, SeatResumed& resumed, SeatOutputs& out);
+  void start(Timestamp now, SeatOutputs& out);
+  void resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out);
   void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
-  void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
+  void handle_event(Timestamp now, RenderedEvent& event, SeatOutputs& out);
   // It is in another room from now on, which tells it everything anew.
   void move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutputs& out);
   // Empty: there is none.
   void handle_token(const std::string& token, const std::string& room, SeatOutputs& out);
-  void handle_audible(Timestamp now, Audible audible);
+  void handle_audible(Audible audible);
   // It is over: connections are closed, nothing more is said.
-  void close(Timestamp now, room::LeaveReason reason, SeatOutputs& out);
+  void close(Timestamp now, SeatOutputs& out);
 
   // Of its sessions.
-  void handle_connected(Timestamp now, webrtc::SessionId session, SeatOutputs& out);
-  void handle_path(webrtc::SessionId session, bool is_there);
+  void handle_connected(webrtc::SessionId session, SeatOutputs& out);
+  void handle_path(bool is_there);
   void handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out);
   void handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out);
   void handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out);
   // Of the hub.
-  void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
+  void handle_feed_changed(Timestamp now, const std::string& name);
   void handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out);
   void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
 
   // After each input, or some, when it wants that: offers what has changed.
   bool wants_flush() const;
   void flush(Timestamp now, SeatOutputs& out);
-  void handle_deadline(Timestamp now, WallTime wall, SeatOutputs& out);
-  Timestamp next_deadline() const;
+  void handle_deadline(Timestamp now, SeatOutputs& out);
+  // When that is due next; nothing when it is what was said before.
+  std::optional<Timestamp> take_deadline();
 
   std::uint64_t id() const { return id_; }
   const std::string& room() const { return room_; }
@@ -221,7 +226,7 @@ class Seat {
 
   // seat.cc: signalling.
   void send(const livekit::pb::SignalResponse& response, SeatOutputs& out) const;
-  void send_join(WallTime wall, SeatOutputs& out);
+  void send_join(SeatOutputs& out);
   void send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void command(room::Command command, SeatOutputs& out);
   // Tells the client to leave, and the room that it left.
@@ -231,14 +236,15 @@ class Seat {
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
-  void handle_add_track(Timestamp now, const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
+  void handle_add_track(const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
   void ask_subscriptions(const livekit::pb::UpdateSubscription& request, SeatOutputs& out);
-  void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings, SeatOutputs& out);
+  void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings);
   void handle_sync_state(Timestamp now, const livekit::pb::SyncState& state, SeatOutputs& out);
   void handle_simulate(Timestamp now, const livekit::pb::SimulateScenario& scenario, SeatOutputs& out);
   void handle_own_event(Timestamp now, const room::Event& event, SeatOutputs& out);
   template <typename Response>
   void describe_server(Response& response) const;
+  Timestamp next_deadline() const;
   void log(LogLevel level, std::string text, SeatOutputs& out) const;
 
   // seat_media.cc: what it publishes and what it is sent.
@@ -249,15 +255,15 @@ class Seat {
   void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
-  void set_gate(Timestamp now, const OwnMedia& media);
-  void unpublish(Timestamp now, OwnMedia& media, SeatOutputs& out);
+  void set_gate(const OwnMedia& media);
+  void unpublish(OwnMedia& media);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
   void wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
   // Requires: choice < what.media.size().
-  void choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out);
-  void refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  void choose_media(Timestamp now, Subscription& subscription, std::size_t choice);
+  void refresh_outlet(Timestamp now, Subscription& subscription);
   webrtc::SessionId sending() const;  // The connection that it is sent on …
   webrtc::SessionId primary() const;  // … and the one without which it is not there.
   bool makes_own_names() const;
@@ -265,16 +271,16 @@ class Seat {
   void feed(Timestamp now, Subscription& subscription);
   std::vector<webrtc::PeerOutlet> outlets() const;
   void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats);
-  void choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  void choose_next(Timestamp now, Subscription& subscription);
   const std::string* find_unpublished_codec(const Subscription& subscription) const;
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
   Subscription* find_by_key(std::uint64_t key);
-  void measure(Timestamp now, SeatOutputs& out);
+  void measure(SeatOutputs& out);
   // Which layers of a track that it publishes are wanted, and which other codec.
   void tell_wanted(const std::string& name, room::Quality quality, const std::string* other,
                    SeatOutputs& out);
   void report_levels(Timestamp now, SeatOutputs& out);
-  void lose_media(Timestamp now, std::string_view why, SeatOutputs& out);
+  void lose_media(std::string_view why, SeatOutputs& out);
 
   // seat_data.cc: data channels.
   void open_channels(Timestamp now, SeatOutputs& out);
@@ -340,6 +346,7 @@ class Seat {
   std::vector<SeatFrame> held_frames_;
   Audible audible_;
   Timestamp simulated_speech_until_;
+  Timestamp told_deadline_ = Timestamp::never();
   bool drops_next_resume_ = false;
 };
 

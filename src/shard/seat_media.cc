@@ -72,10 +72,11 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
     ++world_.counters.bad_offers;
     const webrtc::OpenFault& fault = answered.error();
     if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
-      return lose_media(now, webrtc::name_of(fault.refusal), out);
+      return lose_media(webrtc::name_of(fault.refusal), out);
     log(LogLevel::kWarning, "offer refused: " + fault.negotiation.text, out);
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
+  if (!publisher_.is_set()) out.push(SeatSession{answered->session});
   publisher_ = answered->session;
   pb::SignalResponse response;
   pb::SessionDescription& answer = *response.mutable_answer();
@@ -107,7 +108,7 @@ void Seat::take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks,
       continue;
     }
     const std::string sid = own->second.sid;
-    unpublish(now, own->second, out);
+    unpublish(own->second);
     own = own_.erase(own);
     bool has_other = std::ranges::any_of(own_, [&](const auto& entry) { return entry.second.sid == sid; });
     if (sid.empty() || has_other) continue;
@@ -160,8 +161,8 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
     media.name = std::string(relay::kTrackPrefix) + media.sid + '/' + std::to_string(next_publication_++);
     by_name_[media.name] = media.peer.id;
   }
-  world_.hub.publish(now, media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
-  set_gate(now, media);
+  world_.hub.publish(media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
+  set_gate(media);
   command(room::PublishTrack{.sid = media.sid,
                              .mid = media.peer.mid,
                              .media = {mime_type_of(media.rtp->encoding), {world_.shard, media.name}},
@@ -170,10 +171,10 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
   if (!is_video(media.peer) && levels_at_ == Timestamp::never()) levels_at_ = now + kLevelInterval;
 }
 
-void Seat::unpublish(Timestamp now, OwnMedia& media, SeatOutputs&) {
+void Seat::unpublish(OwnMedia& media) {
   media.sid.clear();
   if (media.name.empty()) return;
-  world_.hub.unpublish(now, media.name, world_.hub_outputs);
+  world_.hub.unpublish(media.name, world_.hub_outputs);
   by_name_.erase(media.name);
   media.name.clear();
 }
@@ -196,7 +197,7 @@ void Seat::handle_published(Timestamp now, webrtc::Published& published, SeatOut
                        found->second.loudness.add(now, received.batch[i].audio_level & 0x7f, kAudioPacket);
                  },
                  [&](webrtc::TrackClockMapped& mapped) {
-                   world_.hub.handle_clock(now, published.session, mapped.track, mapped.layer, mapped.mapping,
+                   world_.hub.handle_clock(published.session, mapped.track, mapped.layer, mapped.mapping,
                                            world_.hub_outputs);
                  },
                  [](webrtc::LayersActive&) {},  // The fan-out sees what flows.
@@ -269,7 +270,7 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
     found->second.what = what;
-    return choose_media(now, found->second, 0, out);
+    return choose_media(now, found->second, 0);
   }
   Subscription& subscription = found->second;
   const room::TrackMedia before = subscription.media();
@@ -279,12 +280,12 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
     subscription.choice = static_cast<std::size_t>(same - what.media.begin());
     // What it could not take has got company.
     if (subscription.is_unsupported && subscription.choice + 1 < what.media.size())
-      return choose_next(now, subscription, out);
+      return choose_next(now, subscription);
     return feed(now, subscription);
   }
   by_feed_.erase(before.place.publication);
   world_.hub.unlisten(now, before.place.publication, id_, world_.hub_outputs);
-  choose_media(now, subscription, 0, out);
+  choose_media(now, subscription, 0);
 }
 
 void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
@@ -299,21 +300,21 @@ void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
   command(room::Subscribe{{what.track.sid}, false}, out);
 }
 
-void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
+void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice) {
   subscription.choice = choice;
   const room::TrackPlace& place = subscription.media().place;
   by_feed_[place.publication] = subscription.what.track.sid;
   world_.hub.listen(now, place, id_, world_.hub_outputs);
-  refresh_outlet(now, subscription, out);
+  refresh_outlet(now, subscription);
 }
 
-void Seat::handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out) {
+void Seat::handle_feed_changed(Timestamp now, const std::string& name) {
   auto sid = by_feed_.find(name);
   if (sid == by_feed_.end()) return;
-  refresh_outlet(now, subscriptions_.at(sid->second), out);
+  refresh_outlet(now, subscriptions_.at(sid->second));
 }
 
-void Seat::refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs&) {
+void Seat::refresh_outlet(Timestamp now, Subscription& subscription) {
   const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
   if (found == nullptr || !found->stream.is_set()) return;
   const payload::RtpTrack& track = found->track;
@@ -388,12 +389,12 @@ void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats)
   }
 }
 
-void Seat::choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out) {
+void Seat::choose_next(Timestamp now, Subscription& subscription) {
   const std::string name = subscription.media().place.publication;
   by_feed_.erase(name);
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
   subscription.is_unsupported = false;
-  choose_media(now, subscription, subscription.choice + 1, out);
+  choose_media(now, subscription, subscription.choice + 1);
 }
 
 // One that was announced for a viewer who does not know the first.
@@ -415,7 +416,7 @@ void Seat::handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& k
     subscription->outlet.reset();
     subscription->seat.reset();
     if (subscription->choice + 1 < subscription->what.media.size()) {
-      choose_next(now, *subscription, out);
+      choose_next(now, *subscription);
       continue;
     }
     subscription->is_unsupported = true;
@@ -510,14 +511,14 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
 
 // ---- Its connections.
 
-void Seat::handle_connected(Timestamp, webrtc::SessionId session, SeatOutputs& out) {
+void Seat::handle_connected(webrtc::SessionId session, SeatOutputs& out) {
   log(LogLevel::kDebug, "connected over " + world_.port.path(session), out);
   if (session != primary() || std::exchange(is_active_, true)) return;
   log(LogLevel::kInfo, "joined over " + world_.port.path(session), out);
   command(room::BecomeActive{}, out);
 }
 
-void Seat::handle_path(webrtc::SessionId, bool is_there) { has_lost_path_ = !is_there; }
+void Seat::handle_path(bool is_there) { has_lost_path_ = !is_there; }
 
 void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out) {
   const bool is_publisher = closed.session == publisher_;
@@ -541,17 +542,17 @@ void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& clo
   if (is_publisher) take_own_tracks(now, {}, out);
   // Its client closed it: it is about to leave, or publishes no more.
   if (closed.end == webrtc::TransportEnd::kByPeer || closed.end == webrtc::TransportEnd::kLocal) return;
-  lose_media(now, closed.why, out);
+  lose_media(closed.why, out);
 }
 
 // Nobody fails in silence: log, metrics, the client, and by the room webhooks.
-void Seat::lose_media(Timestamp, std::string_view why, SeatOutputs& out) {
+void Seat::lose_media(std::string_view why, SeatOutputs& out) {
   ++world_.counters.media_failures;
   log(LogLevel::kWarning, "no media connection: " + std::string(why), out);
   put_out(room::LeaveReason::kMediaFailure, true, out);
 }
 
-void Seat::measure(Timestamp, SeatOutputs& out) {
+void Seat::measure(SeatOutputs& out) {
   std::vector<room::StreamQuality> streams;
   const std::optional<Duration> round_trip = world_.port.round_trip(sending());
   for (const auto& [sid, subscription] : subscriptions_) {
