@@ -49,9 +49,6 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       others_at_start_(std::move(opening.joined.others)),
       is_single_(params_->is_single_connection),
       is_tcp_only_(opening.is_tcp_only),
-      request_tokens_(world.config.request_burst),
-      data_packets_(world.config.data_packets_per_second),
-      data_bytes_(world.config.data_bytes_per_second),
       offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))),
       audible_(std::move(opening.audible)) {}
 
@@ -86,7 +83,9 @@ void Seat::describe_server(Response& response) const {
 }
 
 void Seat::start(Timestamp now, SeatOutputs& out) {
-  requests_at_ = data_at_ = now;
+  requests_ = TokenBucket(world_.config.request_burst, now);
+  data_packets_ = TokenBucket(world_.config.data_packets_per_second, now);
+  data_bytes_ = TokenBucket(world_.config.data_bytes_per_second, now);
   token_at_ = now + world_.config.token_interval;
   report_at_ = now + world_.config.report_interval;
   send_join(out);
@@ -188,12 +187,9 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
 bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
-  request_tokens_ = std::min(
-      config.request_burst, request_tokens_ + (now - requests_at_).as_seconds() * config.requests_per_second);
-  requests_at_ = now;
   const double cost = 1 + static_cast<double>(bytes) / kRequestBytes;
-  if (request_tokens_ >= cost) {
-    request_tokens_ -= cost;
+  if (requests_.has(now, cost, {config.requests_per_second, config.request_burst})) {
+    requests_.take(cost);
     return true;
   }
   ++world_.counters.floods;

@@ -30,6 +30,7 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "room/layer_choice.h"
 #include "room/loudness.h"
 #include "room/quality.h"
@@ -309,9 +310,7 @@ class Seat {
   bool is_text_ = false;  // The form that the client writes.
   bool is_single_ = false, is_tcp_only_ = false;
   bool is_active_ = false, is_closed_ = false;
-  double request_tokens_ = 0, data_packets_ = 0, data_bytes_ = 0;
-  Timestamp data_at_;
-  Timestamp requests_at_;
+  TokenBucket requests_, data_packets_, data_bytes_;
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
