@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "shard/rooms.h"
 #include "shard/test_rooms_town.h"
@@ -164,6 +165,52 @@ TEST_P(Subscriptions, over_the_limit_wait_until_there_is_room) {
 }
 INSTANTIATE_TEST_SUITE_P(RoomsLimits, Subscriptions, testing::Bool(),
                          [](const auto& one) { return one.param ? "Single" : "Double"; });
+
+// All sections of a connection are in use, 20 tracks go and 20 come: 15 in the sections that are left, five
+// in those of the ones that went, once the client knows that they are free.
+TEST(RoomsLimits, tracks_that_find_no_section_get_the_next_that_is_free) {
+  ShardConfig config;
+  config.rooms.limits.loudest_max = 1'000;
+  RoomsTown town(1, config);
+  town.query = "&auto_subscribe=0";
+  std::vector<Person*> publishers;
+  std::uint32_t last = 0;
+  for (int i = 0; i < 17; ++i) {
+    Person& one = *publishers.emplace_back(&town.join("meeting", "p" + std::to_string(i), 0));
+    while (++last % 16 != 0) town.announce(one, MediaKind::kAudio, last);
+    town.announce(one, MediaKind::kAudio, last);
+    town.offer(one);
+  }
+  ASSERT_EQ(last, 272u);
+  ASSERT_TRUE(town.run_until([&] { return town.metric("stoa_room_tracks_published") == last; }));
+  for (Person* one : publishers)
+    for (auto& sending : one->sending->sendings) sending.is_on = sending.tag > 240;
+  town.query.clear();
+  Person& ben = town.join("meeting", "ben", 0);
+  ASSERT_TRUE(town.run_until([&] { return town.metric("stoa_room_tracks_subscribed") == 240; }));
+  town.run_for(Duration::seconds(1));
+  auto heard = [&] {
+    std::set<std::uint32_t> tags;
+    for (const webrtc::PeerGot& got : ben.receiver().got) tags.insert(got.tag);
+    return tags.size();
+  };
+  const std::size_t before = heard();
+  pb::SignalRequest request;
+  std::size_t gone = 0;
+  for (Person* one : publishers)
+    for (const pb::SignalResponse& response : one->all(pb::SignalResponse::kTrackPublished)) {
+      const std::uint32_t tag =
+          static_cast<std::uint32_t>(std::stoul(response.track_published().cid().substr(3)));
+      if (tag > 20) continue;
+      request.mutable_subscription()->add_track_sids(response.track_published().track().sid());
+      ++gone;
+    }
+  ASSERT_EQ(gone, 20u);
+  town.say(ben, request);
+  town.run_for(Duration::seconds(2));
+  EXPECT_EQ(town.metric("stoa_room_tracks_subscribed"), 240);
+  EXPECT_EQ(heard(), before + 20);
+}
 
 TEST(Rooms, send_everything_again_on_the_connection_that_comes_after_one) {
   RoomsTown town(2, spread());

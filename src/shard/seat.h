@@ -317,6 +317,8 @@ class Seat {
   std::string open_offer_;  // Ours, not answered yet.
   bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_section_to_free_ = false,
        has_lost_path_ = false;
+  // Of our open offer: some found no section, and some section is to be free by its answer.
+  bool is_short_of_sections_ = false, frees_sections_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
   // Codecs that its announcements named, by cid.

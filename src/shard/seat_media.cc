@@ -463,6 +463,8 @@ void Seat::offer(Timestamp now, SeatOutputs& out) {
   if (!subscriber_.is_set()) return;
   auto offered = world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
   if (!offered) return;
+  is_short_of_sections_ = !offered->unseated.empty();
+  frees_sections_ = std::exchange(has_section_to_free_, false);
   open_offer_ = std::move(offered->offer);
   send_offer(out);
 }
@@ -504,6 +506,7 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
   open_offer_.clear();
+  if (is_short_of_sections_ && (frees_sections_ || !accepted->rejected.empty())) needs_offer_ = true;
   take_seats(now, accepted->seats);
   handle_unsupported(now, accepted->rejected, out);
   if (!reliable_) open_channels(now, out);

@@ -121,6 +121,11 @@ class RoomsTown {
   }
   // Publishes; the tag names what it sends.
   void publish(Person& person, sdp::MediaKind kind, std::uint32_t tag) {
+    announce(person, kind, tag);
+    offer(person);
+  }
+  // With its next offer.
+  void announce(Person& person, sdp::MediaKind kind, std::uint32_t tag) {
     const std::string cid = "cid" + std::to_string(tag);
     pb::SignalRequest request;
     request.mutable_add_track()->set_cid(cid);
@@ -128,7 +133,6 @@ class RoomsTown {
     request.mutable_add_track()->set_source(kind == sdp::MediaKind::kVideo ? pb::CAMERA : pb::MICROPHONE);
     say(person, request);
     person.sending->send(kind, cid, tag);
-    offer(person);
   }
   void offer(Person& person) {
     if (std::exchange(person.is_offering, true)) {
@@ -249,6 +253,7 @@ class RoomsTown {
   std::vector<RpcAnswered> rpc_answers;
   std::function<bool(const Mail&)> holds;  // What is held until release().
   std::function<void(const Mail&)> on_mail;
+  std::string query;  // Of requests to join, besides what they need.
 
  private:
   struct Posted {
@@ -270,6 +275,7 @@ class RoomsTown {
                           .path = "/rtc",
                           .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16",
                           .peer_address = "198.51.100.7"};
+    request.query += query;
     if (!resumed.empty()) request.query += "&reconnect=1&sid=" + resumed;
     if (person.is_single) {
       pb::WrappedJoinRequest wrapped;
