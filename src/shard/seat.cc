@@ -95,7 +95,7 @@ void Seat::start(Timestamp now, SeatOutputs& out) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
     return;
   }
-  auto opened = world_.port.open_offering_peer(now, client_);
+  auto opened = world_.port.open_offering_peer(now, {client_, is_tcp_only_});
   if (!opened) return lose_media(webrtc::name_of(opened.error().refusal), out);
   subscriber_ = *opened;
   out.push(SeatSession{subscriber_});

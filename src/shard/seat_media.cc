@@ -37,19 +37,6 @@ void add_codec(pb::SubscribedQualityUpdate& update, std::string name, room::Qual
   }
 }
 
-// A description without candidates over UDP (RFC 8839 §5.1): who does not know them does not try them.
-std::string without_udp(std::string_view sdp) {
-  std::string kept;
-  while (!sdp.empty()) {
-    const std::size_t end = std::min(sdp.find('\n'), sdp.size() - 1) + 1;
-    const std::string_view line = sdp.substr(0, end);
-    if (!line.starts_with("a=candidate:") || lower(std::string(line)).find(" udp ") == std::string::npos)
-      kept += line;
-    sdp.remove_prefix(end);
-  }
-  return kept;
-}
-
 // The smallest picture first, as publishers' streams are.
 std::vector<room::VideoLayer> layers_of(const room::TrackInfo& track, std::size_t codec) {
   std::vector<room::VideoLayer> layers = track.layers;
@@ -66,8 +53,8 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   ++world_.counters.offers;
   std::vector<webrtc::PeerOutlet> wanted;
   if (is_single_) wanted = outlets();
-  auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs,
-                                          preferences_);
+  auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, {client_, is_tcp_only_},
+                                          world_.port_outputs, preferences_);
   if (!answered) {
     ++world_.counters.bad_offers;
     const webrtc::OpenFault& fault = answered.error();
@@ -81,7 +68,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   pb::SignalResponse response;
   pb::SessionDescription& answer = *response.mutable_answer();
   answer.set_type("answer");
-  answer.set_sdp(is_tcp_only_ ? without_udp(answered->answer) : answered->answer);
+  answer.set_sdp(std::move(answered->answer));
   answer.set_id(offer.id());
   if (is_single_) {
     take_seats(now, answered->seats);
@@ -474,7 +461,7 @@ void Seat::send_offer(SeatOutputs& out) {
   pb::SignalResponse response;
   pb::SessionDescription& offer = *response.mutable_offer();
   offer.set_type("offer");
-  offer.set_sdp(is_tcp_only_ ? without_udp(open_offer_) : open_offer_);
+  offer.set_sdp(open_offer_);
   offer.set_id(offer_id_);
   send(response, out);
 }
