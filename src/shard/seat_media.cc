@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/letters.h"
 #include "shard/seat.h"
 
 namespace stoa::shard {
@@ -18,18 +19,12 @@ std::string mime_type_of(payload::Encoding encoding) {
   return (payload::is_video(encoding) ? "video/" : "audio/") + std::string(payload::name_of(encoding));
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return text;
-}
-
 bool is_video(const webrtc::PeerTrack& peer) { return peer.kind == media::Kind::kVideo; }
 
 // Which of a codec's layers are wanted: those up to `quality`.
-void add_codec(pb::SubscribedQualityUpdate& update, std::string name, room::Quality quality) {
+void add_codec(pb::SubscribedQualityUpdate& update, std::string_view name, room::Quality quality) {
   pb::SubscribedCodec& codec = *update.add_subscribed_codecs();
-  codec.set_codec(lower(std::move(name)));
+  codec.set_codec(lower(name));
   for (room::Quality one : {room::Quality::kLow, room::Quality::kMedium, room::Quality::kHigh}) {
     pb::SubscribedQuality& entry = *codec.add_qualities();
     entry.set_quality(livekit::to_wire(one));
@@ -228,9 +223,9 @@ void Seat::tell_wanted(const std::string& name, room::Quality quality, const std
   pb::SignalResponse response;
   pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
   update.set_track_sid(media.sid);
-  add_codec(update, std::string(payload::name_of(media.rtp->encoding)), quality);
+  add_codec(update, payload::name_of(media.rtp->encoding), quality);
   *update.mutable_subscribed_qualities() = update.subscribed_codecs(0).qualities();
-  if (other) add_codec(update, other->substr(other->find('/') + 1), room::Quality::kHigh);
+  if (other) add_codec(update, std::string_view(*other).substr(other->find('/') + 1), room::Quality::kHigh);
   send(response, out);
 }
 
@@ -388,7 +383,7 @@ void Seat::choose_next(Timestamp now, Subscription& subscription) {
 const std::string* Seat::find_unpublished_codec(const Subscription& subscription) const {
   for (const room::TrackCodec& codec : subscription.what.track.codecs) {
     bool is_there = std::ranges::any_of(subscription.what.media, [&](const room::TrackMedia& media) {
-      return lower(media.mime_type) == lower(codec.mime_type);
+      return equals_ignoring_case(media.mime_type, codec.mime_type);
     });
     if (!is_there && !codec.mime_type.empty()) return &codec.mime_type;
   }
