@@ -231,14 +231,16 @@ Seat* Rooms::find_seat(const std::string& room_sid, room::ParticipantId particip
   auto floor = floors_.find(room_sid);
   if (floor == floors_.end()) return nullptr;
   auto found = floor->second.seats.find(participant.value());
-  return found == floor->second.seats.end() ? nullptr : find_seat(found->second);
+  return found == floor->second.seats.end() ? nullptr : find_seat(found->second.seat);
 }
 
 void Rooms::leave_floor(const std::string& room_sid, room::ParticipantId participant) {
   auto floor = floors_.find(room_sid);
   if (floor == floors_.end()) return;
   floor->second.seats.erase(participant.value());
-  if (floor->second.seats.empty()) floors_.erase(floor);
+  if (!floor->second.seats.empty()) return;
+  timers_.set({TimerKind::kFloor, room_sid}, Timestamp::never());
+  floors_.erase(floor);
 }
 
 void Rooms::handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& out) {
@@ -252,7 +254,7 @@ void Rooms::handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& 
                 RoomAsked{room, sid, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
   }
   Floor& floor = floors_[sid];
-  floor.seats[participant.value()] = id.value();
+  floor.seats[participant.value()] = {id.value(), floor.presence.mark()};
   *seats_.find(id) = std::make_unique<Seat>(world_,
                                             Seat::Opening{.id = id.value(),
                                                           .params = opened.join.params,
@@ -275,6 +277,8 @@ void Rooms::handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutput
   send(signal.shard, SignalAccepted{signal.request, config_.index, seat->id()}, out);
   // The WebSocket before this one is closed first, by its own address.
   if (seat->signal()) close_signal(*seat->signal(), kGoingAway, out);
+  Floor& floor = floors_.at(resumed.snapshot.room.sid);
+  floor.seats.at(resumed.participant.value()).mark = floor.presence.mark();
   with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->resume(now, resumed, outputs); });
 }
 
@@ -294,6 +298,16 @@ void Rooms::remove_seat(std::uint64_t id) {
 }
 
 void Rooms::handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out) {
+  auto floor = floors_.find(told.room);
+  if (floor == floors_.end()) return;
+  const auto* changed = std::get_if<room::ParticipantsChanged>(told.event.get());
+  if (changed && told.only.empty() && floor->second.seats.size() >= kCrowdSeats &&
+      Presence::may_wait(*told.event)) {
+    floor->second.presence.add(now, *changed);
+    return timers_.set({TimerKind::kFloor, told.room}, floor->second.presence.due());
+  }
+  if (changed || std::holds_alternative<room::DataArrived>(*told.event))
+    tell_presence(now, told.room, floor->second, out);
   RenderedEvent event(*told.event);
   auto tell = [&](Seat* seat) {
     with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->handle_event(now, event, outputs); });
@@ -302,10 +316,26 @@ void Rooms::handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out) 
     for (room::ParticipantId participant : told.only) tell(find_seat(told.room, participant));
     return;
   }
-  auto floor = floors_.find(told.room);
-  if (floor == floors_.end()) return;
-  for (const auto& [participant, id] : floor->second.seats)
-    if (!told.except || told.except->value() != participant) tell(find_seat(id));
+  for (const auto& [participant, place] : floor->second.seats)
+    if (!told.except || told.except->value() != participant) tell(find_seat(place.seat));
+}
+
+// One frame for all but those who came meanwhile: they are told what they do not know yet.
+void Rooms::tell_presence(Timestamp now, const std::string& room_sid, Floor& floor, RoomsOutputs& out) {
+  if (floor.presence.is_empty()) return;
+  const Presence gathered = std::exchange(floor.presence, floor.presence.next());
+  timers_.set({TimerKind::kFloor, room_sid}, Timestamp::never());
+  const room::Event whole = gathered.since(gathered.first());
+  RenderedEvent for_all(whole);
+  for (const auto& [participant, place] : floor.seats) {
+    const bool is_new = place.mark > gathered.first();
+    const room::Event rest = is_new ? gathered.since(place.mark) : room::ParticipantsChanged();
+    if (is_new && std::get<room::ParticipantsChanged>(rest).participants.empty()) continue;
+    RenderedEvent for_one(rest);
+    with_seat(find_seat(place.seat), out, [&](Seat& seat, SeatOutputs& outputs) {
+      seat.handle_event(now, is_new ? for_one : for_all, outputs);
+    });
+  }
 }
 
 void Rooms::handle_audible(RoomAudible& audible) {
@@ -315,8 +345,8 @@ void Rooms::handle_audible(RoomAudible& audible) {
   floor.audible = audible.is_limited
                       ? std::make_shared<const std::vector<std::string>>(std::move(audible.tracks))
                       : nullptr;
-  for (const auto& [participant, id] : floor.seats)
-    if (Seat* seat = find_seat(id)) seat->handle_audible(floor.audible);
+  for (const auto& [participant, place] : floor.seats)
+    if (Seat* seat = find_seat(place.seat)) seat->handle_audible(floor.audible);
 }
 
 void Rooms::close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out) {
@@ -558,6 +588,10 @@ void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
           owned->room.handle_deadline(now, wall, owned->outputs);
           handle_room_outputs(due->name, out);
         }
+        break;
+      case TimerKind::kFloor:
+        if (auto floor = floors_.find(due->name); floor != floors_.end())
+          tell_presence(now, due->name, floor->second, out);
         break;
       case TimerKind::kSeat:
         with_seat(find_seat(due->id), out,

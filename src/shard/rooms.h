@@ -29,6 +29,7 @@
 #include "session/webrtc/port.h"
 #include "shard/mail.h"
 #include "shard/outputs.h"
+#include "shard/presence.h"
 #include "shard/seat.h"
 #include "shard/track_hub.h"
 
@@ -103,7 +104,7 @@ class Rooms {
     ShardIndex shard;
     std::uint64_t seat;
   };
-  enum class TimerKind : std::uint8_t { kJoining, kRoom, kSeat };
+  enum class TimerKind : std::uint8_t { kJoining, kRoom, kFloor, kSeat };
   struct TimerKey {
     TimerKind kind;
     std::string name;
@@ -112,8 +113,13 @@ class Rooms {
   };
   // What of a room sits here.
   struct Floor {
-    std::unordered_map<std::uint64_t, std::uint64_t> seats;  // Participant to seat.
-    Seat::Audible audible;                                   // For those who come later, too.
+    struct Place {
+      std::uint64_t seat = 0;
+      Presence::Mark mark = 0;
+    };
+    std::unordered_map<std::uint64_t, Place> seats;  // By participant.
+    Seat::Audible audible;                           // For those who come later, too.
+    Presence presence;
   };
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
@@ -126,6 +132,7 @@ class Rooms {
   void handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutputs& out);
   void handle_seat_closed(Timestamp now, const SeatClosed& closed, RoomsOutputs& out);
   void handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out);
+  void tell_presence(Timestamp now, const std::string& room_sid, Floor& floor, RoomsOutputs& out);
   void handle_audible(RoomAudible& audible);
   OwnedRoom* find_room(const std::string& name);
   void handle_room_outputs(const std::string& name, RoomsOutputs& out);

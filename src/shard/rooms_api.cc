@@ -181,7 +181,7 @@ void Rooms::handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutput
   Seat* seat = find_seat(moved.from_room, moved.before);
   if (seat == nullptr) return;
   Floor& floor = floors_[moved.to_sid];
-  floor.seats[moved.after.value()] = seat->id();
+  floor.seats[moved.after.value()] = {seat->id(), floor.presence.mark()};
   leave_floor(moved.from_room, moved.before);
   with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->move(now, moved, floor.audible, outputs); });
 }

@@ -218,6 +218,44 @@ TEST(Rooms, tell_publishers_what_nobody_looks_at) {
   EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
 }
 
+TEST(Rooms, tell_a_crowd_who_comes_and_goes_in_few_frames) {
+  RoomsTown town(1);
+  Person& anna = town.join("meeting", "anna", 0);
+  std::vector<Person*> people = {&anna};
+  auto come = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      people.push_back(&town.ask("meeting", "guest" + std::to_string(people.size()), 0));
+    ASSERT_TRUE(town.run_until([&] {
+      return std::ranges::all_of(people, [](Person* one) { return one->receiver().is_connected(); });
+    }));
+    town.run_for(kPresenceWait * 2);
+  };
+  auto frames = [&] { return anna.all(pb::SignalResponse::kUpdate).size(); };
+  auto present = [](const Person& one) {
+    return std::ranges::count_if(
+        one.known, [](const auto& known) { return known.second.state() == pb::ParticipantInfo::ACTIVE; });
+  };
+  come(kCrowdSeats);
+  const std::size_t before = frames();
+  come(20);
+  EXPECT_LT(frames() - before, 8u) << "of twenty who come and connect";
+  for (Person* one : people) EXPECT_EQ(present(*one), std::ssize(people)) << one->identity;
+
+  // Who publishes is not waited with, and comes after what it builds on.
+  Person& late = town.ask("meeting", "late", 0);
+  ASSERT_TRUE(town.run_until([&] { return late.receiver().is_connected(); }));
+  town.publish(late, MediaKind::kVideo, 7);
+  ASSERT_TRUE(town.run_until([&] { return anna.find("late") && anna.find("late")->tracks_size() > 0; }));
+  EXPECT_EQ(anna.find("late")->state(), pb::ParticipantInfo::ACTIVE);
+
+  const std::size_t then = frames();
+  pb::SignalRequest leave;
+  leave.mutable_leave();
+  for (int i = 0; i < 10; ++i) town.say(*people[people.size() - 1 - static_cast<std::size_t>(i)], leave);
+  ASSERT_TRUE(town.run_until([&] { return present(anna) == std::ssize(people) + 1 - 10; }));
+  EXPECT_LT(frames() - then, 4u);
+}
+
 TEST(Rooms, pause_what_does_not_fit_and_say_so) {
   RoomsTown town(2, spread());
   Person& anna = town.join("meeting", "anna", 0);
