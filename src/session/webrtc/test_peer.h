@@ -100,6 +100,11 @@ class PeerClient {
     return channel.value_or(0);
   }
 
+  void send_rtcp(Bytes packet) {
+    (void)dialer->send_rtcp(packet, out_);
+    sort();
+  }
+
   Timestamp next_event() const {
     Timestamp at = down.next_arrival();
     if (!dialer) return at;
