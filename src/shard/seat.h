@@ -33,6 +33,7 @@
 #include "room/layer_choice.h"
 #include "room/loudness.h"
 #include "room/quality.h"
+#include "room/report.h"
 #include "room/room.h"
 #include "session/webrtc/port.h"
 #include "shard/mail.h"
@@ -175,6 +176,10 @@ class Seat {
   std::vector<webrtc::SessionId> sessions() const;
   std::size_t published() const { return by_name_.size(); }
   std::size_t subscribed() const { return subscriptions_.size(); }
+  // As measured last; none while nothing flows.
+  const std::optional<room::ConnectionScore>& score() const { return score_; }
+  // seat_report.cc, for the API: who it is and how it is connected, and, with streams, what flows.
+  room::SeatReport report(Timestamp now, bool with_streams) const;
 
  private:
   // One of our tracks, as the room knows it.
@@ -189,8 +194,10 @@ class Seat {
     std::string sid, cid;                  // Which track it is; empty: not known yet.
     std::string name;                      // In the hub; empty: not published.
     room::Loudness loudness;
-    float level = 0;                      // As reported.
-    std::int64_t expected = 0, lost = 0;  // When it was measured last.
+    float level = 0;                       // As reported.
+    std::int64_t expected = 0, lost = 0;   // When it was measured last.
+    std::vector<room::Readings> readings;  // By layer.
+    std::optional<room::StreamQuality> measured;
   };
   struct Subscription {
     room::Subscribed what;
@@ -202,6 +209,8 @@ class Seat {
     webrtc::StreamId fed_from;
     bool is_unsupported = false;  // The client cannot take this codec.
     payload::Encoding unsupported = payload::Encoding::kVp8;
+    room::Readings readings;
+    std::optional<room::StreamQuality> measured;
     const room::TrackMedia& media() const { return what.media[choice]; }
   };
   struct KeptData {
@@ -272,6 +281,12 @@ class Seat {
   void report_levels(Timestamp now, SeatOutputs& out);
   void lose_media(Timestamp now, std::string_view why, SeatOutputs& out);
 
+  // seat_report.cc: what the API is told.
+  void note_readings(Timestamp now, OwnMedia& media, const webrtc::TrackStats& stats);
+  std::vector<room::ConnectionReport> connections() const;
+  room::PublishedReport report(Timestamp now, const OwnMedia& media, const webrtc::TrackStats& stats) const;
+  room::SentReport report(Timestamp now, const Subscription& subscription) const;
+
   // seat_data.cc: data channels.
   void open_channels(Timestamp now, SeatOutputs& out);
   void handle_packet(Timestamp now, Bytes packet, bool is_reliable, SeatOutputs& out);
@@ -310,6 +325,7 @@ class Seat {
        has_lost_path_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
+  std::optional<room::ConnectionScore> score_;
   // Codecs that its announcements named, by cid.
   static constexpr std::size_t kPreferencesMax = 256;
   std::vector<webrtc::PeerPreference> preferences_;

@@ -538,22 +538,27 @@ void Seat::lose_media(Timestamp, std::string_view why, SeatOutputs& out) {
   put_out(room::LeaveReason::kMediaFailure, true, out);
 }
 
-void Seat::measure(Timestamp, SeatOutputs& out) {
+void Seat::measure(Timestamp now, SeatOutputs& out) {
   std::vector<room::StreamQuality> streams;
   const std::optional<Duration> round_trip = world_.port.round_trip(sending());
-  for (const auto& [sid, subscription] : subscriptions_) {
+  score_.reset();
+  for (auto& [sid, subscription] : subscriptions_) {
+    subscription.measured.reset();
     if (!subscription.seat || !subscription.fed_from.is_set()) continue;
     auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
+    if (stats) subscription.readings.add({.at = now, .bytes = stats->bytes});
     if (!stats || stats->packets == 0) continue;
     streams.push_back({.is_video = subscription.what.track.kind == room::TrackKind::kVideo,
                        .loss = stats->loss,
                        .jitter = stats->jitter,
                        .round_trip = round_trip.value_or(Duration()),
                        .is_silent = has_lost_path_});
+    subscription.measured = streams.back();
   }
   for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {
     auto found = own_.find(track.track);
     if (found == own_.end() || found->second.name.empty()) continue;
+    note_readings(now, found->second, track);
     std::int64_t expected = 0, lost = 0;
     Duration jitter;
     for (const webrtc::LayerStats& layer : track.layers) {
@@ -569,9 +574,11 @@ void Seat::measure(Timestamp, SeatOutputs& out) {
          .jitter = jitter,
          .round_trip = round_trip.value_or(Duration()),
          .is_silent = has_lost_path_});
+    found->second.measured = streams.back();
   }
   if (streams.empty()) return;
   const room::ConnectionScore score = room::score_of(streams);
+  score_ = score;
   if (reported_ == score.quality) return;
   reported_ = score.quality;
   command(room::ReportQuality{score.quality, static_cast<float>(score.mos)}, out);

@@ -137,6 +137,17 @@ class RoomsTown {
   void run_for(Duration duration) {
     run_until([] { return false; }, duration);
   }
+  // As control does: the owner of the room is asked, and it asks those who have the seats. What they say is
+  // in `found` and `seats`.
+  void query(api::RoomsQuery wish) {
+    const auto owner = owner_of(wish.room, static_cast<ShardIndex>(shards_.size()));
+    found.reset();
+    seats.clear();
+    mail_.push_back({time.now(), owner,
+                     RoomsQueried{++queries_, std::make_shared<const api::RoomsQuery>(std::move(wish))}});
+    EXPECT_TRUE(
+        run_until([&] { return found && seats.size() >= found->seat_answers; }, Duration::seconds(1)));
+  }
   // The node stops.
   void end() {
     for (ShardIndex i = 0; i < shards_.size(); ++i) {
@@ -158,6 +169,8 @@ class RoomsTown {
   std::vector<std::string> log;
   std::size_t relayed = 0;  // Packets from shard to shard.
   std::size_t tokens = 0;
+  std::optional<RoomsFound> found;
+  std::vector<SeatsFound> seats;
 
  private:
   struct Posted {
@@ -169,15 +182,18 @@ class RoomsTown {
     return std::make_unique<PeerClient>(time, transform_, ++seeds_, false);
   }
   void call(Person& person, ShardIndex shard, const std::string& resumed = "") {
-    http::Request request{.method = http::Method::kGet,
-                          .path = "/rtc",
-                          .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16",
-                          .peer_address = "198.51.100.7"};
+    http::Request request{
+        .method = http::Method::kGet,
+        .path = "/rtc",
+        .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16&sdk=js&version=2.9.1",
+        .peer_address = "198.51.100.7"};
     if (!resumed.empty()) request.query += "&reconnect=1&sid=" + resumed;
     if (person.is_single) {
       pb::WrappedJoinRequest wrapped;
       pb::JoinRequest join;
       join.mutable_client_info()->set_protocol(16);
+      join.mutable_client_info()->set_sdk(pb::ClientInfo::JS);
+      join.mutable_client_info()->set_version("2.9.1");
       join.mutable_connection_settings()->set_auto_subscribe(true);
       join.set_reconnect(!resumed.empty());
       join.set_participant_sid(resumed);
@@ -336,6 +352,12 @@ class RoomsTown {
                        TokenMade{wanted->seat, "token", wanted->room}});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
+    } else if (auto* rooms = std::get_if<RoomsFound>(&mail)) {
+      EXPECT_EQ(rooms->question, queries_);
+      found = std::move(*rooms);
+    } else if (auto* some = std::get_if<SeatsFound>(&mail)) {
+      EXPECT_EQ(some->question, queries_);
+      seats.push_back(std::move(*some));
     }
   }
   static Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) {
@@ -346,6 +368,7 @@ class RoomsTown {
     access->video.emplace();
     access->video->room_join = true;
     access->video->room = token.substr(0, slash);
+    access->video->hidden = access->identity.starts_with("ghost");
     auto grant = std::make_shared<RoomGrant>();
     grant->room.name = access->video->room;
     grant->access = std::move(access);
@@ -366,7 +389,7 @@ class RoomsTown {
   Outputs out_;
   DatagramBatch batch_;
   api::RequestKey requests_ = 0;
-  std::uint64_t seeds_ = 0;
+  std::uint64_t seeds_ = 0, queries_ = 0;
 };
 
 }  // namespace stoa::shard
