@@ -49,6 +49,7 @@ constexpr QueryKey kPageKeys[] = {
     {"after", "string", 0, 64, "List those whose names come after this one: the `next` of the page before."},
 };
 
+static_assert(kRoomItemsPerPageMax == control::kChannelsPerPageMax);
 constexpr QueryKey kRoomPageKeys[] = {
     kPageKeys[0],
     {"after", "string", 0, room::kNameCharactersMax,

@@ -1,6 +1,7 @@
 #include "room/report.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace stoa::room {
 
@@ -11,8 +12,8 @@ std::optional<Rates> Readings::rates(const Reading& now) const {
     return std::nullopt;
   Rates rates{.interval = now.at - since->at};
   const double seconds = rates.interval.as_seconds();
-  rates.bits_per_second =
-      static_cast<std::uint64_t>(static_cast<double>(now.bytes - since->bytes) * 8 / seconds + 0.5);
+  const double bits = static_cast<double>(now.bytes - since->bytes) * 8;
+  rates.bits_per_second = static_cast<std::uint64_t>(std::llround(bits / seconds));
   rates.frames_per_second = static_cast<double>(now.frames - since->frames) / seconds;
   if (now.expected > since->expected) {
     const auto lost = static_cast<double>(now.lost - since->lost);
