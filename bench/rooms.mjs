@@ -5,7 +5,10 @@
 //
 // The server has one CPU, the load another. The load reads everything it is sent, so it may be full before the server
 // is; `load_is_full` says when that was so, and `server_waiting_cores` how much the server lacked of its CPU.
+import { fakeCamera, launchChromium, watchFromStart } from '../tests/e2e/lib/browser.mjs';
+import { Meetings } from '../tests/e2e/lib/rooms.mjs';
 import { Server } from '../tests/e2e/lib/server.mjs';
+import { glassOf } from './lib/glass.mjs';
 import { bench, load, readFlags, readSections, save } from './lib/run.mjs';
 
 const defaults = {
@@ -13,8 +16,9 @@ const defaults = {
   viewers: 200, tries: 9, 'latency-ms': 50, 'loss-percent': 0.1, // Of the first try; tries; what is still well.
   members: 25, speakers: 10, listeners: 1000,
   joiners: 3000, 'room-size': 10, resting: 1000,
+  'glass-seconds': 30, 'glass-warmup': 10,
 };
-const small = { seconds: 3, viewers: 10, tries: 2, members: 4, speakers: 2, listeners: 20, joiners: 60, resting: 40 };
+const small = { seconds: 3, viewers: 10, tries: 2, members: 4, speakers: 2, listeners: 20, joiners: 60, resting: 40, 'glass-seconds': 5, 'glass-warmup': 2 };
 const given = readFlags(defaults);
 const flags = given.quick ? { ...given, ...small } : given;
 
@@ -74,6 +78,26 @@ const sections = {
     return { ...(await listening(flags.listeners)), most: await fill(listening, 'audio', 'audio_packets_of_expected') };
   },
   joins: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.joiners / flags['room-size'], '--video', 'none', '--audio', 'off'], { seconds: 1 }),
+  // Two in Chromium, who see and hear each other: from the canvas of the one to the screen of the other.
+  call: async () => {
+    const server = await Server.start();
+    const browser = await launchChromium(fakeCamera);
+    try {
+      const context = await browser.newContext();
+      await watchFromStart(context);
+      const meetings = new Meetings(context, server);
+      const anna = await meetings.join('anna', 'call');
+      const ben = await meetings.join('ben', 'call');
+      for (const [one, source] of [[anna, 1], [ben, 2]]) {
+        await one.speak();
+        await one.showPicture({ source, width: 640, height: 360, layers: [90, 180], fps: 30 });
+      }
+      return await glassOf(ben.page, { warmup: flags['glass-warmup'], seconds: flags['glass-seconds'] });
+    } finally {
+      await browser.close();
+      await server.stop();
+    }
+  },
   // Nobody sends anything but what keeps connections alive.
   memory: () => rooms(['--publishers', 0, '--subscribers', flags['room-size'], '--rooms', flags.resting / flags['room-size'], '--video', 'none', '--audio', 'off', '--warmup', flags.quick ? 1 : 5]),
 };

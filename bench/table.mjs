@@ -136,6 +136,7 @@ if (rooms) {
     add('Until the primary connection stands: p50 / p95 / p99', three(run.join.connected_ms));
     add('Joins in a second of one core\'s CPU time', Math.round(run.join.per_server_cpu_second));
   });
+  done('call', (run, add) => add('A call of two in Chromium, both send three layers up to 640×360 and sound: glass to glass p50 / p95 / p99', three(run.glass_ms)));
   done('memory', (run, add) => add(`Memory of a participant at rest, of ${run.join.succeeded}`, `${(run.server_bytes_per_participant / 1024).toFixed(1)} KiB`));
 }
 console.log(`Measured on ${[...machines].join('; ')}.\n`);

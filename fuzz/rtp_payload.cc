@@ -1,6 +1,6 @@
-// RTP payloads of every encoding, three ways: hostile packets and deadlines for the depacketizer, whose
-// limits must hold; frames through the packetizer, which must come back; and picture ids, which must stay
-// unique.
+// RTP payloads of every encoding, four ways: hostile packets and deadlines for the depacketizer, whose
+// limits must hold; frames through the packetizer, which must come back; picture ids, which must stay unique;
+// and redundancy, whose parts must be all of it, also for a receiver with another payload type.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "media/payload/inspect.h"
 #include "media/payload/packetizer.h"
 #include "media/payload/picture_id.h"
+#include "media/payload/red.h"
 
 namespace {
 
@@ -100,16 +101,34 @@ void rewrite(ByteReader& input) {
   }
 }
 
+void take_apart(std::uint8_t type, Bytes payload) {
+  auto red = parse_red(payload, type & 0x7f);
+  if (!red) return;
+  STOA_ASSERT(red->earlier_count() < kRedBlocksMax && red->headers.size() <= kRedHeadersBytesMax);
+  STOA_ASSERT(red->headers.size() + red->earlier.size() + red->primary.size() == payload.size());
+  Buffer rewritten(payload.begin(), payload.end());
+  write_red_headers(red->headers, 5, rewritten.data());
+  auto again = parse_red(rewritten, 5);
+  STOA_ASSERT(again);
+  while (red->earlier_count() > 0) {
+    const RedBlock one = take_oldest(*red), other = take_oldest(*again);
+    STOA_ASSERT(one.timestamp_offset == other.timestamp_offset);
+    STOA_ASSERT(std::ranges::equal(one.frame, other.frame));
+  }
+  STOA_ASSERT(red->earlier.empty() && std::ranges::equal(red->primary, again->primary));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 3) return 0;
   auto encoding = static_cast<Encoding>(data[0] % kEncodings);
   ByteReader input(Bytes(data + 2, size - 2));
-  switch (data[1] % 3) {
+  switch (data[1] % 4) {
     case 0: deliver(encoding, input); break;
     case 1: send(encoding, input); break;
-    default: rewrite(input); break;
+    case 2: rewrite(input); break;
+    default: take_apart(data[0], input.rest()); break;
   }
   return 0;
 }

@@ -18,7 +18,7 @@ namespace {
 using namespace stoa;
 using namespace stoa::webrtc;
 
-constexpr std::array<std::uint8_t, 8> kTypes = {111, 96, 97, 98, 99, 100, 101, 13};
+constexpr std::array<std::uint8_t, 9> kTypes = {111, 96, 97, 98, 99, 100, 101, 13, 63};
 constexpr std::array<std::string_view, 5> kMids = {"", "a", "v", "w", "x"};
 constexpr std::array<std::string_view, 5> kRids = {"", "q", "h", "f", "x"};
 
@@ -47,7 +47,8 @@ sdp::Agreement agreement(std::uint8_t choices) {
                               Extension::kAbsoluteCaptureTime, Extension::kDependencyDescriptor})
     audio.extensions.push_back({extension, id++, true, true});
   sdp::AgreedSection video = audio, other;
-  audio.codecs = {codec(sdp::Codec::kOpus, 111, {})};
+  audio.codecs = {codec(sdp::Codec::kOpus, 111, {}), codec(sdp::Codec::kRed, 63, {})};
+  audio.codecs[1].receive_format = sdp::RedFormat{{111, 111}};
   audio.receive_layers = {{.ssrc = 1}};
   video.mid = "v";
   video.kind = sdp::MediaKind::kVideo;

@@ -16,9 +16,8 @@ async function openPage(browser, url, preferences = {}) {
 const untilShown = (page) =>
   until('the first frame is shown', async () => (await shownFrames(page)).length > 0, { within: 20_000, every: 100 });
 
-// From the producer's clock in the picture to the moment it is shown.
-export async function glassToGlass(browser, url, { warmup, seconds }) {
-  const { page, close } = await openPage(browser, url);
+// From the producer's clock in the picture to the moment it is shown, in a page that watches its frames.
+export async function glassOf(page, { warmup, seconds }) {
   await untilShown(page);
   const opened = Date.now();
   const seen = await until('enough has been shown', async () => {
@@ -26,11 +25,20 @@ export async function glassToGlass(browser, url, { warmup, seconds }) {
     return shown.at(-1).now - opened > (warmup + seconds) * 1000 && shown;
   }, { within: (warmup + seconds + 30) * 1000, every: 1000 });
   const counted = seen.filter(({ now, frame }) => frame !== undefined && now - opened > warmup * 1000);
-  const stats = await page.evaluate(() => window.stoa.stats());
-  await close();
   return {
     glass_ms: percentiles(counted.map(({ now, clock }) => now - clockToUnixMs(clock, now))),
     frames_per_second: counted.length / seconds,
+  };
+}
+
+// The same of the watch page.
+export async function glassToGlass(browser, url, watching) {
+  const { page, close } = await openPage(browser, url);
+  const seen = await glassOf(page, watching);
+  const stats = await page.evaluate(() => window.stoa.stats());
+  await close();
+  return {
+    ...seen,
     stalls: stats.stalls,
     stalled_seconds: stats.stalledFor,
     frames_dropped: stats.framesDropped,

@@ -140,6 +140,7 @@ json::value score_of(const std::optional<room::StreamQuality>& measured) {
                       {"delay_impairment", hundredths(parts.delay_impairment)},
                       {"loss_impairment", hundredths(parts.loss_impairment)},
                       {"loss", share(measured->loss)},
+                      {"redundant", measured->has_redundancy},
                       {"jitter_ms", ms(measured->jitter)},
                       {"round_trip_ms", ms(measured->round_trip)}};
 }
@@ -192,6 +193,7 @@ json::object json_of(const room::SentReport& track) {
                          {"source", name_of(track.source)},
                          {"codec", or_null(track.codec)},
                          {"flowing", track.is_flowing},
+                         {"paused", track.is_paused},
                          {"layer", track.layer ? json::value(*track.layer) : json::value(nullptr)}};
   add_layer_name(object, track.announced);
   object["interval_ms"] = rates ? json::value(ms(rates->interval)) : json::value(nullptr);

@@ -214,7 +214,7 @@ TEST_F(RestRoomsTest, tells_each_layer_that_a_participant_publishes) {
   video_alone.erase("layers");
   EXPECT_EQ(json::value(video_alone),
             json::parse(R"({"track":"TR_v","kind":"video","source":"camera","codec":"VP8","muted":true,
-      "score":{"mos":4.31,"delay_impairment":0,"loss_impairment":7.87,"loss":0.02,"jitter_ms":3,
+      "score":{"mos":4.31,"delay_impairment":0,"loss_impairment":7.87,"loss":0.02,"redundant":false,"jitter_ms":3,
                "round_trip_ms":0}})"));
   EXPECT_EQ(body.at_pointer("/published/1/layers/0"),
             json::parse(R"({"quality":null,"width":null,"height":null,"active":false,"interval_ms":null,
@@ -233,6 +233,7 @@ TEST_F(RestRoomsTest, tells_each_track_that_a_participant_is_sent) {
        .kind = room::TrackKind::kVideo,
        .source = room::TrackSource::kScreenShare,
        .is_flowing = true,
+       .is_paused = true,
        .layer = 2,
        .announced = room::VideoLayer{.quality = room::Quality::kHigh, .width = 1280, .height = 720},
        .packets = 900,
@@ -249,7 +250,7 @@ TEST_F(RestRoomsTest, tells_each_track_that_a_participant_is_sent) {
   const json::value body = statistics_of(std::move(report));
   EXPECT_EQ(body.at_pointer("/sent/0"),
             json::parse(R"({"track":"TR_v","publisher":"ben","publisher_sid":"PA_ben","kind":"video",
-                "source":"screen_share","codec":"H264","flowing":true,"layer":2,"quality":"high","width":1280,
+                "source":"screen_share","codec":"H264","flowing":true,"paused":true,"layer":2,"quality":"high","width":1280,
                 "height":720,"interval_ms":2000,"bitrate_bps":1500000,"packets":900,"bytes":1000000,
                 "packets_retransmitted":7,"packets_nacked":9,"plis":1,"loss":0.25,"jitter_ms":10,
                 "round_trip_ms":20.5,"estimate_bps":3000000,"score":null})"));

@@ -29,20 +29,16 @@ Quality quality_of(const TrackWish& wish, std::span<const VideoLayer> layers) {
   return largest ? largest->quality : wish.quality;
 }
 
-std::optional<std::uint8_t> choose_layer(Quality wanted, std::span<const VideoLayer> layers,
-                                         std::uint8_t active, std::optional<std::uint64_t> fits_bps) {
-  if (wanted == Quality::kOff) return std::nullopt;
-  std::optional<std::uint8_t> lowest, best;
-  std::size_t count = std::min<std::size_t>(layers.size(), 8);
-  for (std::size_t i = 0; i < count; ++i) {
-    const VideoLayer& layer = layers[i];
-    if ((active >> i & 1) == 0 || layer.quality == Quality::kOff) continue;
-    if (fits_bps && layer.bits_per_second > *fits_bps) continue;
-    auto index = static_cast<std::uint8_t>(i);
-    if (!lowest) lowest = index;
-    if (layer.quality <= wanted) best = index;
-  }
-  return best ? best : lowest;
+Quality at_most(Quality wanted, Quality limit) {
+  if (wanted == Quality::kOff || limit == Quality::kOff) return Quality::kOff;
+  return std::min(wanted, limit);
+}
+
+std::uint8_t layer_of(Quality wanted, std::span<const VideoLayer> layers) {
+  std::uint8_t best = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    if (layers[i].quality <= wanted) best = static_cast<std::uint8_t>(i);
+  return best;
 }
 
 }  // namespace stoa::room

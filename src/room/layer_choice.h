@@ -1,8 +1,7 @@
-// Which layer of a track a subscriber is sent: what it asked for, of what there is, within what fits.
+// Which layer of a track a subscriber is sent: what it asked for, of what there is. What fits: budget.h.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "room/info.h"
@@ -23,12 +22,12 @@ struct TrackWish {
 // smallest layer that covers the size asked for, or the largest. kOff: disabled.
 Quality quality_of(const TrackWish& wish, std::span<const VideoLayer> layers);
 
-// The index of the layer to send: the highest that is at most `wanted` and sends (`active`, a bit for each
-// layer), else the lowest that sends. `layers`: in the order of the publisher's streams, the smallest first;
-// `fits_bps`: what there is room for, by VideoLayer::bits_per_second (layers of unknown bitrate fit).
-// Nothing: none is wanted, none sends, or none fits.
-std::optional<std::uint8_t> choose_layer(Quality wanted, std::span<const VideoLayer> layers,
-                                         std::uint8_t active,
-                                         std::optional<std::uint64_t> fits_bps = std::nullopt);
+// The lower of two qualities; kOff is the lowest.
+Quality at_most(Quality wanted, Quality limit);
+
+// The index of the layer to send: the highest that is at most `wanted`, else the lowest. What of that flows
+// is for whoever forwards to see. `layers`: in the order of the publisher's streams, the smallest first.
+// Requires: not kOff.
+std::uint8_t layer_of(Quality wanted, std::span<const VideoLayer> layers);
 
 }  // namespace stoa::room

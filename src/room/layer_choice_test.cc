@@ -60,31 +60,24 @@ TEST(QualityOf, is_off_when_disabled_whatever_the_size) {
   EXPECT_EQ(quality_of(wish, three_layers()), Quality::kOff);
 }
 
-TEST(ChooseLayer, sends_the_highest_that_is_wanted_and_sends) {
+TEST(AtMost, takes_off_for_the_lowest) {
+  EXPECT_EQ(at_most(Quality::kHigh, Quality::kMedium), Quality::kMedium);
+  EXPECT_EQ(at_most(Quality::kLow, Quality::kMedium), Quality::kLow);
+  EXPECT_EQ(at_most(Quality::kLow, Quality::kOff), Quality::kOff);
+  EXPECT_EQ(at_most(Quality::kOff, Quality::kHigh), Quality::kOff);
+}
+
+TEST(LayerOf, is_the_highest_that_is_wanted) {
+  EXPECT_EQ(layer_of(Quality::kHigh, three_layers()), 2);
+  EXPECT_EQ(layer_of(Quality::kMedium, three_layers()), 1);
+  EXPECT_EQ(layer_of(Quality::kLow, three_layers()), 0);
+}
+
+TEST(LayerOf, is_the_lowest_when_all_are_above_the_wish) {
   auto layers = three_layers();
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b111), 2);
-  EXPECT_EQ(choose_layer(Quality::kMedium, layers, 0b111), 1);
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b011), 1);
-  EXPECT_EQ(choose_layer(Quality::kMedium, layers, 0b101), 0);
-}
-
-TEST(ChooseLayer, sends_the_lowest_that_sends_when_all_are_above_the_wish) {
-  EXPECT_EQ(choose_layer(Quality::kLow, three_layers(), 0b110), 1);
-}
-
-TEST(ChooseLayer, stays_within_what_fits) {
-  auto layers = three_layers();
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b111, 1'699'999), 1);
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b111, 150'000), 0);
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b111, 149'999), std::nullopt);
-  layers[2].bits_per_second = 0;
-  EXPECT_EQ(choose_layer(Quality::kHigh, layers, 0b111, 1), 2);
-}
-
-TEST(ChooseLayer, sends_nothing_that_is_not_wanted_or_does_not_come) {
-  EXPECT_EQ(choose_layer(Quality::kOff, three_layers(), 0b111), std::nullopt);
-  EXPECT_EQ(choose_layer(Quality::kHigh, three_layers(), 0), std::nullopt);
-  EXPECT_EQ(choose_layer(Quality::kHigh, {}, 0xff), std::nullopt);
+  layers.erase(layers.begin());
+  EXPECT_EQ(layer_of(Quality::kLow, layers), 0);
+  EXPECT_EQ(layer_of(Quality::kLow, {}), 0);
 }
 
 }  // namespace

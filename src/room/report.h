@@ -82,6 +82,7 @@ struct SentReport {
   TrackKind kind = TrackKind::kAudio;
   TrackSource source = TrackSource::kUnknown;
   bool is_flowing = false;            // It is wanted, and a layer that comes feeds it.
+  bool is_paused = false;             // What the participant can be sent has no room for it.
   std::optional<std::uint8_t> layer;  // Which feeds it.
   std::optional<VideoLayer> announced;
   std::uint64_t packets = 0, bytes = 0;  // Without repairs.

@@ -1,8 +1,11 @@
 #include "shard/rooms.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "shard/test_rooms_town.h"
 
@@ -10,6 +13,7 @@ namespace stoa::shard {
 namespace {
 
 using sdp::MediaKind;
+using ::testing::ElementsAre;
 
 // Everybody on a shard of his own, when there are enough.
 ShardConfig spread() {
@@ -50,6 +54,55 @@ TEST_P(RoomsOfAnyKind, let_people_see_and_hear_each_other) {
   EXPECT_EQ(town.relayed > 0, GetParam().shards > 1);
   // Nobody gets what is his own.
   EXPECT_TRUE(anna.receiver().of(1).empty() && anna.receiver().of(2).empty());
+}
+
+TEST_P(RoomsOfAnyKind, pass_redundancy_of_sound_where_both_sides_have_it) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single, true);
+  pb::SignalRequest without, encrypted;
+  without.mutable_add_track()->set_disable_red(true);
+  encrypted.mutable_add_track()->set_encryption(pb::Encryption::GCM);
+  town.publish(anna, MediaKind::kAudio, 1);
+  town.publish(anna, MediaKind::kAudio, 2, without);
+  town.publish(anna, MediaKind::kAudio, 3, encrypted);
+  Person& ben = town.join("meeting", "ben", GetParam().shards - 1, GetParam().is_single, true);
+  Person& cleo = town.join("meeting", "cleo", 0, GetParam().is_single);
+  town.publish(cleo, MediaKind::kAudio, 4);
+  auto has_all = [](Person& person) {
+    return std::ranges::all_of(std::array{1u, 2u, 3u},
+                               [&](std::uint32_t tag) { return person.receiver().of(tag).size() > 50; });
+  };
+  ASSERT_TRUE(
+      town.run_until([&] { return has_all(ben) && has_all(cleo) && ben.receiver().of(4).size() > 50; }));
+  auto with_red = [](Person& person, std::uint32_t tag) {
+    const auto got = person.receiver().of(tag);
+    expect_whole(got);
+    return std::ranges::count(got, 1u, &webrtc::PeerGot::earlier) * 100 /
+           static_cast<std::ptrdiff_t>(got.size());
+  };
+  EXPECT_GE(with_red(ben, 1), 98);  // The very first has nothing before it.
+  EXPECT_EQ(with_red(cleo, 1), 0);
+  for (std::uint32_t tag : {2u, 3u, 4u}) EXPECT_EQ(with_red(ben, tag), 0) << tag;
+  EXPECT_EQ(with_red(cleo, 2) + with_red(cleo, 3), 0);
+}
+
+TEST_P(RoomsOfAnyKind, make_good_for_everybody_what_redundancy_brings_again) {
+  RoomsTown town(GetParam().shards, spread());
+  Person& anna = town.join("meeting", "anna", 0, GetParam().is_single, true);
+  town.publish(anna, MediaKind::kAudio, 1);
+  Person& ben = town.join("meeting", "ben", GetParam().shards - 1, GetParam().is_single);
+  ASSERT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > 10; }));
+  // One packet is lost, now and then.
+  for (int i = 0; i < 10; ++i) {
+    anna.sending->is_cut = true;
+    const std::uint32_t number = anna.sending->sending(1).number;
+    ASSERT_TRUE(town.run_until([&] { return anna.sending->sending(1).number > number; }));
+    anna.sending->is_cut = false;
+    town.run_for(Duration::milliseconds(50));
+  }
+  town.run_for(Duration::milliseconds(100));
+  expect_whole(ben.receiver().of(1));
+  EXPECT_EQ(town.metric("stoa_webrtc_published_recovered_total"), 10);
 }
 
 TEST_P(RoomsOfAnyKind, leave_nothing_behind) {
@@ -178,6 +231,51 @@ TEST(Rooms, tell_publishers_what_nobody_looks_at) {
       },
       Duration::milliseconds(100)));
   EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
+}
+
+TEST(Rooms, pause_what_does_not_fit_and_say_so) {
+  RoomsTown town(2, spread());
+  Person& anna = town.join("meeting", "anna", 0);
+  town.publish(anna, MediaKind::kVideo, 1);
+  town.publish(anna, MediaKind::kAudio, 2);
+  Person& carl = town.join("meeting", "carl", 1);
+  town.publish(carl, MediaKind::kVideo, 3);
+  Person& ben = town.join("meeting", "ben", 1);
+  auto count = [&](std::uint32_t tag) { return ben.receiver().of(tag).size(); };
+  ASSERT_TRUE(town.run_until([&] { return count(1) > 10 && count(2) > 10 && count(3) > 10; }));
+  auto sid_of = [&](const char* who) { return ben.find(who)->tracks(0).sid(); };
+
+  // Carl's picture matters more; both would not fit.
+  pb::SignalRequest request;
+  request.mutable_track_setting()->add_track_sids(sid_of("carl"));
+  request.mutable_track_setting()->set_quality(pb::HIGH);
+  request.mutable_track_setting()->set_priority(9);
+  town.say(ben, request);
+  request.mutable_simulate()->set_subscriber_bandwidth(1);
+  town.say(ben, request);
+  ASSERT_TRUE(town.run_until([&] { return ben.all(pb::SignalResponse::kStreamStateUpdate).size() > 0; }));
+  town.run_for(Duration::seconds(2));
+  const std::size_t pictures = count(1) + count(3), sounds = count(2);
+  town.run_for(Duration::seconds(10));
+  EXPECT_EQ(count(1) + count(3), pictures);
+  EXPECT_GT(count(2), sounds + 100) << "sound goes on";
+
+  // 50 packets a second of each, some 70 bytes long with all headers: of three there is room for two.
+  request.mutable_simulate()->set_subscriber_bandwidth(70'000);
+  town.say(ben, request);
+  const std::size_t annas = count(1), carls = count(3);
+  town.run_for(Duration::seconds(10));
+  EXPECT_EQ(count(1), annas);
+  EXPECT_GT(count(3), carls + 100);
+  request.mutable_simulate()->set_subscriber_bandwidth(0);
+  town.say(ben, request);
+  EXPECT_TRUE(town.run_until([&] { return count(1) > annas + 10; }));
+  std::map<std::string, std::vector<pb::StreamState>> told;
+  for (const pb::SignalResponse& response : ben.all(pb::SignalResponse::kStreamStateUpdate))
+    for (const pb::StreamStateInfo& state : response.stream_state_update().stream_states())
+      told[state.track_sid()].push_back(state.state());
+  EXPECT_THAT(told[sid_of("anna")], ElementsAre(pb::PAUSED, pb::ACTIVE));
+  EXPECT_THAT(told[sid_of("carl")], ElementsAre(pb::PAUSED, pb::ACTIVE));
 }
 
 TEST(Rooms, throw_out_who_floods_and_nobody_else) {

@@ -115,7 +115,7 @@ void Seat::send_join(WallTime, SeatOutputs& out) {
   join.set_ping_timeout(static_cast<std::int32_t>(world_.config.ping_timeout.as_seconds()));
   join.set_ping_interval(static_cast<std::int32_t>(world_.config.ping_interval.as_seconds()));
   join.set_fast_publish(!is_single_ && traits_.takes_fast_publish() && self_->permissions.can_publish);
-  for (const char* mime : {"audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1"})
+  for (const char* mime : {"audio/opus", "audio/red", "video/VP8", "video/H264", "video/VP9", "video/AV1"})
     join.add_enabled_publish_codecs()->set_mime(mime);
   describe_server(join);
   send(response, out);
@@ -261,11 +261,20 @@ void Seat::handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOut
 
 void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatOutputs& out) {
   if (request.type() == pb::DATA) return;
+  auto prefer = [&](webrtc::PeerPreference preference) {
+    if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
+    preferences_.push_back(std::move(preference));
+  };
+  if (request.type() == pb::AUDIO) {
+    // The last word on a track counts. What is encrypted end to end cannot be taken apart here.
+    std::erase_if(preferences_, [&](const auto& known) { return known.track_id == request.cid(); });
+    const bool is_plain = request.encryption() == pb::Encryption::NONE;
+    prefer({.track_id = request.cid(), .encoding = {}, .has_red = is_plain && !request.disable_red()});
+  }
   for (const pb::SimulcastCodec& codec : request.simulcast_codecs()) {
     auto encoding = payload::find_encoding(codec.codec());
     if (!encoding || !payload::is_video(*encoding)) continue;
-    if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
-    preferences_.push_back({codec.cid().empty() ? request.cid() : codec.cid(), *encoding});
+    prefer({.track_id = codec.cid().empty() ? request.cid() : codec.cid(), .encoding = encoding});
   }
   command(livekit::from_wire(request), out);
 }
@@ -276,7 +285,7 @@ void Seat::ask_subscriptions(const pb::UpdateSubscription& request, SeatOutputs&
   command(std::move(asked), out);
 }
 
-void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs&) {
+void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs& out) {
   livekit::TrackSettings settings = livekit::from_wire(request);
   for (const std::string& sid : settings.tracks) {
     auto found = subscriptions_.find(sid);
@@ -284,6 +293,7 @@ void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request
     found->second.wish = settings.wish;
     feed(now, found->second);
   }
+  if (budget_bps_) share_budget(now, out);
 }
 
 // After a resume: what the client believes. A track that it publishes and that is not known here must be
@@ -324,6 +334,8 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
       send_leave(room::LeaveReason::kServerShutdown, false, out);
       cut();
       return command(room::Leave{room::LeaveReason::kServerShutdown}, out);
+    case pb::SimulateScenario::kSubscriberBandwidth:
+      return set_budget(now, scenario.subscriber_bandwidth(), out);
     case pb::SimulateScenario::kSwitchCandidateProtocol:  // It joins anew by itself.
       return out.push(SeatTransportWanted{scenario.switch_candidate_protocol() != pb::UDP});
     case pb::SimulateScenario::kDisconnectSignalOnResume:
@@ -460,6 +472,10 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
     measure(now, out);
   }
   if (now >= levels_at_) report_levels(now, out);
+  if (now >= budget_at_) {
+    measure_rates(now);
+    share_budget(now, out);
+  }
   if (signal_lost_at_ != Timestamp::never()) {
     const SeatConfig& config = world_.config;
     Timestamp until =
@@ -473,7 +489,7 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
 
 Timestamp Seat::next_deadline() const {
   if (is_closed_) return Timestamp::never();
-  Timestamp at = std::min({token_at_, report_at_, levels_at_});
+  Timestamp at = std::min({token_at_, report_at_, levels_at_, budget_at_});
   if (signal_lost_at_ != Timestamp::never())
     at = std::min(at, signal_lost_at_ + (is_active_ ? world_.config.resume_timeout
                                                     : world_.config.resume_timeout_without_media));

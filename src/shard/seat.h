@@ -30,6 +30,7 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "room/budget.h"
 #include "room/layer_choice.h"
 #include "room/loudness.h"
 #include "room/quality.h"
@@ -194,10 +195,10 @@ class Seat {
     std::string sid, cid;                  // Which track it is; empty: not known yet.
     std::string name;                      // In the hub; empty: not published.
     room::Loudness loudness;
-    float level = 0;                       // As reported.
-    std::int64_t expected = 0, lost = 0;   // When it was measured last.
-    std::vector<room::Readings> readings;  // By layer.
-    std::optional<room::StreamQuality> measured;
+    float level = 0;                            // As reported.
+    std::int64_t expected = 0, lost = 0;        // When it was measured last.
+    std::vector<room::Readings> readings;       // By layer.
+    std::optional<room::StreamQuality> scored;  // What went into the score last.
   };
   struct Subscription {
     room::Subscribed what;
@@ -210,7 +211,14 @@ class Seat {
     bool is_unsupported = false;  // The client cannot take this codec.
     payload::Encoding unsupported = payload::Encoding::kVp8;
     room::Readings readings;
-    std::optional<room::StreamQuality> measured;
+    std::optional<room::StreamQuality> scored;  // What went into the score last.
+    room::Quality fits = room::Quality::kHigh;  // kOff: there is no room for it.
+    // What its layers brought so far, and how fast.
+    struct Rate {
+      std::uint64_t bytes = 0, bits_per_second = 0;
+    };
+    std::array<Rate, payload::kLayersMax> rates;
+    webrtc::StreamId measured;
     const room::TrackMedia& media() const { return what.media[choice]; }
   };
   struct KeptData {
@@ -269,7 +277,8 @@ class Seat {
   void ask_for_offer(SeatOutputs& out);
   void feed(Timestamp now, Subscription& subscription);
   std::vector<webrtc::PeerOutlet> outlets() const;
-  void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats);
+  static std::vector<room::VideoLayer> layers_of(const Subscription& subscription);
+  void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats, SeatOutputs& out);
   void choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out);
   const std::string* find_unpublished_codec(const Subscription& subscription) const;
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
@@ -286,6 +295,13 @@ class Seat {
   std::vector<room::ConnectionReport> connections() const;
   room::PublishedReport report(Timestamp now, const OwnMedia& media, const webrtc::TrackStats& stats) const;
   room::SentReport report(Timestamp now, const Subscription& subscription) const;
+
+  // seat_budget.cc: what fits of what it is sent.
+  // Bits a second for all that it is sent; 0: there is no limit.
+  void set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out);
+  void share_budget(Timestamp now, SeatOutputs& out);
+  void measure_rates(Timestamp now);
+  room::BudgetClaim claim_of(const Subscription& subscription) const;
 
   // seat_data.cc: data channels.
   void open_channels(Timestamp now, SeatOutputs& out);
@@ -326,7 +342,7 @@ class Seat {
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
   std::optional<room::ConnectionScore> score_;
-  // Codecs that its announcements named, by cid.
+  // What its announcements said of codecs and redundancy, by cid.
   static constexpr std::size_t kPreferencesMax = 256;
   std::vector<webrtc::PeerPreference> preferences_;
   std::map<std::string, Announced> announced_;  // By sid.
@@ -342,6 +358,8 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
+  std::optional<std::uint64_t> budget_bps_;
+  Timestamp budget_at_ = Timestamp::never(), rates_at_;
   // The client is told with its new token; what comes of the new room waits for that.
   static constexpr std::size_t kHeldFramesMax = 256;
   std::optional<room::Moved> moved_;

@@ -50,14 +50,6 @@ std::string without_udp(std::string_view sdp) {
   return kept;
 }
 
-// The smallest picture first, as publishers' streams are.
-std::vector<room::VideoLayer> layers_of(const room::TrackInfo& track, std::size_t codec) {
-  std::vector<room::VideoLayer> layers = track.layers;
-  if (codec < track.codecs.size() && !track.codecs[codec].layers.empty()) layers = track.codecs[codec].layers;
-  std::ranges::sort(layers, {}, &room::VideoLayer::quality);
-  return layers;
-}
-
 }  // namespace
 
 // ---- What it publishes.
@@ -83,7 +75,7 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   answer.set_sdp(is_tcp_only_ ? without_udp(answered->answer) : answered->answer);
   answer.set_id(offer.id());
   if (is_single_) {
-    take_seats(now, answered->seats);
+    take_seats(now, answered->seats, out);
     for (const webrtc::PeerSeat& seat : answered->seats)
       if (const Subscription* subscription = find_by_key(seat.key))
         (*answer.mutable_mid_to_track_id())[seat.mid] = subscription->what.track.sid;
@@ -339,23 +331,34 @@ void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs&) {
   needs_offer_ = has_section_to_free_ = true;
 }
 
+// The smallest picture first, as publishers' streams are.
+std::vector<room::VideoLayer> Seat::layers_of(const Subscription& subscription) {
+  const room::TrackInfo& track = subscription.what.track;
+  std::vector<room::VideoLayer> layers = track.layers;
+  if (subscription.choice < track.codecs.size() && !track.codecs[subscription.choice].layers.empty())
+    layers = track.codecs[subscription.choice].layers;
+  std::ranges::sort(layers, {}, &room::VideoLayer::quality);
+  return layers;
+}
+
 // Which picture it is sent, if any.
 void Seat::feed(Timestamp now, Subscription& subscription) {
   const std::string& name = subscription.media().place.publication;
   const bool is_picture = subscription.what.track.kind == room::TrackKind::kVideo;
   const std::vector<room::VideoLayer> layers =
-      is_picture ? layers_of(subscription.what.track, subscription.choice) : std::vector<room::VideoLayer>();
+      is_picture ? layers_of(subscription) : std::vector<room::VideoLayer>();
   room::Quality quality = room::quality_of(subscription.wish, layers);
-  if (!is_picture && quality != room::Quality::kOff) quality = room::Quality::kHigh;
+  if (quality != room::Quality::kOff && is_picture) quality = room::at_most(quality, subscription.fits);
+  if (quality != room::Quality::kOff && !is_picture) quality = room::Quality::kHigh;
   world_.hub.set_wish(now, name, id_, quality, world_.hub_outputs);
   if (!subscription.seat) return;
   const TrackHub::Feed* found = world_.hub.find_feed(name);
   webrtc::StreamId stream = found && quality != room::Quality::kOff ? found->stream : webrtc::StreamId{};
   if (is_picture && found && found->track.layers > 1 && quality != room::Quality::kOff) {
-    auto chosen = room::choose_layer(quality, layers, 0xff);
     const auto highest = static_cast<payload::LayerIndex>(found->track.layers - 1);
     const auto layer = std::min<payload::LayerIndex>(
-        layers.empty() ? static_cast<payload::LayerIndex>(quality) : chosen.value_or(0), highest);
+        layers.empty() ? static_cast<payload::LayerIndex>(quality) : room::layer_of(quality, layers),
+        highest);
     world_.port.set_layer_max(now, sending(), *subscription.seat, layer, world_.port_outputs);
   }
   if (stream == subscription.fed_from) return;
@@ -363,7 +366,7 @@ void Seat::feed(Timestamp now, Subscription& subscription) {
   world_.port.set_source(now, sending(), *subscription.seat, stream, world_.port_outputs);
 }
 
-void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats) {
+void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats, SeatOutputs& out) {
   std::unordered_map<std::uint64_t, std::size_t> by_key;
   for (const webrtc::PeerSeat& seat : seats) by_key[seat.key] = seat.outlet;
   for (auto& [sid, subscription] : subscriptions_) {
@@ -373,6 +376,7 @@ void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats)
     subscription.fed_from = {};
     feed(now, subscription);
   }
+  if (budget_bps_) share_budget(now, out);
 }
 
 void Seat::choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out) {
@@ -490,7 +494,7 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
   open_offer_.clear();
-  take_seats(now, accepted->seats);
+  take_seats(now, accepted->seats, out);
   handle_unsupported(now, accepted->rejected, out);
   if (!reliable_) open_channels(now, out);
 }
@@ -543,7 +547,7 @@ void Seat::measure(Timestamp now, SeatOutputs& out) {
   const std::optional<Duration> round_trip = world_.port.round_trip(sending());
   score_.reset();
   for (auto& [sid, subscription] : subscriptions_) {
-    subscription.measured.reset();
+    subscription.scored.reset();
     if (!subscription.seat || !subscription.fed_from.is_set()) continue;
     auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
     if (stats) subscription.readings.add({.at = now, .bytes = stats->bytes});
@@ -552,18 +556,22 @@ void Seat::measure(Timestamp now, SeatOutputs& out) {
                        .loss = stats->loss,
                        .jitter = stats->jitter,
                        .round_trip = round_trip.value_or(Duration()),
+                       .has_redundancy = stats->with_red * 2 > stats->packets,
                        .is_silent = has_lost_path_});
-    subscription.measured = streams.back();
+    subscription.scored = streams.back();
   }
   for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {
     auto found = own_.find(track.track);
     if (found == own_.end() || found->second.name.empty()) continue;
     note_readings(now, found->second, track);
     std::int64_t expected = 0, lost = 0;
+    std::uint64_t packets = 0, with_red = 0;
     Duration jitter;
     for (const webrtc::LayerStats& layer : track.layers) {
       expected += layer.expected;
       lost += layer.lost;
+      packets += layer.packets;
+      with_red += layer.with_red;
       jitter = std::max(jitter, layer.jitter);
     }
     const std::int64_t more = expected - std::exchange(found->second.expected, expected);
@@ -573,8 +581,9 @@ void Seat::measure(Timestamp now, SeatOutputs& out) {
          .loss = more > 0 ? std::clamp(static_cast<double>(missed) / static_cast<double>(more), 0.0, 1.0) : 0,
          .jitter = jitter,
          .round_trip = round_trip.value_or(Duration()),
+         .has_redundancy = with_red * 2 > packets,
          .is_silent = has_lost_path_});
-    found->second.measured = streams.back();
+    found->second.scored = streams.back();
   }
   if (streams.empty()) return;
   const room::ConnectionScore score = room::score_of(streams);

@@ -95,7 +95,7 @@ room::PublishedReport Seat::report(Timestamp now, const OwnMedia& media,
                                    const webrtc::TrackStats& stats) const {
   room::PublishedReport report{.sid = media.sid,
                                .codec = media.rtp ? std::string(payload::name_of(media.rtp->encoding)) : "",
-                               .measured = media.measured};
+                               .measured = media.scored};
   room::TrackInfo info;
   if (auto announced = announced_.find(media.sid); announced != announced_.end())
     info = announced->second.info;
@@ -130,8 +130,9 @@ room::SentReport Seat::report(Timestamp now, const Subscription& subscription) c
                           .publisher_sid = subscription.what.publisher_sid,
                           .publisher_identity = subscription.what.publisher_identity,
                           .kind = track.kind,
-                          .source = track.source};
-  report.measured = subscription.measured;
+                          .source = track.source,
+                          .is_paused = subscription.fits == room::Quality::kOff};
+  report.measured = subscription.scored;
   if (!subscription.outlet || !subscription.seat) return report;
   report.codec = payload::name_of(subscription.outlet->track.encoding);
   auto stats = world_.port.outlet_stats(sending(), *subscription.seat);

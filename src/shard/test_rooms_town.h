@@ -66,8 +66,8 @@ class RoomsTown {
   }
 
   // Asks to come in.
-  Person& ask(const std::string& room, const std::string& identity, ShardIndex shard,
-              bool is_single = false) {
+  Person& ask(const std::string& room, const std::string& identity, ShardIndex shard, bool is_single = false,
+              bool takes_red = false) {
     people_.push_back(std::make_unique<Person>());
     Person& person = *people_.back();
     person.room = room;
@@ -75,6 +75,8 @@ class RoomsTown {
     person.is_single = is_single;
     person.sending = make_client();
     if (!is_single) person.receiving = make_client();
+    for (PeerClient* client : {person.sending.get(), person.receiving.get()})
+      if (client && takes_red) client->take_red();
     person.sending->add_data();
     if (is_single)
       for (sdp::MediaKind kind : {sdp::MediaKind::kAudio, sdp::MediaKind::kVideo})
@@ -82,18 +84,17 @@ class RoomsTown {
     call(person, shard);
     return person;
   }
-  Person& join(const std::string& room, const std::string& identity, ShardIndex shard,
-               bool is_single = false) {
-    Person& person = ask(room, identity, shard, is_single);
+  Person& join(const std::string& room, const std::string& identity, ShardIndex shard, bool is_single = false,
+               bool takes_red = false) {
+    Person& person = ask(room, identity, shard, is_single, takes_red);
     EXPECT_TRUE(run_until([&] { return person.is_open && !person.sid.empty(); })) << person.status;
     if (is_single) offer(person);
     EXPECT_TRUE(run_until([&] { return person.receiver().is_connected(); }));
     return person;
   }
   // Publishes; the tag names what it sends.
-  void publish(Person& person, sdp::MediaKind kind, std::uint32_t tag) {
+  void publish(Person& person, sdp::MediaKind kind, std::uint32_t tag, pb::SignalRequest request = {}) {
     const std::string cid = "cid" + std::to_string(tag);
-    pb::SignalRequest request;
     request.mutable_add_track()->set_cid(cid);
     request.mutable_add_track()->set_type(kind == sdp::MediaKind::kVideo ? pb::VIDEO : pb::AUDIO);
     request.mutable_add_track()->set_source(kind == sdp::MediaKind::kVideo ? pb::CAMERA : pb::MICROPHONE);

@@ -127,7 +127,6 @@ void TrackHub::listen(Timestamp now, const room::TrackPlace& place, Listener lis
     }
   }
   tell_wish(now, place.publication, receiving, out);
-  if (receiving.feed.stream.is_set()) out.push(FeedChanged{place.publication});
 }
 
 void TrackHub::unlisten(Timestamp now, const std::string& name, Listener listener, HubOutputs& out) {

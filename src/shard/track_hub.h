@@ -72,6 +72,7 @@ class TrackHub {
   std::optional<webrtc::SessionId> find_publisher(const std::string& name) const;
 
   // ---- Received here.
+  // What is here already is found with find_feed(): FeedChanged would go to everybody who listens.
   void listen(Timestamp now, const room::TrackPlace& place, Listener listener, HubOutputs& out);
   void unlisten(Timestamp now, const std::string& name, Listener listener, HubOutputs& out);
   void set_wish(Timestamp now, const std::string& name, Listener listener, room::Quality quality,

@@ -105,6 +105,33 @@ test('a disabled track is not sent', { timeout: 60_000 }, async () => {
   await ben.untilSees('anna', { picture: 1 });
 });
 
+test('a viewer with little room gets smaller pictures, then none, and is told', { timeout: 100_000 }, async () => {
+  const anna = await meetings.join('anna', 'room');
+  await anna.showPicture({ source: 1, ...simulcast });
+  await anna.speak();
+  const ben = await meetings.join('ben', 'room');
+  await untilHeight(ben, 'anna', 540);
+  await untilSending(anna, ['q', 'h', 'f']);
+  // What the layers take, over a few seconds.
+  const [then, began] = [await anna.sent('camera'), Date.now()];
+  await until('time has passed', () => Date.now() - began > 4000);
+  const now = await anna.sent('camera');
+  const [low, medium, high] = now.map(({ bytes }, i) => ((bytes - then[i].bytes) * 8000) / (Date.now() - began));
+  const sound = 60_000;
+  await ben.simulate('subscriber-bandwidth', Math.round(sound + (medium + high) / 2));
+  await untilHeight(ben, 'anna', 270);
+  await ben.simulate('subscriber-bandwidth', Math.round(sound + (low + medium) / 2));
+  await untilHeight(ben, 'anna', 135);
+  assert.equal((await ben.received('anna', 'camera')).state, 'active');
+  await ben.simulate('subscriber-bandwidth', 1000);
+  await ben.untilAnswers('received', ['anna', 'camera'], ({ state }) => state === 'paused', { what: 'knows that there is no room' });
+  await ben.untilHears('anna');
+  await ben.simulate('subscriber-bandwidth', 0);
+  await ben.untilAnswers('received', ['anna', 'camera'], ({ state }) => state === 'active', { what: 'knows that there is room' });
+  await untilHeight(ben, 'anna', 540);
+  await ben.untilSees('anna', { picture: 1 });
+});
+
 test('adaptive stream asks for what is shown', { timeout: 60_000 }, async () => {
   const anna = await meetings.join('anna', 'adaptive');
   await anna.showPicture({ source: 1, ...simulcast });

@@ -16,20 +16,36 @@ const char* name_of(Obstacle obstacle) {
 }
 
 void PacketWriter::add(const Packet& packet, Bytes payload, Bytes payload_rest, Bytes descriptor) {
-  std::size_t bytes = payload.size() + payload_rest.size() + descriptor.size();
+  Packet& placed = place(packet, {payload, payload_rest, descriptor});
+  placed.payload_bytes = static_cast<std::uint16_t>(payload.size() + payload_rest.size());
+  placed.descriptor_bytes = static_cast<std::uint16_t>(descriptor.size());
+}
+
+void PacketWriter::add_red(const Packet& packet, const RedPayload& red) {
+  Packet& placed = place(packet, {red.headers, red.earlier, red.primary});
+  placed.red_headers_bytes = static_cast<std::uint8_t>(red.headers.size());
+  placed.red_bytes = static_cast<std::uint16_t>(red.headers.size() + red.earlier.size());
+  placed.payload_offset += placed.red_bytes;
+  placed.payload_bytes = static_cast<std::uint16_t>(red.primary.size());
+}
+
+// Behind what is there, for now without payload.
+Packet& PacketWriter::place(const Packet& packet, std::initializer_list<Bytes> pieces) {
+  std::size_t bytes = 0;
+  for (Bytes piece : pieces) bytes += piece.size();
   STOA_ASSERT(bytes <= PacketBlock::kBytes);
   if (!block_ || next_ == PacketBlock::kPackets || bytes > PacketBlock::kBytes - used_) begin_block();
   std::uint8_t* to = block_->memory_.data() + used_;
-  for (Bytes piece : {payload, payload_rest, descriptor}) {
+  for (Bytes piece : pieces) {
     if (!piece.empty()) std::memcpy(to, piece.data(), piece.size());
     to += piece.size();
   }
   Packet& placed = block_->packets_[next_++];
   placed = packet;
   placed.payload_offset = static_cast<std::uint32_t>(used_);
-  placed.payload_bytes = static_cast<std::uint16_t>(payload.size() + payload_rest.size());
-  placed.descriptor_bytes = static_cast<std::uint16_t>(descriptor.size());
+  placed.payload_bytes = placed.descriptor_bytes = placed.red_bytes = placed.red_headers_bytes = 0;
   used_ += bytes;
+  return placed;
 }
 
 void PacketWriter::take_batches(std::vector<PacketBatch>& out) {

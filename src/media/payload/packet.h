@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/time.h"
 #include "media/payload/encoding.h"
+#include "media/payload/red.h"
 #include "media/track.h"
 
 namespace stoa::payload {
@@ -62,12 +64,18 @@ struct Packet {
   std::uint32_t payload_offset = 0;
   std::uint16_t payload_bytes = 0;
   std::uint16_t descriptor_bytes = 0;  // Dependency descriptor; lies behind the payload.
+  // Redundancy that came with the payload (red.h) and lies in front of it: all of it, and of that the
+  // headers. Whoever does not ask for it sees none.
+  std::uint16_t red_bytes = 0;
+  std::uint8_t red_headers_bytes = 0;
   LayerIndex layer = 0;
   bool marker = false;
   PayloadFacts facts;
   bool has_orientation = false, has_audio_level = false;
   std::uint8_t orientation = 0, audio_level = 0;  // As on the wire.
   std::uint64_t capture_ntp = 0;                  // Absolute capture time by our clock; 0 when unknown.
+
+  std::size_t kept_bytes() const { return std::size_t{payload_bytes} + red_bytes; }
 };
 
 class PacketBlock {
@@ -78,6 +86,10 @@ class PacketBlock {
   const Packet& packet(std::size_t index) const { return packets_[index]; }
   Bytes payload(const Packet& packet) const {
     return Bytes(memory_.data() + packet.payload_offset, packet.payload_bytes);
+  }
+  // The payload with its redundancy: what RED says. Requires: packet.red_bytes > 0.
+  Bytes red_payload(const Packet& packet) const {
+    return Bytes(memory_.data() + packet.payload_offset - packet.red_bytes, packet.kept_bytes());
   }
   Bytes descriptor(const Packet& packet) const {
     return Bytes(memory_.data() + packet.payload_offset + packet.payload_bytes, packet.descriptor_bytes);
@@ -104,11 +116,14 @@ class PacketWriter {
   // Requires: payload and descriptor together at most PacketBlock::kBytes. `packet`'s offset and sizes are
   // set here. The payload may come in two pieces.
   void add(const Packet& packet, Bytes payload, Bytes payload_rest = {}, Bytes descriptor = {});
+  // With redundancy: the payload is the frame itself.
+  void add_red(const Packet& packet, const RedPayload& red);
   // Moves what was added since the last call to the end of `out`; a batch for each block it touches.
   void take_batches(std::vector<PacketBatch>& out);
   bool is_empty() const { return pending_.empty() && next_ == begun_; }
 
  private:
+  Packet& place(const Packet& packet, std::initializer_list<Bytes> pieces);
   void begin_block();
   void close_batch();
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "media/payload/test_payloads.h"
+#include "media/payload/test_red.h"
 
 namespace stoa::payload {
 namespace {
@@ -44,6 +45,27 @@ TEST(PacketWriter, keeps_what_a_packet_is_and_joins_its_payload) {
   EXPECT_THAT(batches[0].payload(0), ElementsAreArray(from_hex("010203")));
   EXPECT_THAT(batches[0].block->descriptor(written), ElementsAreArray(from_hex("aabb")));
   EXPECT_TRUE(writer.is_empty());
+}
+
+TEST(PacketWriter, shows_the_frame_alone_to_who_does_not_ask_for_its_redundancy) {
+  const Buffer bytes = make_red(111, {{960, noise(40)}}, noise(30, 2));
+  auto red = parse_red(bytes, 111);
+  ASSERT_TRUE(red);
+  PacketWriter writer;
+  writer.add({.sequence = 1}, noise(10));
+  writer.add_red({.sequence = 2, .timestamp = 960}, *red);
+  writer.add({.sequence = 3, .red_bytes = 9, .red_headers_bytes = 5}, noise(20));  // Its own has none.
+  auto batches = take(writer);
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_THAT(batches[0].payload(1), ElementsAreArray(noise(30, 2)));
+  const Packet& packet = batches[0][1];
+  EXPECT_EQ(packet.red_headers_bytes, 5);
+  EXPECT_EQ(packet.red_bytes, 45);
+  EXPECT_EQ(packet.kept_bytes(), bytes.size());
+  EXPECT_THAT(batches[0].block->red_payload(packet), ElementsAreArray(bytes));
+  EXPECT_TRUE(batches[0].block->descriptor(packet).empty());
+  for (std::size_t i : {0u, 2u}) EXPECT_EQ(batches[0][i].red_bytes + batches[0][i].red_headers_bytes, 0);
+  EXPECT_THAT(batches[0].payload(2), ElementsAreArray(noise(20)));
 }
 
 TEST(PacketWriter, hands_each_packet_out_once_and_fills_the_same_block) {

@@ -88,6 +88,9 @@ void answer_codecs(const MediaSection& offer, const MediaSupport& support, Media
     repairs.push_back(*rtx);
     repairs.back().feedback = {};
   }
+  if (support.prefers_red)
+    std::stable_partition(answer.payloads.begin(), answer.payloads.end(),
+                          [](const Payload& payload) { return payload.codec == Codec::kRed; });
   answer.payloads.insert(answer.payloads.end(), repairs.begin(), repairs.end());
 }
 
@@ -213,7 +216,9 @@ class Answerer {
     const MediaSupport& support = *intent.media;
     section.payloads.clear();
     answer_codecs(offered, support, section);
-    if (section.payloads.empty() || !carries_media(section.payloads.front().codec)) return reject(offered);
+    if (std::ranges::none_of(section.payloads,
+                             [](const Payload& payload) { return carries_media(payload.codec); }))
+      return reject(offered);
     section.port = kDiscardPort;
     section.direction = common_direction(reversed(offered.direction), intent.direction);
     section.has_rtcp_mux = true;

@@ -40,6 +40,8 @@ struct MediaSupport {
   // In answers: how many codecs that carry media stay; 0 means all. With 1 a browser cannot change to
   // another codec on its own.
   std::size_t codecs_max = 0;
+  // In answers: RED stands before the codec that it protects, which makes senders send it.
+  bool prefers_red = false;
   // In answers: how many streams of a simulcast are taken, in the order of the offer; 0 means that a
   // simulcast is declined and one stream comes. Needs the extensions mid and rid.
   std::size_t simulcast_streams_max = 0;

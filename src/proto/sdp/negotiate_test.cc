@@ -236,6 +236,12 @@ TEST(Answer, keeps_redundancy_only_of_what_it_takes) {
   red.channels = 2;
   server.audio.codecs.push_back({.payload = red});
   EXPECT_THAT(types_of(answered(server, parsed(kChromiumOffer)).sections[0]), ElementsAre(111, 9, 8, 0, 63));
+  server.audio.prefers_red = true;
+  EXPECT_THAT(types_of(answered(server, parsed(kChromiumOffer)).sections[0]), ElementsAre(63, 111, 9, 8, 0));
+  // The codec to use is never the redundancy, wherever that stands.
+  const SessionDescription offer = parsed(kChromiumOffer);
+  EXPECT_EQ(agreed(offer, answered(server, offer), Side::kAnswerer).sections[0].codecs[0].codec,
+            Codec::kOpus);
   std::erase_if(server.audio.codecs, [](auto& codec) { return codec.payload.codec == Codec::kOpus; });
   EXPECT_THAT(types_of(answered(server, parsed(kChromiumOffer)).sections[0]), ElementsAre(9, 8, 0));
 }

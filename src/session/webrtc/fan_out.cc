@@ -93,6 +93,8 @@ void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from
   outlet.is_video = payload::is_video(from.encoding);
   outlet.ssrc = from.ssrc;
   outlet.payload_type = from.payload_type & 0x7f;
+  outlet.has_red = from.red_payload_type.has_value();
+  outlet.red_payload_type = from.red_payload_type.value_or(0) & 0x7f;
   outlet.has_nack = from.has_nack;
   outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
   outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);

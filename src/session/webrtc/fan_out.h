@@ -47,6 +47,8 @@ struct OutletConfig {
   std::uint8_t payload_type = 0;
   std::optional<std::uint32_t> rtx_ssrc;  // Both or none.
   std::optional<std::uint8_t> rtx_payload_type;
+  // The receiver takes redundancy (RED) under this type: it is sent what its stream has of it.
+  std::optional<std::uint8_t> red_payload_type;
   std::string mid;               // Sent along when `extensions` has an id for it; at most 16 bytes.
   rtp::ExtensionMap extensions;  // What the receiver knows; what the stream has of it is passed on.
   bool has_nack = false, has_pli = false;
@@ -92,6 +94,7 @@ using FanOutOutputs = Outbox<FanOutOutput>;
 // What a receiver says of one outlet, and what was done for it.
 struct OutletStats {
   std::uint64_t packets = 0, bytes = 0;  // Payload bytes; retransmissions apart.
+  std::uint64_t with_red = 0;            // Of packets: with redundancy.
   // Of what was asked for again: looked at, of that not held any more; and what there was no room for.
   std::uint64_t retransmitted = 0, nacked = 0, nacked_unknown = 0, nacks_ignored = 0, plis = 0;
   std::uint64_t skipped = 0;  // Fell behind the history.

@@ -124,7 +124,7 @@ bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
     ++outlet.stats.nacked_unknown;
     return true;
   }
-  const std::size_t bytes = layer->history.slot(*position).packet->payload_bytes;
+  const std::size_t bytes = layer->history.slot(*position).packet->kept_bytes();
   const auto allowed = static_cast<std::uint64_t>(static_cast<double>(sender.sent.bytes(at)) *
                                                   config.retransmission_share_max);
   if (sender.sent_again.bytes(at) + bytes > std::max(allowed, kRetransmissionFloorBytes)) return false;

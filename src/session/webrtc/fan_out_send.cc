@@ -27,7 +27,11 @@ struct FanOut::Impl::Planned {
   std::uint32_t bytes;  // On the wire, without padding to equal sizes.
   std::uint16_t header_bytes;
   std::uint8_t padding_bytes;  // Of a packet that is nothing else.
-  bool is_again, is_rtx, tells_playout;
+  bool is_again, is_rtx, is_red, tells_playout;
+
+  std::size_t payload_bytes(const payload::Packet& packet) const {
+    return is_red ? packet.kept_bytes() : packet.payload_bytes;
+  }
 };
 
 struct FanOut::Impl::Plan {
@@ -240,10 +244,12 @@ void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, c
   planned.out = run.out_of(slot.sequence);
   planned.is_again = is_again;
   planned.is_rtx = is_again && outlet.has_rtx;
+  planned.is_red = outlet.sends_red(packet, planned.is_rtx);
   planned.tells_playout = outlet.tells_playout;
   planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet, planned.tells_playout));
   planned.padding_bytes = packet.payload_bytes == 0 ? 1 : 0;
-  planned.bytes = planned.header_bytes + packet.payload_bytes + planned.padding_bytes + sender.tag_bytes +
+  planned.bytes = planned.header_bytes + static_cast<std::uint32_t>(planned.payload_bytes(packet)) +
+                  planned.padding_bytes + sender.tag_bytes +
                   (planned.is_rtx ? static_cast<std::uint32_t>(rtp::kOriginalSequenceBytes) : 0u);
   plan.bytes += planned.bytes;
 }
@@ -306,8 +312,10 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
   values.tells_playout = planned.tells_playout;
   if (outlet.header.counts_transport()) values.transport_sequence = sender.transport_sequence++;
   values.send_time = send_time;
-  outlet.header.write(packet, slot.block->descriptor(packet), values,
-                      planned.is_rtx ? outlet.rtx_payload_type : outlet.payload_type,
+  const std::uint8_t payload_type = planned.is_rtx   ? outlet.rtx_payload_type
+                                    : planned.is_red ? outlet.red_payload_type
+                                                     : outlet.payload_type;
+  outlet.header.write(packet, slot.block->descriptor(packet), values, payload_type,
                       planned.is_rtx ? outlet.rtx_ssrc : outlet.ssrc, out);
 
   Bytes payload = slot.block->payload(packet);
@@ -317,7 +325,12 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
     store_u16(prefix, static_cast<std::uint16_t>(planned.out));
     prefix_bytes = rtp::kOriginalSequenceBytes;
   }
-  if (planned.run->rewrites_pictures) {
+  if (planned.is_red) {
+    payload = slot.block->red_payload(packet);
+    prefix_bytes = packet.red_headers_bytes;
+    payload::write_red_headers(payload.first(prefix_bytes), outlet.payload_type, prefix);
+    payload = payload.subspan(prefix_bytes);
+  } else if (planned.run->rewrites_pictures) {
     const PictureFields fields = planned.history->picture(planned.position);
     if (fields.descriptor_bytes != 0) {
       write_prefix(planned, prefix + prefix_bytes);
@@ -370,9 +383,11 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   outlet.cursor = planned.position + 1;
   if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
   ++outlet.stats.packets;
-  outlet.stats.bytes += packet.payload_bytes;
+  outlet.stats.with_red += planned.is_red;
+  const std::size_t payload_bytes = planned.payload_bytes(packet);
+  outlet.stats.bytes += payload_bytes;
   ++totals.packets;
-  totals.bytes += packet.payload_bytes;
+  totals.bytes += payload_bytes;
   sender.sent.add(at, planned.bytes);
   if (packet.facts.is_keyframe) outlet.keyframe_sent_at = at;
   if (planned.tells_playout) {

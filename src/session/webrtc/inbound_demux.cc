@@ -2,20 +2,10 @@
 
 #include <algorithm>
 
+#include "session/webrtc/offered_format.h"
+
 namespace stoa::webrtc {
 namespace {
-
-std::optional<payload::Encoding> encoding_of(sdp::Codec codec) {
-  switch (codec) {
-    case sdp::Codec::kOpus: return payload::Encoding::kOpus;
-    case sdp::Codec::kVp8: return payload::Encoding::kVp8;
-    case sdp::Codec::kVp9: return payload::Encoding::kVp9;
-    case sdp::Codec::kH264: return payload::Encoding::kH264;
-    case sdp::Codec::kHevc: return payload::Encoding::kHevc;
-    case sdp::Codec::kAv1: return payload::Encoding::kAv1;
-    default: return std::nullopt;
-  }
-}
 
 std::array<std::uint8_t, 3> profile_of(const sdp::CodecFormat& format) {
   if (const auto* h264 = std::get_if<sdp::H264Format>(&format)) {
@@ -40,9 +30,21 @@ void add_codec(const sdp::AgreedCodec& codec, media::TrackId id, InboundSection&
   track.layers = static_cast<std::uint8_t>(section.rids.size());
   auto index = static_cast<std::uint8_t>(section.codecs.size());
   bool has_rtx = codec.receive_rtx_type && *codec.receive_rtx_type < 128;
-  section.codecs.push_back({std::move(track), codec.feedback, has_rtx});
+  section.codecs.push_back({std::move(track), codec.feedback, has_rtx, codec.receive_payload_type});
   section.media_types[codec.receive_payload_type] = index;
   if (has_rtx) section.rtx_types[*codec.receive_rtx_type] = index;
+}
+
+// Redundancy of a codec that was agreed upon, in packets of the same stream.
+void add_red(const sdp::AgreedCodec& red, InboundSection& section) {
+  const std::uint8_t type = red.receive_payload_type;
+  if (type > 127 || section.media_types[type] != InboundSection::kNone) return;
+  for (std::size_t i = 0; i < section.codecs.size(); ++i) {
+    if (!is_red_of(red.receive_format, section.codecs[i].payload_type)) continue;
+    section.media_types[type] = static_cast<std::uint8_t>(i);
+    section.red_types.set(type);
+    return;
+  }
 }
 
 bool brings_media(const sdp::AgreedSection& agreed) {
@@ -75,6 +77,8 @@ InboundSection inbound_section_of(const sdp::AgreedSection& agreed, media::Track
     if (section.rids.size() < payload::kLayersMax) section.rids.push_back(layer.rid);
   }
   for (const sdp::AgreedCodec& codec : agreed.codecs) add_codec(codec, id, section);
+  for (const sdp::AgreedCodec& codec : agreed.codecs)
+    if (codec.codec == sdp::Codec::kRed && !section.is_video) add_red(codec, section);
   return section;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct InboundCodec {
   payload::RtpTrack track;
   sdp::Feedback feedback;
   bool has_rtx = false;
+  std::uint8_t payload_type = 0;
 };
 
 // A section that we receive in.
@@ -41,6 +43,7 @@ struct InboundSection {
   std::vector<std::string> rids;  // Of each layer; empty where it has none. At most payload::kLayersMax.
   std::vector<InboundCodec> codecs;
   std::array<std::uint8_t, 128> media_types, rtx_types;  // Payload type to index of codec, or kNone.
+  std::bitset<128> red_types;                            // Those of media_types that are RED of their codec.
   bool is_video = false;
   bool is_used = true;  // Else nobody sends in it, and nothing is placed in it.
 

@@ -27,11 +27,17 @@ dtls::Role role_of(const sdp::Agreement& agreement);
 // The codecs of a kind that packets are forwarded of.
 sdp::MediaSupport make_publisher_support(sdp::MediaKind kind);
 sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_transport_feedback, bool has_mid);
+// Opus may come with redundancy, and go with it. The types of an offer; RED is answered where it is in the
+// description that is answered.
+sdp::SupportedCodec make_red(std::uint8_t payload_type, std::uint8_t opus_payload_type);
 bool has_common_codec(const sdp::MediaSection& section, const sdp::MediaSupport& support);
 // Puts a section's payload types in the order in which the answer shall have them.
 void order_payloads(const PublisherOptions& options, sdp::MediaSection& section);
-// `fit` and what repairs it. The answer then has nothing else to choose from.
-void keep_only(const sdp::Payload& fit, sdp::MediaSection& section);
+// `fit` and what repairs it; its redundancy if that `may_be_red`. The answer then has nothing else to choose
+// from.
+void keep_only(const sdp::Payload& fit, sdp::MediaSection& section, bool may_be_red = false);
+// Without redundancy but that of Opus; none at all unless it `may_be_red`.
+void choose_red(sdp::MediaSection& section, bool may_be_red);
 
 // Whether the sections that are wanted run over one transport, RTCP included.
 Result<void, NegotiationFault> expect_one_transport(const sdp::SessionDescription& offer,
@@ -47,8 +53,9 @@ Result<AnsweredOffer, NegotiationFault> answer(const sdp::SessionDescription& of
                                                const LocalDescription& local,
                                                std::span<const sdp::SectionIntent> intents);
 
-// What is sent in a section: the first codec of the agreement. Without a mid in the headers unless that was
-// agreed upon.
+bool is_red_of(const sdp::AgreedCodec& red, const sdp::AgreedCodec& codec);
+// What is sent in a section: the first codec of the agreement, with its redundancy where that is in it.
+// Without a mid in the headers unless that was agreed upon.
 OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& section,
                        const sdp::LocalSource& source);
 

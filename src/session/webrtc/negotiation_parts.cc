@@ -164,7 +164,7 @@ sdp::MediaSupport make_support(sdp::MediaKind kind, const sdp::Feedback& feedbac
 
 bool has_common_codec(const sdp::MediaSection& section, const sdp::MediaSupport& support) {
   return std::any_of(section.payloads.begin(), section.payloads.end(), [&](const sdp::Payload& offered) {
-    return is_payload_type_usable(offered.type) &&
+    return is_payload_type_usable(offered.type) && !sdp::is_repair(offered.codec) &&
            std::any_of(support.codecs.begin(), support.codecs.end(), [&](const sdp::SupportedCodec& own) {
              return sdp::is_same_format(offered, own.payload, own.rule);
            });
@@ -219,11 +219,38 @@ void order_payloads(const PublisherOptions& options, sdp::MediaSection& section)
             [&](const sdp::Payload& payload) { return encoding_of(payload.codec) == options.video_first; });
 }
 
+sdp::SupportedCodec make_red(std::uint8_t payload_type, std::uint8_t opus_payload_type) {
+  sdp::Payload red = sdp::make_payload(payload_type, sdp::Codec::kRed,
+                                       sdp::RedFormat{{opus_payload_type, opus_payload_type}});
+  red.clock_rate = payload::clock_rate_of(payload::Encoding::kOpus);
+  red.channels = 2;  // As Opus has it (RFC 7587 §7).
+  return {.payload = std::move(red)};
+}
+
+void choose_red(sdp::MediaSection& section, bool may_be_red) {
+  const sdp::Payload* red = nullptr;
+  for (const sdp::Payload& payload : section.payloads)
+    if (may_be_red && !red && payload.codec == sdp::Codec::kOpus) red = find_red_of(section, payload.type);
+  const auto kept = red ? std::optional(red->type) : std::nullopt;
+  const auto is_dropped = [&](const sdp::Payload& payload) {
+    return payload.codec == sdp::Codec::kRed && payload.type != kept;
+  };
+  // A section must have formats, also in an answer that rejects it.
+  if (!std::ranges::all_of(section.payloads, is_dropped)) std::erase_if(section.payloads, is_dropped);
+}
+
 // The answer then has nothing else to choose from.
-void keep_only(const sdp::Payload& fit, sdp::MediaSection& section) {
+void keep_only(const sdp::Payload& fit, sdp::MediaSection& section, bool may_be_red) {
   std::vector<sdp::Payload> kept = {fit};
+  if (const sdp::Payload* red = may_be_red ? find_red_of(section, fit.type) : nullptr) kept.push_back(*red);
   if (const sdp::Payload* rtx = section.find_rtx_of(fit.type)) kept.push_back(*rtx);
   section.payloads = std::move(kept);
+}
+
+// `red` is what the peer takes the redundancy of `codec` as.
+bool is_red_of(const sdp::AgreedCodec& red, const sdp::AgreedCodec& codec) {
+  return red.codec == sdp::Codec::kRed && red.clock_rate == codec.clock_rate &&
+         red.channels == codec.channels && is_red_of(red.send_format, codec.send_payload_type);
 }
 
 OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& section,
@@ -237,6 +264,8 @@ OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& sec
     outlet.rtx_ssrc = source.rtx_ssrc;
     outlet.rtx_payload_type = codec.send_rtx_type;
   }
+  for (const sdp::AgreedCodec& other : section.codecs)
+    if (is_red_of(other, codec)) outlet.red_payload_type = other.send_payload_type;
   for (const sdp::AgreedExtension& extension : section.extensions) {
     auto kind = rtp::find_extension_kind(sdp::uri_of(extension.extension));
     const bool is_useless =

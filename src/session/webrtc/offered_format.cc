@@ -1,5 +1,6 @@
 #include "session/webrtc/offered_format.h"
 
+#include <algorithm>
 #include <array>
 #include <tuple>
 
@@ -101,6 +102,22 @@ bool is_payload_type_usable(std::uint8_t type) { return type < 64 || type > 95; 
 bool may_fragment(const sdp::Payload& payload) {
   const auto* h264 = std::get_if<sdp::H264Format>(&payload.format);
   return !h264 || h264->packetization_mode == 1;
+}
+
+bool is_red_of(const sdp::CodecFormat& format, std::uint8_t payload_type) {
+  const auto* red = std::get_if<sdp::RedFormat>(&format);
+  return red && !red->payload_types.empty() &&
+         std::ranges::all_of(red->payload_types, [&](std::uint8_t type) { return type == payload_type; });
+}
+
+const sdp::Payload* find_red_of(const sdp::MediaSection& section, std::uint8_t payload_type) {
+  const sdp::Payload* of = section.find_payload(payload_type);
+  auto found = std::ranges::find_if(section.payloads, [&](const sdp::Payload& red) {
+    return of && red.codec == sdp::Codec::kRed && red.clock_rate == of->clock_rate &&
+           red.channels == of->channels && is_payload_type_usable(red.type) &&
+           is_red_of(red.format, payload_type);
+  });
+  return found == section.payloads.end() ? nullptr : &*found;
 }
 
 const sdp::Payload* find_fit(const sdp::MediaSection& section, const payload::RtpTrack& track) {

@@ -20,6 +20,11 @@ bool is_payload_type_usable(std::uint8_t type);
 // others.
 bool may_fragment(const sdp::Payload& payload);
 
+// Whether RED of this format holds frames of this payload type and of nothing else (RFC 2198 §5).
+bool is_red_of(const sdp::CodecFormat& format, std::uint8_t payload_type);
+// The redundancy of this audio payload type that a section offers; nullptr where it offers none.
+const sdp::Payload* find_red_of(const sdp::MediaSection& section, std::uint8_t payload_type);
+
 // nullptr when a decoder of no offered payload type takes the track. H.264 is never refused for its profile
 // or its packetization mode, it only ranks last: decoders follow the bitstream. HEVC, VP9 and AV1 are, since
 // other bit depths and chroma formats are beyond many decoders.

@@ -106,8 +106,8 @@ struct Outlet {
   std::array<Run, kRuns> runs;  // The newest is runs[run_count - 1].
   HeaderTemplate header;
   std::uint32_t ssrc = 0, rtx_ssrc = 0;
-  std::uint8_t payload_type = 0, rtx_payload_type = 0;
-  bool has_rtx = false;
+  std::uint8_t payload_type = 0, rtx_payload_type = 0, red_payload_type = 0;
+  bool has_rtx = false, has_red = false;
   bool tells_playout = false;                      // Until a report shows that a packet with it came.
   std::optional<std::uint16_t> playout_told_from;  // The first number sent with it.
   std::uint16_t rtx_sequence = 0;
@@ -137,6 +137,10 @@ struct Outlet {
   std::array<std::uint32_t, kRoles> places{};  // In the lists.
   OutletStats stats;
 
+  // A retransmission stream repairs the payload type without redundancy (its apt), so it has none.
+  bool sends_red(const payload::Packet& packet, bool is_rtx) const {
+    return has_red && packet.red_bytes > 0 && !is_rtx;
+  }
   Run& run() { return runs[run_count - 1u]; }
   const Run& run() const { return runs[run_count - 1u]; }
   bool has_run() const { return run_count > 0; }

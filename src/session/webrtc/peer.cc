@@ -168,6 +168,10 @@ struct PeerNegotiation::Exchange {
 
   Exchange(PeerNegotiation& negotiation, sdp::SessionDescription offered, State state)
       : of(negotiation), offer(std::move(offered)), next(std::move(state)) {
+    // The types are those of the offer.
+    from_audio.codecs.push_back(make_red(63, 111));
+    from_audio.prefers_red = true;
+    to_audio.codecs.push_back(make_red(63, 111));
     share_extensions(from_video, to_video);
     share_extensions(from_audio, to_audio);
   }
@@ -190,7 +194,7 @@ struct PeerNegotiation::Exchange {
   void meet_seat(Section& section, const sdp::MediaSection& offered);
   Result<void, NegotiationFault> learn_extensions();
   void choose_senders();
-  std::optional<payload::Encoding> preferred(const sdp::MediaSection& offered) const;
+  const PeerPreference* preference(const sdp::MediaSection& offered) const;
   void choose_receivers(std::span<const PeerOutlet> outlets);
   void seat(const PeerOutlet& outlet);
   void intend();
@@ -219,9 +223,12 @@ Result<void, NegotiationFault> PeerNegotiation::Exchange::meet_sections() {
 
 // A seat stays where the peer still receives what is sent there.
 void PeerNegotiation::Exchange::meet_seat(Section& section, const sdp::MediaSection& offered) {
-  const OutletConfig& config = *section.seat->config;
+  OutletConfig& config = *section.seat->config;
   const sdp::Payload* payload = offered.find_payload(config.payload_type);
-  if (!is_receiving_only(offered) || !payload || !is_of(*payload, config.encoding)) vacate(next, section);
+  if (!is_receiving_only(offered) || !payload || !is_of(*payload, config.encoding))
+    return vacate(next, section);
+  const sdp::Payload* red = config.red_payload_type ? find_red_of(offered, config.payload_type) : nullptr;
+  if (!red || red->type != config.red_payload_type) config.red_payload_type.reset();
 }
 
 Result<void, NegotiationFault> PeerNegotiation::Exchange::learn_extensions() {
@@ -248,17 +255,18 @@ void PeerNegotiation::Exchange::choose_senders() {
       if (!is_candidate || count == media::kTracksPerPublicationMax) continue;
       if (!has_common_codec(offered, support_from(i))) continue;
       ++count;
-      order_payloads({.video_first = preferred(offered)}, offered);
+      const PeerPreference* preferred = preference(offered);
+      order_payloads({.video_first = preferred ? preferred->encoding : std::nullopt}, offered);
+      choose_red(offered, preferred && preferred->has_red);
       intents[i] = {.media = &support_from(i), .direction = sdp::Direction::kRecvOnly};
     }
   }
 }
 
-std::optional<payload::Encoding> PeerNegotiation::Exchange::preferred(
-    const sdp::MediaSection& offered) const {
-  if (offered.msids.empty()) return std::nullopt;
+const PeerPreference* PeerNegotiation::Exchange::preference(const sdp::MediaSection& offered) const {
+  if (offered.msids.empty()) return nullptr;
   auto found = std::ranges::find(of.preferences_, offered.msids.front().track_id, &PeerPreference::track_id);
-  return found == of.preferences_.end() ? std::nullopt : std::optional(found->encoding);
+  return found == of.preferences_.end() ? nullptr : &*found;
 }
 
 void PeerNegotiation::Exchange::choose_receivers(std::span<const PeerOutlet> outlets) {
@@ -267,8 +275,10 @@ void PeerNegotiation::Exchange::choose_receivers(std::span<const PeerOutlet> out
   for (std::size_t i = 0; i < offer.sections.size(); ++i) {
     const Section& section = next.sections[i];
     if (!section.seat) continue;
-    if (section.seat->config)  // A new one was given its payload types when it was seated.
-      keep_only(*offer.sections[i].find_payload(section.seat->config->payload_type), offer.sections[i]);
+    // A new one was given its payload types when it was seated.
+    if (const auto& config = section.seat->config)
+      keep_only(sdp::Payload(*offer.sections[i].find_payload(config->payload_type)), offer.sections[i],
+                config->red_payload_type.has_value());
     intents[i] = {
         .media = &support_to(i), .direction = sdp::Direction::kSendOnly, .source = section.seat->source};
   }
@@ -286,7 +296,7 @@ void PeerNegotiation::Exchange::seat(const PeerOutlet& outlet) {
     const sdp::Payload* fit = find_fit(offered, outlet.track);
     if (!fit) continue;
     if (!of.seat(next, section, outlet, offered.find_rtx_of(fit->type) != nullptr)) break;
-    keep_only(sdp::Payload(*fit), offered);
+    keep_only(sdp::Payload(*fit), offered, true);
     return;
   }
   (has_room ? result.unsupported : result.unseated).push_back(outlet.key);
@@ -295,8 +305,9 @@ void PeerNegotiation::Exchange::seat(const PeerOutlet& outlet) {
 // What is neither sent nor received now stays open for later.
 void PeerNegotiation::Exchange::intend() {
   for (std::size_t i = 0; i < offer.sections.size(); ++i) {
-    const sdp::MediaSection& offered = offer.sections[i];
+    sdp::MediaSection& offered = offer.sections[i];
     if (!offered.is_rtp() || offered.is_rejected() || offered.mid.empty()) continue;
+    if (!intents[i].media) choose_red(offered, false);
     if (!intents[i].media) intents[i] = {.media = &support_from(i), .direction = sdp::Direction::kInactive};
     if (has_common_codec(offered, *intents[i].media)) used.push_back(i);
   }

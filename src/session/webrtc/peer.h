@@ -15,6 +15,10 @@
 //   inactive, and that may serve another outlet only after one exchange of descriptions said so: then the
 //   receiver has closed the one track before it is told of the next.
 //
+// Redundancy of sound (RED) is agreed upon for each section by itself: from a publisher that prefers it, to
+// whoever offers it or accepts it in our offer. Where it was and a later description has it no more, what is
+// sent goes on without.
+//
 // Payload types and extension ids of ours stay what they were for the life of the session, those of a peer as
 // long as their section does: packets under way know no versions (RFC 3264 §8.3.2, RFC 8285 §5).
 #pragma once
@@ -50,7 +54,9 @@ struct PeerOutlet {
 // What the publisher of a track (by a=msid) wants to send, where its offer has it: the answer names it first.
 struct PeerPreference {
   std::string track_id;
-  payload::Encoding encoding = payload::Encoding::kVp8;
+  std::optional<payload::Encoding> encoding;
+  // Sound with redundancy (RED). Never unasked: where frames are encrypted nobody can take it apart.
+  bool has_red = false;
 };
 
 // A section that the peer sends in.

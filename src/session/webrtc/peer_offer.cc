@@ -114,6 +114,10 @@ std::vector<sdp::SupportedCodec> PeerNegotiation::codecs_of(State& state, const 
                                                    track.is_video() ? kVideoFeedback : sdp::Feedback()),
                       .has_rtx = track.is_video()});
   }
+  if (!codecs.empty() && track.encoding == payload::Encoding::kOpus) {
+    const std::uint8_t opus = codecs.front().payload.type;
+    codecs.push_back(make_red(static_cast<std::uint8_t>(opus + 1), opus));
+  }
   return codecs;
 }
 
@@ -213,6 +217,9 @@ void PeerNegotiation::settle_section(State& state, std::size_t index, const sdp:
         std::any_of(agreed->codecs.begin(), agreed->codecs.end(), [&](const sdp::AgreedCodec& codec) {
           return codec.send_payload_type == section.seat->config->payload_type;
         });
+    auto& red = section.seat->config->red_payload_type;
+    if (red && outlet_of(section.seat->encoding, *agreed, section.seat->source).red_payload_type != red)
+      red.reset();
     if (!has_type) reject();
   } else if (!sdp::can_send(offered.direction)) {
     section.is_draining = false;

@@ -68,6 +68,22 @@ PeerOutlet video(std::uint64_t key, payload::Encoding encoding = payload::Encodi
 }
 PeerOutlet audio(std::uint64_t key) { return video(key, payload::Encoding::kOpus); }
 
+sdp::Payload opus_red(std::uint8_t type, std::uint8_t of) {
+  sdp::Payload red = sdp::make_payload(type, sdp::Codec::kRed, sdp::RedFormat{{of, of}});
+  red.clock_rate = 48'000;
+  red.channels = 2;
+  return red;
+}
+std::vector<std::uint8_t> types_of(const sdp::MediaSection& section) {
+  std::vector<std::uint8_t> types;
+  for (const sdp::Payload& payload : section.payloads) types.push_back(payload.type);
+  return types;
+}
+bool has_red(const sdp::MediaSection& section) {
+  return std::ranges::any_of(section.payloads,
+                             [](const sdp::Payload& one) { return one.codec == sdp::Codec::kRed; });
+}
+
 struct TestPeering {
   PeerNegotiation negotiation{{.cname = "stoa"}, 4711, Rng(7)};
   LocalDescription local = make_local();
@@ -102,8 +118,10 @@ struct TestPeering {
     unseated = offered ? offered->unseated : std::vector<std::uint64_t>();
     return offered ? parsed(offered->offer) : sdp::SessionDescription();
   }
-  static sdp::SessionDescription answer_to(const sdp::SessionDescription& offer) {
-    static const sdp::MediaSupport video = sdp::make_video_support(), audio = sdp::make_audio_support();
+  static sdp::SessionDescription answer_to(const sdp::SessionDescription& offer, bool takes_red = true) {
+    static const sdp::MediaSupport video = sdp::make_video_support();
+    sdp::MediaSupport audio = sdp::make_audio_support();
+    if (takes_red) audio.codecs.push_back({.payload = opus_red(63, 111)});
     sdp::Local peer{.session_id = 1,
                     .session_version = 1,
                     .ice = {.ufrag = "peer", .password = "PeerPasswordPeerPassword"},
@@ -455,6 +473,106 @@ TEST(PeerAnswer, does_not_seat_outlets_whose_names_are_no_words) {
   EXPECT_EQ(answered->unseated.size(), 2u);
 }
 
+// ---- Redundancy of sound.
+
+TEST(PeerRed, stands_first_in_the_answer_to_a_publisher_that_prefers_it) {
+  sdp::SessionDescription offer = read_offer("chromium_publisher_simulcast");
+  const std::string track = offer.sections[0].msids[0].track_id;
+  for (const bool is_wanted : {true, false}) {
+    TestPeering peer;
+    peer.negotiation.prefer(std::vector<PeerPreference>{{"another", {}, !is_wanted}, {track, {}, is_wanted}});
+    auto answered = peer.answer(offer);
+    ASSERT_TRUE(answered);
+    const sdp::MediaSection section = parsed(answered->answer).sections[0];
+    ASSERT_GE(section.payloads.size(), 1u);
+    EXPECT_EQ(has_red(section), is_wanted);
+    EXPECT_EQ(types_of(section),
+              is_wanted ? (std::vector<std::uint8_t>{63, 111}) : (std::vector<std::uint8_t>{111}));
+    EXPECT_EQ(answered->tracks[0].encoding, payload::Encoding::kOpus);
+    EXPECT_EQ(answered->agreement.sections[0].codecs.front().codec, sdp::Codec::kOpus);
+    if (!is_wanted) continue;
+    EXPECT_EQ(section.payloads[0].format, sdp::CodecFormat(sdp::RedFormat{{111, 111}}));
+    EXPECT_EQ(answered->agreement.sections[0].codecs.back().receive_payload_type, 63);
+    // And it stays so.
+    EXPECT_EQ(types_of(parsed(peer.answer(offer)->answer).sections[0]), types_of(section));
+  }
+}
+
+TEST(PeerRed, is_not_asked_of_a_publisher_that_said_nothing_or_has_none_of_opus) {
+  TestPeering peer;
+  sdp::SessionDescription offer = read_offer("chromium_publisher_simulcast");
+  EXPECT_FALSE(has_red(parsed(peer.answer(offer)->answer).sections[0]));
+  peer.negotiation.prefer(std::vector<PeerPreference>{{offer.sections[0].msids[0].track_id, {}, true}});
+  for (const sdp::RedFormat& format : {sdp::RedFormat{{111, 9}}, sdp::RedFormat{{9, 9}}, sdp::RedFormat{}}) {
+    for (sdp::Payload& payload : offer.sections[0].payloads)
+      if (payload.codec == sdp::Codec::kRed) payload.format = format;
+    EXPECT_EQ(types_of(parsed(peer.answer(offer)->answer).sections[0]), std::vector<std::uint8_t>{111});
+  }
+  // By itself it is nothing.
+  std::erase_if(offer.sections[0].payloads,
+                [](const sdp::Payload& payload) { return payload.codec != sdp::Codec::kRed; });
+  auto answered = TestPeering().answer(offer);
+  ASSERT_TRUE(answered);
+  EXPECT_TRUE(parsed(answered->answer).sections[0].is_rejected());
+  EXPECT_FALSE(parsed(answered->answer).sections[1].is_rejected());
+}
+
+TEST(PeerRed, goes_to_who_offers_it_until_an_offer_has_it_no_more) {
+  TestPeering fox;
+  ASSERT_TRUE(fox.answer(read_offer("firefox_viewer_data"), {audio(1)}));
+  EXPECT_FALSE(fox.config(1).red_payload_type);
+
+  TestPeering peer;
+  sdp::SessionDescription offer = read_offer("chromium_viewer_data"), without = offer;
+  const std::size_t at = offer.sections[0].kind == MediaKind::kAudio ? 0 : 1;
+  std::erase_if(without.sections[at].payloads,
+                [](const sdp::Payload& payload) { return payload.codec == sdp::Codec::kRed; });
+  for (int i = 0; i < 2; ++i) {
+    auto answered = peer.answer(offer, {audio(1)});
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(types_of(parsed(answered->answer).sections[at]), (std::vector<std::uint8_t>{111, 63}));
+    EXPECT_EQ(peer.config(1).payload_type, 111);
+    EXPECT_EQ(peer.config(1).red_payload_type, 63);
+  }
+  const std::uint32_t ssrc = peer.config(1).ssrc;
+  for (const sdp::SessionDescription& later : {without, offer}) {
+    auto answered = peer.answer(later, {audio(1)});
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(types_of(parsed(answered->answer).sections[at]), std::vector<std::uint8_t>{111});
+    EXPECT_FALSE(peer.config(1).red_payload_type);
+    EXPECT_EQ(peer.config(1).ssrc, ssrc);
+  }
+}
+
+TEST(PeerRed, is_in_our_offers_and_is_what_the_answer_says) {
+  TestPeering peer;
+  sdp::SessionDescription offer = peer.offer({audio(1), audio(2), video(3)});
+  for (std::size_t i : {1u, 2u}) {
+    const auto& payloads = offer.sections[i].payloads;
+    ASSERT_EQ(payloads.size(), 2u);
+    EXPECT_EQ(payloads[0].codec, sdp::Codec::kOpus);
+    EXPECT_EQ(payloads[1], opus_red(static_cast<std::uint8_t>(payloads[0].type + 1), payloads[0].type));
+  }
+  EXPECT_EQ(offer.sections[1].payloads, offer.sections[2].payloads);
+  sdp::SessionDescription answer = TestPeering::answer_to(offer);
+  std::erase_if(answer.sections[2].payloads,
+                [](const sdp::Payload& payload) { return payload.codec == sdp::Codec::kRed; });
+  ASSERT_TRUE(peer.accept(answer));
+  EXPECT_EQ(peer.config(1).red_payload_type, offer.sections[1].payloads[1].type);
+  EXPECT_EQ(peer.config(1).payload_type, offer.sections[1].payloads[0].type);
+  EXPECT_FALSE(peer.config(2).red_payload_type);
+  // An answer that has it no more, and one that has it again.
+  const std::uint32_t ssrc = peer.config(1).ssrc;
+  for (const bool takes_red : {false, true}) {
+    auto accepted =
+        peer.accept(TestPeering::answer_to(peer.offer({audio(1), audio(2), video(3)}), takes_red));
+    ASSERT_TRUE(accepted);
+    EXPECT_TRUE(accepted->rejected.empty());
+    EXPECT_FALSE(peer.config(1).red_payload_type);
+    EXPECT_EQ(peer.config(1).ssrc, ssrc);
+  }
+}
+
 // ---- Our offers.
 
 TEST(PeerOffer, always_has_data_and_one_codec_in_each_section) {
@@ -479,7 +597,7 @@ TEST(PeerOffer, always_has_data_and_one_codec_in_each_section) {
   for (std::size_t i = 1; i < offer.sections.size(); ++i) {
     const sdp::MediaSection& section = offer.sections[i];
     EXPECT_EQ(section.direction, Direction::kSendOnly);
-    EXPECT_EQ(section.payloads.size(), section.kind == MediaKind::kVideo ? 2u : 1u);
+    EXPECT_EQ(section.payloads.size(), 2u);  // The codec, and what repairs it.
     EXPECT_EQ(section.msids.size(), 1u);
     EXPECT_TRUE(section.candidates.empty());
     EXPECT_EQ(section.extensions[0].id != 0, true);

@@ -36,9 +36,10 @@ struct Port::Session {
   struct Outlet {
     StreamId source;
     payload::LayerIndex layer_max = payload::kLayersMax - 1;
-    // Of peers: whose it is, and the SSRC under which the sender has it.
+    // Of peers: whose it is, and the SSRC and the redundancy with which the sender has it.
     std::optional<std::uint64_t> key;
     std::uint32_t ssrc = 0;
+    std::optional<std::uint8_t> red_payload_type;
   };
 
   SessionId id;

@@ -6,6 +6,7 @@ void add_to(ReceiverStats& sum, const ReceiverStats& stats) {
   sum.packets += stats.packets;
   sum.bytes += stats.bytes;
   sum.retransmitted += stats.retransmitted;
+  sum.recovered += stats.recovered;
   sum.nacks_sent += stats.nacks_sent;
   sum.lost += stats.lost;
   sum.plis_sent += stats.plis_sent;
@@ -71,6 +72,8 @@ void Port::append_metrics(MetricSamples& samples) const {
   counter("stoa_webrtc_published_bytes_total", "Their payload.", all.bytes);
   counter("stoa_webrtc_published_retransmitted_total", "Of them, packets that came again because we asked.",
           all.retransmitted);
+  counter("stoa_webrtc_published_recovered_total",
+          "Packets that were lost and made of the redundancy (RED) of those behind them.", all.recovered);
   counter("stoa_webrtc_published_lost_total", "Packets of publishers that never came.", all.lost);
   counter("stoa_webrtc_keyframes_asked_total", "Picture loss indications sent to publishers.", all.plis_sent);
   for (int i = 0; i < kReceiveRefusals; ++i)

@@ -175,7 +175,9 @@ void Port::seat_outlets(Timestamp now, Session& session) {
   for (std::size_t i = 0; i < by_number.size(); ++i) {
     Session::Outlet& outlet = session.outlets[i];
     const SeatedOutlet* one = by_number[i];
-    if (outlet.ssrc != 0 && (!one || !one->config || one->config->ssrc != outlet.ssrc)) {
+    const bool goes_on = one && one->config && one->config->ssrc == outlet.ssrc &&
+                         one->config->red_payload_type == outlet.red_payload_type;
+    if (outlet.ssrc != 0 && !goes_on) {
       fan_out_.close_outlet(session.sender, i);
       outlet.ssrc = 0;
     }
@@ -194,6 +196,7 @@ void Port::seat_outlets(Timestamp now, Session& session) {
     }
     fan_out_.open_outlet(session.sender, one.seat.outlet, *one.config);
     outlet.ssrc = one.config->ssrc;
+    outlet.red_payload_type = one.config->red_payload_type;
     fan_out_.set_layer_max(now, session.sender, one.seat.outlet, outlet.layer_max, fan_out_outputs_);
     fan_out_.set_source(now, session.sender, one.seat.outlet, outlet.source, fan_out_outputs_);
   }

@@ -417,5 +417,51 @@ TEST(DialerAgain, receives_what_the_server_adds_and_loses_what_it_takes_away) {
   EXPECT_TRUE(world.run_until([&] { return b.packets[1] > count + 20; }));
 }
 
+TEST(PortPeer, goes_on_with_plain_sound_where_a_later_description_has_no_redundancy) {
+  for (const bool makes_offers : {true, false}) {
+    PeerWorld world;
+    const std::vector<PeerPreference> preferences = {{"microphone", {}, true}};
+    PeerClient& publisher = world.add_client();
+    publisher.take_red();
+    publisher.send(kAudio, "microphone", 12);
+    ASSERT_TRUE(world.negotiate(publisher, {}, false, preferences));
+    ASSERT_TRUE(world.run_until([&] { return world.tracks.size() == 1; }));
+    PeerClient& viewer = world.add_client();
+    viewer.take_red();
+    if (makes_offers) viewer.receive(kAudio);
+    auto agree = [&] {
+      const std::vector<PeerOutlet> outlets = {world.outlet(1, publisher, 0)};
+      return makes_offers ? world.negotiate(viewer, outlets).has_value()
+                          : world.serve(viewer, outlets).has_value();
+    };
+    auto run = [&] {
+      const std::size_t before = viewer.of(12).size();
+      EXPECT_TRUE(world.run_until([&] { return viewer.of(12).size() > before + 20; }));
+      return viewer.of(12).back().earlier;
+    };
+    ASSERT_TRUE(agree());
+    EXPECT_EQ(run(), 1u);
+    expect_undisturbed(viewer.of(12));
+    // The receiver takes it no more.
+    viewer.take_no_red();
+    ASSERT_TRUE(agree());
+    EXPECT_EQ(run(), 0u);
+    const auto got = viewer.of(12);
+    for (std::size_t i = 1; i < got.size(); ++i) {
+      ASSERT_EQ(got[i].index, got[i - 1].index + 1) << i;
+      ASSERT_LE(got[i].number, got[i - 1].number + 2) << i;
+      ASSERT_EQ(got[i].ssrc, got[0].ssrc);
+    }
+    // The publisher has it no more.
+    EXPECT_GT(world.port.track_stats(world.session_of(publisher))[0].layers[0].with_red, 40u);
+    publisher.take_no_red();
+    ASSERT_TRUE(world.negotiate(publisher, {}, false, preferences));
+    const std::uint64_t with_red = world.port.track_stats(world.session_of(publisher))[0].layers[0].with_red;
+    run();
+    EXPECT_EQ(world.port.track_stats(world.session_of(publisher))[0].layers[0].with_red, with_red);
+    EXPECT_TRUE(world.closed_tracks.empty());
+  }
+}
+
 }  // namespace
 }  // namespace stoa::webrtc

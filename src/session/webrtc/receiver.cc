@@ -4,7 +4,9 @@
 
 #include "base/assert.h"
 #include "media/payload/inspect.h"
+#include "media/payload/red.h"
 #include "proto/rtp/rtx.h"
+#include "proto/rtp/unwrap.h"
 #include "session/webrtc/receiver_impl.h"
 
 namespace stoa::webrtc {
@@ -147,6 +149,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes byt
   }
   Arrived arrived;
   arrived.codec = demux.sections()[place.section].media_types[header.payload_type];
+  arrived.is_red = demux.sections()[place.section].red_types[header.payload_type];
   arrived.index = index;
   arrived.payload = packet->payload;
   return accept(now, place, *packet, elements, arrived, out);
@@ -212,13 +215,15 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
     return {};
   }
   const InboundCodec& codec = demux.sections()[place.section].codecs[arrived.codec];
-  auto facts = payload::inspect_payload(codec.track.encoding, arrived.payload);
+  auto facts = inspect(codec, arrived);
   if (!facts || !select_codec(now, track, place.layer, arrived, *facts, out)) {
     // Its number was used, and nobody shall wait for it.
     arrived.payload = {};
     if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
-    return refuse(facts ? ReceiveRefusal::kUnknownPayload : ReceiveRefusal::kMalformed);
+    return refuse(facts ? ReceiveRefusal::kUnknownPayload : facts.error());
   }
+  layer.with_red += arrived.red.has_value();
+  if (arrived.red && arrived.is_newest && highest) recover(now, place, packet, arrived, *highest, out);
   forward(track, place.layer, packet, elements, arrived, *facts);
   if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
   if (is_retransmitted) return {};
@@ -232,6 +237,51 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   }
   if (!layer.is_mapped) map_clock(now, track, place.layer, packet.header.timestamp, out);
   return {};
+}
+
+// What the payload says; out of RED, where it is in that.
+Result<payload::PayloadFacts, ReceiveRefusal> Receiver::Impl::inspect(const InboundCodec& codec,
+                                                                      Arrived& arrived) {
+  if (arrived.is_red) {
+    auto red = payload::parse_red(arrived.payload, codec.payload_type);
+    if (!red) return refuse(ReceiveRefusal::kMalformed);
+    arrived.payload = red->primary;
+    if (red->earlier_count() > 0) arrived.red = *red;
+  }
+  auto facts = payload::inspect_payload(codec.track.encoding, arrived.payload);
+  if (!facts) return refuse(ReceiveRefusal::kMalformed);
+  return *facts;
+}
+
+// Packets that are missing between the newest before and this one, whose frames this one brings along: for
+// receivers that take no redundancy they are as good as come. RED has no sequence numbers: its frames are of
+// the packets just before it, so what came before is not later than the newest.
+void Receiver::Impl::recover(Timestamp now, InboundPlace place, const rtp::Packet& packet, const Arrived& by,
+                             std::int64_t highest, ReceiverOutputs& out) {
+  Track& track = all_tracks[place.section];
+  InboundLayer& layer = track.layers[place.layer];
+  payload::RedPayload red = *by.red;
+  const auto count = static_cast<std::int64_t>(red.earlier_count());
+  std::uint32_t before = layer.last_rtp_time();
+  for (std::int64_t index = by.index - count; index < by.index; ++index) {
+    const payload::RedBlock block = payload::take_oldest(red);
+    rtp::Packet lost = packet;
+    lost.header.timestamp = packet.header.timestamp - block.timestamp_offset;
+    lost.header.marker = false;
+    const bool is_later = rtp::is_newer(lost.header.timestamp, before) && block.timestamp_offset > 0;
+    if (is_later && index <= highest) return;  // Numbers and frames do not go together.
+    if (!is_later || index <= highest) continue;
+    before = lost.header.timestamp;
+    Arrived arrived{.codec = by.codec,
+                    .index = index,
+                    .origin = rtcp::PacketOrigin::kRetransmitted,
+                    .payload = block.frame};
+    auto facts = inspect(demux.sections()[place.section].codecs[by.codec], arrived);
+    if (!facts || !layer.admit(now, index, arrived.origin, nack_outputs)) continue;
+    take_nack_outputs(now, track, layer, out);
+    forward(track, place.layer, lost, {}, arrived, *facts);
+    ++stats.recovered;
+  }
 }
 
 // False when the packet is of another codec than the track is now, and may not change that.
@@ -287,6 +337,7 @@ void Receiver::Impl::forward(Track& track, payload::LayerIndex layer, const rtp:
       forwarded.capture_ntp = peer_clock.to_ours(rtcp::NtpTime::from_bits(peers)).bits();
     }
   }
+  if (arrived.red) return track.writer.add_red(forwarded, *arrived.red);
   track.writer.add(forwarded, arrived.payload, {}, elements[Kind::kDependencyDescriptor]);
 }
 
@@ -460,6 +511,7 @@ std::vector<TrackStats> Receiver::track_stats() const {
       one.frames = layer.frames;
       one.nacks = layer.nacks;
       one.plis = layer.plis;
+      one.with_red = layer.with_red;
       one.is_active = layer.is_active;
       const InboundSource* source = layer.ssrc() ? impl_->demux.find(*layer.ssrc()) : nullptr;
       if (!source) continue;

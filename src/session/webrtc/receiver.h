@@ -5,6 +5,9 @@
 // first had: forwarding does not wait for the missing. Streams are told apart as RFC 9143 §9.2 says: by SSRC,
 // else by the mid and rid extensions, else by payload type.
 //
+// Sound may come with redundancy (RED, media/payload/red.h) where that was agreed upon: its packets are of
+// the same stream and the same track as those without, which may come at any time.
+//
 // Layers of a simulcast are one track. They are numbered as AgreedSection::receive_layers lists them, which
 // is the publisher's order: browsers and OBS name the smallest picture first, and so must others.
 //
@@ -94,6 +97,7 @@ const char* name_of(ReceiveRefusal refusal);
 struct ReceiverStats {
   std::uint64_t packets = 0, bytes = 0;
   std::uint64_t retransmitted = 0;  // Of packets: came again because we asked.
+  std::uint64_t recovered = 0;      // Lost, and made of the redundancy of what came next.
   std::uint64_t nacks_sent = 0;     // Packets asked for.
   std::uint64_t lost = 0;           // Given up.
   std::uint64_t plis_sent = 0;      // Or FIR, where only that was agreed upon.
@@ -105,6 +109,7 @@ struct LayerStats {
   std::uint64_t packets = 0, bytes = 0;  // First sent and sent again, duplicates left out.
   std::uint64_t frames = 0;              // First sent.
   std::uint64_t nacks = 0, plis = 0;     // Packets, and keyframes (by FIR, too), that were asked for.
+  std::uint64_t with_red = 0;            // Of packets: with redundancy.
   std::int64_t expected = 0, lost = 0;   // Since its SSRC began; lost is before repair.
   Duration jitter;
   bool is_active = false;

@@ -59,7 +59,9 @@ struct Receiver::Impl {
     std::int64_t index = 0;  // In its stream, which never wraps.
     rtcp::PacketOrigin origin = rtcp::PacketOrigin::kFirstSent;
     bool is_newest = false;
+    bool is_red = false;
     Bytes payload;
+    std::optional<payload::RedPayload> red;  // That the payload came in, where there is more than it.
   };
   struct ReferenceTime {
     std::uint32_t ssrc = 0;
@@ -82,6 +84,9 @@ struct Receiver::Impl {
   void pass_over(Timestamp now, const rtp::Packet& packet, std::int64_t index, ReceiverOutputs& out);
   Result<void, ReceiveRefusal> accept(Timestamp now, InboundPlace place, const rtp::Packet& packet,
                                       const Elements& elements, Arrived arrived, ReceiverOutputs& out);
+  static Result<payload::PayloadFacts, ReceiveRefusal> inspect(const InboundCodec& codec, Arrived& arrived);
+  void recover(Timestamp now, InboundPlace place, const rtp::Packet& packet, const Arrived& by,
+               std::int64_t highest, ReceiverOutputs& out);
   bool select_codec(Timestamp now, Track& track, payload::LayerIndex layer, const Arrived& arrived,
                     const payload::PayloadFacts& facts, ReceiverOutputs& out);
   void forward(Track& track, payload::LayerIndex layer, const rtp::Packet& packet, const Elements& elements,

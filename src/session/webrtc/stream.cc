@@ -148,8 +148,8 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   const Position at = end_++;
   slots_[index_of(at)] = {&packet, batch.block.get(), sequence, timestamp, now};
   known_[index_of(sequence)] = {sequence, at};
-  held_bytes_ += packet.payload_bytes;
-  appended_bytes_ += packet.payload_bytes;
+  held_bytes_ += packet.kept_bytes();
+  appended_bytes_ += packet.kept_bytes();
   hold(batch.block);
   if (!pictures_.empty()) read_picture(at, batch.block->payload(packet));
   if (is_new_) {
@@ -252,7 +252,7 @@ void History::note_keyframe(std::int64_t sequence) {
   for (std::int64_t each = *start + 1; each <= newest_; ++each)
     if (const auto position = find_position(each)) first = std::min(first, *position);
   std::uint64_t bytes_before = appended_bytes_;
-  for (Position at = first; at < end_; ++at) bytes_before -= slot(at).packet->payload_bytes;
+  for (Position at = first; at < end_; ++at) bytes_before -= slot(at).packet->kept_bytes();
   keyframe_ = {*start, first, bytes_before};
 }
 
@@ -296,7 +296,7 @@ void History::hold(const std::shared_ptr<const payload::PacketBlock>& block) {
 
 void History::drop_first() {
   Slot& first = slots_[index_of(begin_)];
-  held_bytes_ -= first.packet->payload_bytes;
+  held_bytes_ -= first.packet->kept_bytes();
   first.packet = nullptr;
   first.block = nullptr;
   ++begin_;

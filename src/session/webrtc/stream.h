@@ -89,6 +89,8 @@ class History {
   // Of payloads, from there to the end. Requires: keyframe().
   std::uint64_t keyframe_bytes() const { return appended_bytes_ - keyframe_->bytes_before; }
   std::size_t held_bytes() const { return held_bytes_; }
+  // Of payloads that came, ever.
+  std::uint64_t appended_bytes() const { return appended_bytes_; }
 
   // For whoever walks it at speed.
   struct Slot {

@@ -1,5 +1,6 @@
 // A port and peers of a meeting that negotiate again and again, in virtual time. Peers send pictures (VP8)
-// and sounds of one packet each, that say whose they are and which; what they get is kept as it came.
+// and sounds of one packet each, that say whose they are and which; what they get is kept as it came. Sound
+// is sent with the packet before it (RED) where that was agreed upon.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "media/payload/red.h"
+#include "media/payload/test_red.h"
 #include "proto/rtcp/packet.h"
 #include "proto/rtcp/writer.h"
 #include "proto/rtp/extension_values.h"
@@ -26,6 +29,7 @@ struct PeerGot {
   std::uint8_t payload_type = 0;
   std::string mid;
   bool is_keyframe = false;
+  std::size_t earlier = 0;  // Frames that came along with it: RED.
 };
 
 class PeerClient {
@@ -36,6 +40,7 @@ class PeerClient {
     std::uint32_t ssrc = 0, tag = 0, number = 0;
     std::uint16_t sequence = 500;
     bool is_on = true, wants_keyframe = true;
+    Buffer before;  // The payload of the packet before.
   };
 
   PeerClient(sim::VirtualTime& clock, srtp::Transform& transform, std::uint64_t seed, bool has_receiver,
@@ -52,6 +57,16 @@ class PeerClient {
     shared_.identity = test_identity(static_cast<int>(seed % 3));
   }
 
+  // Offers, and accepts, redundancy of sound. Before all else.
+  void take_red() {
+    sdp::Payload red = sdp::make_payload(63, sdp::Codec::kRed, sdp::RedFormat{{111, 111}});
+    red.clock_rate = 48'000;
+    red.channels = 2;
+    audio_.codecs.push_back({.payload = std::move(red)});
+  }
+  void take_no_red() {
+    std::erase_if(audio_.codecs, [](const auto& codec) { return codec.payload.codec == sdp::Codec::kRed; });
+  }
   // Sections, to be offered with the next negotiation.
   std::string send(sdp::MediaKind kind, const std::string& track_id, std::uint32_t tag) {
     std::string mid = add(kind, sdp::Direction::kSendOnly);
@@ -162,6 +177,7 @@ class PeerClient {
     DialerConfig config{.local_ice = test_credentials(seed_ + 1000)};
     config.candidates = {{.local = 0, .candidate = host_candidate(address)}};
     config.has_receiver = has_receiver_;
+    config.audio = &audio_;
     config.sections = sections;
     dialer = std::make_unique<Dialer>(shared_, transform_, config, Rng(seed_ + 7), time_.now());
   }
@@ -185,12 +201,20 @@ class PeerClient {
     told.u32(sending.number++);
     Buffer tail = told.take();
     payload.insert(payload.end(), tail.begin(), tail.end());
+    std::uint8_t type = codec->send_payload_type;
+    Buffer before = std::exchange(sending.before, payload);
+    for (const sdp::AgreedCodec& red : agreed->codecs)
+      if (red.codec == sdp::Codec::kRed && !is_video && !before.empty()) {
+        payload = payload::make_red(type, {{960, std::move(before)}}, payload);
+        type = red.send_payload_type;
+        break;
+      }
     rtp::ExtensionList list;
     for (const sdp::AgreedExtension& extension : agreed->extensions)
       if (extension.extension == sdp::HeaderExtension::kMid) list.add(extension.id, as_bytes(section.mid));
     Buffer packet(1500);
     auto size = rtp::write({.marker = true,
-                            .payload_type = codec->send_payload_type,
+                            .payload_type = type,
                             .sequence = sending.sequence++,
                             .timestamp = sending.number * (is_video ? 1800u : 960u),
                             .ssrc = sending.ssrc},
@@ -211,11 +235,20 @@ class PeerClient {
     one.number = reader.u32();
     one.is_keyframe = tail == 11;
     for (const sdp::AgreedSection& section : dialer->agreement()->sections)
+      for (const sdp::AgreedCodec& codec : section.codecs)
+        if (codec.codec == sdp::Codec::kRed && codec.receive_payload_type == one.payload_type)
+          one.earlier = count_earlier(parsed->payload, section.codecs.front().receive_payload_type);
+    for (const sdp::AgreedSection& section : dialer->agreement()->sections)
       for (const sdp::AgreedExtension& extension : section.extensions)
         if (extension.extension == sdp::HeaderExtension::kMid && one.mid.empty())
           if (auto found = rtp::find_element(parsed->extension, extension.id))
             one.mid = std::string(as_text(found->value));
     got.push_back(std::move(one));
+  }
+  static std::size_t count_earlier(Bytes payload, std::uint8_t type) {
+    auto red = payload::parse_red(payload, type);
+    EXPECT_TRUE(red);
+    return red ? red->earlier_count() : 0;
   }
   void handle_rtcp(Bytes datagram) {
     auto reader = rtcp::Reader::open(datagram, rtcp::Form::kReducedSize);
@@ -273,9 +306,10 @@ class PeerWorld {
   }
   // The peer offers, and is given what answers.
   Result<PeerAnswered, OpenFault> negotiate(PeerClient& client, const std::vector<PeerOutlet>& outlets = {},
-                                            bool restarts = false) {
-    auto answered =
-        port.answer_peer(time.now(), sessions[&client], client.offer(restarts), outlets, {}, out_);
+                                            bool restarts = false,
+                                            const std::vector<PeerPreference>& preferences = {}) {
+    auto answered = port.answer_peer(time.now(), sessions[&client], client.offer(restarts), outlets, {}, out_,
+                                     preferences);
     EXPECT_TRUE(answered) << answered.error().negotiation.text;
     if (answered) {
       sessions[&client] = answered->session;

@@ -191,8 +191,10 @@ function installTools(drawBarcodeText, readBarcodeText) {
       const codec = report?.get(stat?.codecId)?.mimeType;
       return {
         sid: one.trackSid, isMuted: one.isMuted, isSubscribed: one.isSubscribed, status: one.subscriptionStatus, mimeType: one.mimeType, codec,
+        state: one.track?.streamState,
         frames: stat?.framesDecoded ?? 0, bytes: stat?.bytesReceived ?? 0, width: stat?.frameWidth ?? 0, height: stat?.frameHeight ?? 0,
         energy: stat?.totalAudioEnergy ?? 0, packets: stat?.packetsReceived ?? 0, lost: stat?.packetsLost ?? 0,
+        discarded: stat?.packetsDiscarded ?? 0, samples: stat?.totalSamplesReceived ?? 0, concealed: stat?.concealedSamples ?? 0,
         picture: readPicture(one.track?.attachedElements.at(-1)),
       };
     },

@@ -25,6 +25,7 @@ interface ControlProps {
   hint?: string; // In place of the key, on disabled ones.
   count?: number;
   countLabel?: string;
+  isUrgent?: boolean;
   className?: string;
   onPress: () => void;
 }
@@ -40,6 +41,7 @@ function Control(props: ControlProps) {
     hint = '',
     count = 0,
     countLabel,
+    isUrgent = false,
     className = '',
     onPress,
   } = props;
@@ -59,7 +61,7 @@ function Control(props: ControlProps) {
         {label}
       </span>
       {count > 0 && (
-        <span className="control_count" aria-hidden="true">
+        <span className={`control_count ${isUrgent ? 'is_urgent' : ''}`.trim()} aria-hidden="true">
           {count > 99 ? '99+' : count}
         </span>
       )}
@@ -122,7 +124,7 @@ export function Controls({ own, panel, unread, people, hands, onPanel, onLeave }
           isPressed={panel === 'people'}
           count={hands > 0 ? hands : people}
           countLabel={hands > 0 ? `${people} people, ${hands} raised` : `${people} people`}
-          {...(hands > 0 ? { tone: 'active' as const } : {})}
+          isUrgent={hands > 0}
           onPress={() => onPanel('people')}
         />
       </div>

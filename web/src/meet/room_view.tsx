@@ -358,12 +358,12 @@ export function RoomView({ room, roomName, token, isHost, tracks, choices, onCha
         <Inside tracks={tracks} choices={choices} onChange={onChange} />
         <div className="told">
           <Banner room={room} />
-          <p className="toast" role="status" aria-label="What happens">
-            {text}
-          </p>
           <SoundBlocked room={room} />
           <Notices notices={notices} onClose={close} />
         </div>
+        <p className="toast" role="status" aria-label="What happens">
+          {text}
+        </p>
       </MeetingContext.Provider>
     </RoomContext.Provider>
   );

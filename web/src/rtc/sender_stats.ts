@@ -52,6 +52,14 @@ const total = (values: (number | null)[]): number | null => {
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 };
 
+// At first a browser feels its way up and calls that a lack of bandwidth.
+const kSettledAfter = 10; // Seconds of sending.
+function limitationOf(stream: Stat): string {
+  const durations = stream.qualityLimitationDurations as Record<string, number> | undefined;
+  const sending = Object.values(durations ?? { unknown: kSettledAfter }).reduce((sum, value) => sum + value, 0);
+  return sending < kSettledAfter ? 'none' : textIn(stream, 'qualityLimitationReason') || 'none';
+}
+
 export function readSender(report: Report, before: Report | null): SenderStats {
   const streams = statsOf(report, 'outbound-rtp');
   const remotes = statsOf(report, 'remote-inbound-rtp');
@@ -75,7 +83,7 @@ export function readSender(report: Report, before: Report | null): SenderStats {
         height: numberIn(stream, 'frameHeight') ?? 0,
         framesPerSecond,
         bitrate,
-        limitation: textIn(stream, 'qualityLimitationReason') || 'none',
+        limitation: limitationOf(stream),
         encodeMs: times(
           ratio(
             growth(stream, earlier(stream), 'totalEncodeTime'),

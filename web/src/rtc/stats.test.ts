@@ -141,6 +141,17 @@ describe('readSender', () => {
     expect(health.text).toMatch(text);
   });
 
+  test('calls nothing a limit while a browser feels its way up', () => {
+    const limited = (none: number, bandwidth: number) =>
+      readSender(
+        at(4, { qualityLimitationReason: 'bandwidth', qualityLimitationDurations: { none, bandwidth, cpu: 0, other: 0 } }, 0),
+        at(2),
+      ).layers[0]?.limitation;
+    expect(limited(0, 4)).toBe('none');
+    expect(limited(5.5, 4)).toBe('none');
+    expect(limited(6, 4)).toBe('bandwidth');
+  });
+
   test('says when no picture goes out', () => {
     const still = reportOf(layer('', 2, 1280, 0));
     expect(healthOf(readSender(still, reportOf(layer('', 1, 1280, 0))), true).grade).toBe('poor');

@@ -1,0 +1,144 @@
+// Sound with redundancy (RED) to receivers that take it and to others, of one stream.
+#include <gtest/gtest.h>
+
+#include "media/payload/test_red.h"
+#include "session/webrtc/fan_out.h"
+#include "session/webrtc/test_fan_out.h"
+
+namespace stoa::webrtc {
+namespace {
+
+constexpr std::uint8_t kPublisherType = 109;  // What the publisher calls Opus.
+constexpr std::uint8_t kRedType = 63;
+
+Buffer frame_of(std::int64_t number) {
+  return srtp::make_payload(40 + static_cast<std::size_t>(number % 7), static_cast<std::uint8_t>(number));
+}
+Buffer red_of(std::uint8_t payload_type, std::int64_t number) {
+  return payload::make_red(payload_type, {{1920, frame_of(number - 2)}, {960, frame_of(number - 1)}},
+                           frame_of(number));
+}
+
+// A publisher of sound whose every fifth packet has no redundancy.
+struct Speaker {
+  FanOutWorld& world;
+  StreamId stream;
+  std::int64_t number = 70'000;
+  payload::PacketWriter writer;
+
+  static bool has_red(std::int64_t number) { return number % 5 != 0; }
+  void speak(int packets) {
+    for (int i = 0; i < packets; ++i, ++number) {
+      const payload::Packet packet{.sequence = number, .timestamp = number * 960, .marker = i == 0};
+      if (has_red(number)) {
+        const Buffer bytes = red_of(kPublisherType, number);
+        auto red = payload::parse_red(bytes, kPublisherType);
+        ASSERT_TRUE(red);
+        writer.add_red(packet, *red);
+      } else {
+        writer.add(packet, frame_of(number));
+      }
+      std::vector<payload::PacketBatch> batches;
+      writer.take_batches(batches);
+      for (const payload::PacketBatch& batch : batches) world.fan_out.append(world.now, stream, batch);
+      world.drain();
+      world.pass(Duration::milliseconds(20));
+    }
+  }
+};
+
+OutletConfig with_red(std::uint8_t payload_type = 111) {
+  OutletConfig config = FanOutWorld::audio();
+  config.payload_type = payload_type;
+  config.red_payload_type = kRedType;
+  config.has_nack = true;
+  return config;
+}
+
+TEST(FanOutRed, gives_redundancy_to_who_takes_it_and_the_frame_alone_to_others) {
+  FanOutWorld world;
+  Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+  Peer &takes = world.add_peer({with_red(96)}), &plain = world.add_peer({FanOutWorld::audio()});
+  for (Peer* peer : {&takes, &plain}) world.set_source(*peer, speaker.stream);
+  const std::int64_t first = speaker.number;
+  speaker.speak(40);
+  for (Peer* peer : {&takes, &plain}) {
+    const auto& got = peer->of(kAudioSsrc);
+    ASSERT_EQ(got.size(), 40u);
+    FanOutWorld::expect_no_holes(got);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const std::int64_t number = first + static_cast<std::int64_t>(i);
+      const bool is_red = peer == &takes && Speaker::has_red(number);
+      EXPECT_EQ(got[i].payload_type, is_red ? kRedType : peer == &takes ? 96 : 111) << i;
+      EXPECT_EQ(got[i].payload, is_red ? red_of(96, number) : frame_of(number)) << i;
+      EXPECT_EQ(got[i].timestamp - got[0].timestamp, 960 * i);
+    }
+  }
+  EXPECT_EQ(world.fan_out.stats(takes.id, 0).with_red, 32u);
+  EXPECT_EQ(world.fan_out.stats(plain.id, 0).with_red, 0u);
+  EXPECT_GT(world.fan_out.stats(takes.id, 0).bytes, 2 * world.fan_out.stats(plain.id, 0).bytes);
+  EXPECT_TRUE(world.refusals.empty());
+  EXPECT_EQ(world.fan_out.totals().refused, 0u);
+}
+
+TEST(FanOutRed, repeats_the_same_bytes_where_that_is_safe) {
+  FanOutWorld world({}, srtp::Profile::kAes128CmHmacSha1_80);
+  Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+  Peer& peer = world.add_peer({with_red()});
+  world.set_source(peer, speaker.stream);
+  const std::int64_t first = speaker.number;
+  speaker.speak(20);
+  for (const std::size_t lost : {7u, 10u}) {
+    EXPECT_EQ(Speaker::has_red(first + static_cast<std::int64_t>(lost)), lost == 7);
+    const std::size_t before = world.raw.size();
+    world.nack(peer, {static_cast<std::uint16_t>(peer.of(kAudioSsrc)[lost].sequence)}, kAudioSsrc);
+    world.drain();
+    ASSERT_EQ(world.raw.size(), before + 1);
+    EXPECT_EQ(world.raw.back(), world.raw[lost]);
+    world.pass(Duration::milliseconds(200));
+  }
+  EXPECT_EQ(world.fan_out.totals().refused, 0u);
+}
+
+TEST(FanOutRed, retransmits_the_frame_alone_since_rtx_is_of_opus) {
+  FanOutWorld world;
+  Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+  OutletConfig config = with_red();
+  config.rtx_ssrc = kRtxSsrc;
+  config.rtx_payload_type = 112;
+  Peer& peer = world.add_peer({config});
+  world.set_source(peer, speaker.stream);
+  const std::int64_t first = speaker.number;
+  speaker.speak(20);
+  world.nack(peer, {static_cast<std::uint16_t>(peer.of(kAudioSsrc)[7].sequence)}, kAudioSsrc);
+  world.drain();
+  const auto& again = peer.of(kRtxSsrc);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].payload_type, 112);
+  const Buffer frame = frame_of(first + 7);
+  ASSERT_EQ(again[0].payload.size(), frame.size() + 2);
+  EXPECT_TRUE(std::equal(frame.begin(), frame.end(), again[0].payload.begin() + 2));
+  EXPECT_EQ(peer.of(kAudioSsrc)[7].payload_type, kRedType);
+}
+
+TEST(FanOutRed, goes_on_without_a_number_twice_when_an_outlet_is_opened_anew_without_it) {
+  for (const srtp::Profile profile : {srtp::Profile::kAes128CmHmacSha1_80, srtp::Profile::kAeadAes128Gcm}) {
+    FanOutWorld world({}, profile);
+    Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+    Peer& peer = world.add_peer({with_red()});
+    world.set_source(peer, speaker.stream);
+    speaker.speak(11);
+    world.fan_out.open_outlet(peer.id, 0, FanOutWorld::audio());
+    world.set_source(peer, speaker.stream);
+    speaker.speak(10);
+    const auto& got = peer.of(kAudioSsrc);
+    ASSERT_GE(got.size(), 20u);
+    FanOutWorld::expect_no_holes(got);
+    EXPECT_EQ(got[9].payload_type, kRedType);
+    EXPECT_EQ(got.back().payload_type, 111);
+    EXPECT_TRUE(world.refusals.empty());
+  }
+}
+
+}  // namespace
+}  // namespace stoa::webrtc

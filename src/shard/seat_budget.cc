@@ -1,0 +1,108 @@
+// What fits of what a seat's participant is sent.
+#include <limits>
+#include <utility>
+
+#include "shard/seat.h"
+
+namespace stoa::shard {
+
+namespace pb = livekit::pb;
+
+namespace {
+
+constexpr Duration kBudgetInterval = Duration::milliseconds(500);
+constexpr std::uint64_t kPacketOverhead = 60;  // IP, UDP, RTP with its extensions, and SRTP's tag, in bytes.
+constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
+void Seat::set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out) {
+  if (bits_per_second > 0) {
+    budget_bps_ = static_cast<std::uint64_t>(bits_per_second);
+    budget_at_ = now + kBudgetInterval;
+  } else {
+    budget_bps_.reset();
+    budget_at_ = Timestamp::never();
+  }
+  rates_at_ = now;
+  for (auto& [sid, subscription] : subscriptions_) subscription.measured = {};
+  share_budget(now, out);
+}
+
+// How fast layers come to this shard. Of one that does not come (nobody may want it) the last rate stays.
+void Seat::measure_rates(Timestamp now) {
+  budget_at_ = now + kBudgetInterval;
+  const double elapsed = (now - std::exchange(rates_at_, now)).as_seconds();
+  for (auto& [sid, subscription] : subscriptions_) {
+    const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
+    const webrtc::StreamId stream = found ? found->stream : webrtc::StreamId{};
+    const bool is_known = std::exchange(subscription.measured, stream) == stream && elapsed > 0;
+    for (std::size_t i = 0; i < subscription.rates.size(); ++i) {
+      const auto* history = stream.is_set() && i < found->track.layers
+                                ? world_.port.fan_out().history(stream, static_cast<payload::LayerIndex>(i))
+                                : nullptr;
+      Subscription::Rate& rate = subscription.rates[i];
+      const std::uint64_t bytes =
+          history ? history->appended_bytes() + static_cast<std::uint64_t>(history->end()) * kPacketOverhead
+                  : 0;
+      const std::uint64_t more = bytes - std::min(bytes, std::exchange(rate.bytes, bytes));
+      if (is_known && more > 0)
+        rate.bits_per_second = static_cast<std::uint64_t>(static_cast<double>(more * 8) / elapsed);
+    }
+  }
+}
+
+room::BudgetClaim Seat::claim_of(const Subscription& subscription) const {
+  const room::TrackInfo& track = subscription.what.track;
+  const std::vector<room::VideoLayer> layers = layers_of(subscription);
+  room::BudgetClaim claim{
+      .priority = room::priority_of(subscription.wish, track.source),
+      .wanted = track.is_muted ? room::Quality::kOff : room::quality_of(subscription.wish, layers),
+      .given = subscription.fits,
+      .steps = {}};
+  const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
+  const std::size_t flowing = found ? found->track.layers : 1;
+  for (std::size_t i = 0; i < std::min<std::size_t>(flowing, layers.size()); ++i) {
+    const std::uint64_t announced = layers[flowing == 1 ? layers.size() - 1 : i].bits_per_second;
+    const std::uint64_t measured = subscription.rates[i].bits_per_second;
+    claim.steps.push_back({layers[i].quality, measured > 0 ? measured : announced});
+  }
+  if (claim.steps.empty())
+    claim.steps.push_back({room::Quality::kHigh, subscription.rates[0].bits_per_second});
+  return claim;
+}
+
+// Pictures get what sound leaves; whoever is paused is told, and told when it comes back.
+void Seat::share_budget(Timestamp now, SeatOutputs& out) {
+  std::uint64_t left = budget_bps_.value_or(kUnlimited);
+  std::vector<Subscription*> pictures;
+  std::vector<room::BudgetClaim> claims;
+  for (auto& [sid, subscription] : subscriptions_) {
+    if (subscription.what.track.kind == room::TrackKind::kVideo) {
+      pictures.push_back(&subscription);
+      claims.push_back(claim_of(subscription));
+    } else if (subscription.fed_from.is_set()) {
+      left -= std::min(left, subscription.rates[0].bits_per_second);
+    }
+  }
+  const std::vector<room::Quality> shares = room::share_budget(left, claims);
+  pb::SignalResponse response;
+  pb::StreamStateUpdate& update = *response.mutable_stream_state_update();
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    Subscription& picture = *pictures[i];
+    // Nothing is held back from who does not want it.
+    const bool is_bounded = budget_bps_ && claims[i].wanted != room::Quality::kOff;
+    const room::Quality fits = is_bounded ? shares[i] : room::Quality::kHigh;
+    const room::Quality before = std::exchange(picture.fits, fits);
+    if (before == fits) continue;
+    feed(now, picture);
+    if ((before == room::Quality::kOff) == (fits == room::Quality::kOff)) continue;
+    pb::StreamStateInfo& state = *update.add_stream_states();
+    state.set_participant_sid(picture.what.publisher_sid);
+    state.set_track_sid(picture.what.track.sid);
+    state.set_state(fits == room::Quality::kOff ? pb::PAUSED : pb::ACTIVE);
+  }
+  if (update.stream_states_size() > 0) send(response, out);
+}
+
+}  // namespace stoa::shard
