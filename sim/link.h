@@ -64,6 +64,8 @@ class Link {
   Link(const VirtualTime& time, const Config& config, Rng rng) : time_(time), config_(config), rng_(rng) {}
 
   void send(Bytes message);
+  // Of what is sent from here on.
+  void set_latency(Duration latency) { config_.latency = latency; }
   // When take_arrived() will have something; Timestamp::never() when nothing is in flight.
   Timestamp next_arrival() const { return in_flight_.empty() ? Timestamp::never() : in_flight_.front().at; }
   // Everything due by now, in order of arrival.

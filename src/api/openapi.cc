@@ -9,6 +9,7 @@
 #include "api/rest.h"
 #include "api/rest_json.h"
 #include "base/assert.h"
+#include "base/letters.h"
 
 namespace stoa::api {
 namespace {
@@ -154,13 +155,6 @@ const char* word_for(int status) {
     case 204: return "Done; there is nothing to tell.";
     default: return http::reason_of(status);
   }
-}
-
-std::string lower(std::string_view text) {
-  std::string lowered(text);
-  for (char& c : lowered)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lowered;
 }
 
 json::object reference(std::string_view schema) {

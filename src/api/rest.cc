@@ -5,6 +5,7 @@
 #include "api/openapi.h"
 #include "api/rest_call.h"
 #include "api/rest_json.h"
+#include "base/letters.h"
 #include "crypto/digest.h"
 #include "crypto/text.h"
 
@@ -36,20 +37,13 @@ Match match(const http::Request& request) {
   return found;
 }
 
-bool is_equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(x) == lower(y);
-  });
-}
-
 // The token of `Authorization: Bearer <token>`; nullopt when there is none, "" for another scheme.
 std::optional<std::string_view> find_bearer(const http::Request& request) {
   const std::string* field = request.headers.find("authorization");
   if (!field) return std::nullopt;
   std::string_view text = *field;
   std::size_t space = std::min(text.find(' '), text.size());
-  if (!is_equal_ignoring_case(text.substr(0, space), "Bearer")) return std::string_view();
+  if (!equals_ignoring_case(text.substr(0, space), "Bearer")) return std::string_view();
   text.remove_prefix(space);
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   return text;
@@ -107,7 +101,7 @@ bool is_json(const http::Request& request) {
   std::string_view type = request.headers.get("content-type");
   type = type.substr(0, type.find(';'));
   type = type.substr(0, type.find_last_not_of(" \t") + 1);
-  return is_equal_ignoring_case(type, "application/json");
+  return equals_ignoring_case(type, "application/json");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/letters.h"
 #include "control/text.h"
 
 namespace stoa::api {
@@ -38,13 +39,6 @@ constexpr std::array<RtcRefusalFacts, kRtcRefusals> kRefusals = {{
     {RtcRefusal::kOverloaded, 503, "overloaded", "The server takes no more sessions now."},
     {RtcRefusal::kNotOffered, 501, "not_offered", "This server offers no WebRTC (rtc is off)."},
 }};
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/letters.h"
 #include "check/url.h"
 #include "proto/m3u8/lexer.h"
 
 namespace stoa::check {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return result;
-}
 
 bool has_word(std::string_view list, std::string_view word) {
   return lower(list).find(lower(word)) != std::string::npos;

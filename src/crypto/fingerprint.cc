@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/letters.h"
 #include "crypto/digest.h"
 
 namespace stoa::crypto {
@@ -24,13 +25,6 @@ const EVP_MD* function_of(FingerprintHash hash) {
     case FingerprintHash::kSha512: return EVP_sha512();
   }
   return nullptr;
-}
-
-std::string to_lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
 }
 
 std::optional<std::uint8_t> digit_of(char c) {
@@ -96,7 +90,7 @@ Result<Fingerprint, FingerprintRefusal> parse_fingerprint(std::string_view value
   if (space == 0 || space == std::string_view::npos) return refuse(FingerprintRefusal::kMalformed);
   std::optional<Buffer> digest = parse_pairs(value.substr(space + 1));
   if (!digest) return refuse(FingerprintRefusal::kMalformed);
-  std::string name = to_lower(value.substr(0, space));
+  std::string name = lower(value.substr(0, space));
   if (name == "md5" || name == "md2") return refuse(FingerprintRefusal::kWeakHash);
   for (FingerprintHash hash : kHashes) {
     if (name != name_of(hash)) continue;

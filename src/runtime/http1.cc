@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/assert.h"
+#include "base/letters.h"
 #include "runtime/http_session.h"
 #include "runtime/loop.h"
 
@@ -39,13 +40,6 @@ Refused judge(beast::error_code error) {
     return {505, HttpRefusal::kMalformed, "version_not_supported",
             "Only HTTP/1.0, 1.1 and 2 are spoken here."};
   return {400, HttpRefusal::kMalformed, "bad_request", "The request is not well-formed HTTP."};
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lowered(text);
-  for (char& c : lowered)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lowered;
 }
 
 // A control byte in a value would let it write fields of its own.
@@ -211,7 +205,7 @@ std::optional<Refused> Http1Session::convert(http::Request& request) {
   for (const auto& field : message) {
     if (++fields > kFieldLimit) return judge(make_error_code(ParseError::header_limit));
     if (field.name() == beast::http::field::host) ++hosts;
-    request.headers.add(lower_case(std::string_view(field.name_string())), std::string_view(field.value()));
+    request.headers.add(lower(std::string_view(field.name_string())), std::string_view(field.value()));
   }
   // RFC 9112 §3.2: exactly one Host, or it is not known who was asked.
   if (hosts > 1 || (hosts == 0 && !is_old_)) return malformed;

@@ -146,6 +146,7 @@ struct SeatResumed {
   room::ParticipantId participant;
   room::Room::Snapshot snapshot;
 };
+// These, like all from the owner of a room to seats, name the room by sid: another may have its name by now.
 struct SeatClosed {
   std::string room;
   room::ParticipantId participant;
@@ -183,19 +184,19 @@ struct TransportAsked {
 };
 // From a seat to the owner of its room.
 struct RoomAsked {
-  std::string room, sid;  // Its sid, too: another may have its name by now.
+  std::string room, sid;  // Its sid, too: as above.
   room::ParticipantId participant;
   room::Command command;
 };
 // From the owner to a shard: for these seats, or all but one of the room's seats there.
 struct RoomTold {
-  std::string room;
+  std::string room;  // Sid.
   std::shared_ptr<const room::Event> event;
   std::vector<room::ParticipantId> only;
   std::optional<room::ParticipantId> except;
 };
 struct RoomAudible {
-  std::string room;
+  std::string room;  // Sid.
   bool is_limited;
   std::vector<std::string> tracks;
 };
@@ -205,13 +206,13 @@ struct RoomForwarded {
 };
 struct RoomEntered {
   std::uint64_t question;  // Of the call that moved it.
-  std::string from_room;
-  room::RoomInfo room;  // Where to; opened if it is not there.
+  std::string from_room;   // Sid.
+  room::RoomInfo room;     // Where to; opened if it is not there.
   room::Luggage luggage;
 };
 // To the shard of a seat, before anything of the room that it is in now.
 struct SeatMoved {
-  std::string from_room;
+  std::string from_room;  // Sid.
   room::ParticipantId before;
   std::string to_room, to_sid;
   room::ParticipantId after;

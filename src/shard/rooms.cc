@@ -66,7 +66,7 @@ void Rooms::handle_cancelled(api::RequestKey key) {
   if (joining_.erase(key) > 0) timers_.set({TimerKind::kJoining, "", key}, Timestamp::never());
 }
 
-void Rooms::handle_decided(Timestamp, JoinDecided& decided, RoomsOutputs& out) {
+void Rooms::handle_decided(JoinDecided& decided, RoomsOutputs& out) {
   auto found = joining_.find(decided.request);
   if (found == joining_.end()) return;
   const Joining& joining = found->second;
@@ -102,15 +102,14 @@ void Rooms::handle_refused(JoinRefused& refused, RoomsOutputs& out) {
 
 // ---- WebSockets.
 
-void Rooms::handle_signal_message(Timestamp, WallTime, api::RequestKey key, Bytes message, bool is_text,
-                                  RoomsOutputs& out) {
+void Rooms::handle_signal_message(api::RequestKey key, Bytes message, bool is_text, RoomsOutputs& out) {
   auto found = signals_.find(key);
   if (found == signals_.end()) return;
   send(found->second.shard,
        SignalHeard{found->second.seat, {config_.index, key}, SharedBytes::copy_of(message), is_text}, out);
 }
 
-void Rooms::handle_signal_closed(Timestamp, WallTime, api::RequestKey key, RoomsOutputs& out) {
+void Rooms::handle_signal_closed(api::RequestKey key, RoomsOutputs& out) {
   auto found = signals_.find(key);
   if (found == signals_.end()) return;
   send(found->second.shard, SignalLost{found->second.seat, {config_.index, key}}, out);
@@ -128,7 +127,7 @@ void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted,
   const std::string& name = wanted.grant->room.name;
   OwnedRoom* owned = find_room(name);
   if (wanted.params->is_reconnect) {
-    if (owned) return resume(now, wall, *owned, wanted, out);
+    if (owned) return resume(wall, *owned, wanted, out);
     return send(wanted.signal.shard, JoinRefused{wanted.signal.request, {404, "no such participant"}, true},
                 out);
   }
@@ -142,7 +141,7 @@ void Rooms::handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted,
   auto joined = owned->room.join(now, wall, std::move(wish), owned->outputs);
   const SignalAddress signal = wanted.signal;
   // First what others are told: whoever had this identity before is out by then.
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
   if (joined) {
     ++counters_.joins;
     const ShardIndex seat = joined->shard;
@@ -163,7 +162,7 @@ Rooms::OwnedRoom& Rooms::open_room(Timestamp now, WallTime wall, const room::Roo
   return *rooms_.emplace(info.name, std::move(owned)).first->second;
 }
 
-void Rooms::resume(Timestamp, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out) {
+void Rooms::resume(WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out) {
   auto refuse_resume = [&](std::string why) {
     send(wanted.signal.shard, JoinRefused{wanted.signal.request, {404, std::move(why)}, true}, out);
   };
@@ -178,7 +177,7 @@ void Rooms::resume(Timestamp, WallTime wall, OwnedRoom& owned, JoinWanted& wante
   send(shard, SeatResumed{std::move(wanted), *id, std::move(*snapshot)}, out);
 }
 
-void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out) {
+void Rooms::handle_room_outputs(const std::string& name, RoomsOutputs& out) {
   OwnedRoom* owned = find_room(name);
   if (owned == nullptr) return;
   bool has_ended = false;
@@ -187,28 +186,31 @@ void Rooms::handle_room_outputs(Timestamp now, WallTime wall, const std::string&
         Overloaded{
             [&](room::ToParticipant& to) {
               send(to.shard,
-                   RoomTold{
-                       name, std::make_shared<const room::Event>(std::move(to.event)), {to.participant}, {}},
+                   RoomTold{owned->sid,
+                            std::make_shared<const room::Event>(std::move(to.event)),
+                            {to.participant},
+                            {}},
                    out);
             },
             [&](room::ToShard& to) {
-              send(to.shard, RoomTold{name, std::move(to.event), std::move(to.only), to.except}, out);
+              send(to.shard, RoomTold{owned->sid, std::move(to.event), std::move(to.only), to.except}, out);
             },
             [&](room::AudibleTracks& audible) {
-              send(audible.shard, RoomAudible{name, audible.is_limited, std::move(audible.tracks)}, out);
+              send(audible.shard, RoomAudible{owned->sid, audible.is_limited, std::move(audible.tracks)},
+                   out);
             },
             [&](room::Happened& happened) { out.push(SendControlMail{RoomHappened{std::move(happened)}}); },
             [&](room::ForwardChanged& forward) {
               const ShardIndex owner = owner_of(forward.to_room, config_.shards);
               send(owner, RoomForwarded{std::move(forward)}, out);
             },
-            [&](room::Left& left) { send(left.shard, SeatClosed{name, left.participant, left.reason}, out); },
+            [&](room::Left& left) {
+              send(left.shard, SeatClosed{owned->sid, left.participant, left.reason}, out);
+            },
             [&](room::Ended&) { has_ended = true; },
         },
         output);
   }
-  (void)now;
-  (void)wall;
   if (has_ended) return drop_room(name);
   timers_.set({TimerKind::kRoom, name, 0}, owned->room.next_deadline());
 }
@@ -225,25 +227,32 @@ Seat* Rooms::find_seat(std::uint64_t id) {
   return found ? found->get() : nullptr;
 }
 
-Seat* Rooms::find_seat(const std::string& room, room::ParticipantId participant) {
-  auto floor = floors_.find(room);
+Seat* Rooms::find_seat(const std::string& room_sid, room::ParticipantId participant) {
+  auto floor = floors_.find(room_sid);
   if (floor == floors_.end()) return nullptr;
-  auto found = floor->second.find(participant.value());
-  return found == floor->second.end() ? nullptr : find_seat(found->second);
+  auto found = floor->second.seats.find(participant.value());
+  return found == floor->second.seats.end() ? nullptr : find_seat(found->second);
 }
 
-void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out) {
+void Rooms::leave_floor(const std::string& room_sid, room::ParticipantId participant) {
+  auto floor = floors_.find(room_sid);
+  if (floor == floors_.end()) return;
+  floor->second.seats.erase(participant.value());
+  if (floor->second.seats.empty()) floors_.erase(floor);
+}
+
+void Rooms::handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& out) {
   const SignalAddress signal = opened.join.signal;
-  const std::string room = opened.joined.room.name;
+  const std::string room = opened.joined.room.name, sid = opened.joined.room.sid;
   const room::ParticipantId participant = opened.joined.participant;
   auto id = seats_.insert(nullptr);
   if (!id.is_set()) {
     send(signal.shard, JoinRefused{signal.request, {503, "too many participants"}, false}, out);
-    return send(
-        owner_of(room, config_.shards),
-        RoomAsked{room, opened.joined.room.sid, participant, room::Leave{room::LeaveReason::kJoinFailure}},
-        out);
+    return send(owner_of(room, config_.shards),
+                RoomAsked{room, sid, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
   }
+  Floor& floor = floors_[sid];
+  floor.seats[participant.value()] = id.value();
   *seats_.find(id) = std::make_unique<Seat>(world_,
                                             Seat::Opening{.id = id.value(),
                                                           .params = opened.join.params,
@@ -251,114 +260,100 @@ void Rooms::handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened,
                                                           .signal = signal,
                                                           .client = opened.join.client,
                                                           .joined = std::move(opened.joined),
+                                                          .audible = floor.audible,
                                                           .is_tcp_only = opened.is_tcp_only},
                                             Rng(rng_.next()));
-  floors_[room][participant.value()] = id.value();
   send(signal.shard, SignalAccepted{signal.request, config_.index, id.value()}, out);
-  SeatOutputs outputs;
-  (*seats_.find(id))->start(now, wall, outputs);
-  handle_seat_outputs(now, id.value(), outputs, out);
+  with_seat(find_seat(id.value()), out, [&](Seat& seat, SeatOutputs& outputs) { seat.start(now, outputs); });
 }
 
-void Rooms::handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out) {
+void Rooms::handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutputs& out) {
   const SignalAddress signal = resumed.join.signal;
-  Seat* seat = find_seat(resumed.join.grant->room.name, resumed.participant);
+  Seat* seat = find_seat(resumed.snapshot.room.sid, resumed.participant);
   if (seat == nullptr)
     return send(signal.shard, JoinRefused{signal.request, {404, "no such participant"}, true}, out);
   send(signal.shard, SignalAccepted{signal.request, config_.index, seat->id()}, out);
-  SeatOutputs outputs;
   // The WebSocket before this one is closed first, by its own address.
   if (seat->signal()) close_signal(*seat->signal(), kGoingAway, out);
-  seat->resume(now, wall, resumed, outputs);
-  handle_seat_outputs(now, seat->id(), outputs, out);
+  with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->resume(now, resumed, outputs); });
 }
 
-void Rooms::handle_seat_closed(Timestamp now, WallTime, const SeatClosed& closed, RoomsOutputs& out) {
+void Rooms::handle_seat_closed(Timestamp now, const SeatClosed& closed, RoomsOutputs& out) {
   Seat* seat = find_seat(closed.room, closed.participant);
-  if (seat == nullptr) return;
-  const std::uint64_t id = seat->id();
-  SeatOutputs outputs;
-  seat->close(now, closed.reason, outputs);
-  handle_seat_outputs(now, id, outputs, out);
-  remove_seat(id);
+  with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->close(now, outputs); });
+  if (seat) remove_seat(seat->id());
 }
 
 void Rooms::remove_seat(std::uint64_t id) {
   Seat* seat = find_seat(id);
   if (seat == nullptr) return;
-  auto floor = floors_.find(seat->room());
-  if (floor != floors_.end()) {
-    floor->second.erase(seat->participant().value());
-    if (floor->second.empty()) floors_.erase(floor);
-  }
+  leave_floor(seat->room_sid(), seat->participant());
   for (webrtc::SessionId session : seat->sessions()) by_session_.erase(session.value());
   timers_.set({TimerKind::kSeat, "", id}, Timestamp::never());
   seats_.erase(SlotId<struct SeatTag>::from_value(id));
 }
 
-void Rooms::handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out) {
+void Rooms::handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out) {
   RenderedEvent event(*told.event);
-  auto tell = [&](Seat& seat) {
-    SeatOutputs outputs;
-    seat.handle_event(now, wall, event, outputs);
-    handle_seat_outputs(now, seat.id(), outputs, out);
+  auto tell = [&](Seat* seat) {
+    with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->handle_event(now, event, outputs); });
   };
   if (!told.only.empty()) {
-    for (room::ParticipantId participant : told.only)
-      if (Seat* seat = find_seat(told.room, participant)) tell(*seat);
+    for (room::ParticipantId participant : told.only) tell(find_seat(told.room, participant));
     return;
   }
   auto floor = floors_.find(told.room);
   if (floor == floors_.end()) return;
-  for (const auto& [participant, id] : floor->second)
-    if (!told.except || told.except->value() != participant)
-      if (Seat* seat = find_seat(id)) tell(*seat);
+  for (const auto& [participant, id] : floor->second.seats)
+    if (!told.except || told.except->value() != participant) tell(find_seat(id));
 }
 
-void Rooms::handle_audible(Timestamp now, WallTime, const RoomAudible& audible, RoomsOutputs&) {
-  auto floor = floors_.find(audible.room);
-  if (floor == floors_.end()) return;
-  for (const auto& [participant, id] : floor->second)
-    if (Seat* seat = find_seat(id)) seat->handle_audible(now, audible.is_limited, audible.tracks);
+void Rooms::handle_audible(RoomAudible& audible) {
+  auto found = floors_.find(audible.room);
+  if (found == floors_.end()) return;
+  Floor& floor = found->second;
+  floor.audible = audible.is_limited
+                      ? std::make_shared<const std::vector<std::string>>(std::move(audible.tracks))
+                      : nullptr;
+  for (const auto& [participant, id] : floor.seats)
+    if (Seat* seat = find_seat(id)) seat->handle_audible(floor.audible);
 }
 
 void Rooms::close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out) {
   send(signal.shard, SignalClosed{signal.request, code}, out);
 }
 
-void Rooms::handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out) {
-  Seat* seat = find_seat(id);
-  if (seat == nullptr) return;
-  const std::string& room = seat->room();
+void Rooms::handle_seat_outputs(Seat& seat, SeatOutputs& outputs, RoomsOutputs& out) {
+  const std::string& room = seat.room();
   for (SeatOutput& output : outputs.take()) {
     std::visit(
         Overloaded{
             [&](SeatCommand& asked) {
               send(owner_of(room, config_.shards),
-                   RoomAsked{room, seat->room_sid(), seat->participant(), std::move(asked.command)}, out);
+                   RoomAsked{room, seat.room_sid(), seat.participant(), std::move(asked.command)}, out);
             },
             [&](SeatFrame& frame) {
               send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text}, out);
             },
             [&](SeatSignalClosed& closed) { close_signal(closed.to, closed.code, out); },
             [&](SeatTokenWanted&) {
-              out.push(SendControlMail{TokenWanted{config_.index, id, seat->grant(), seat->self(), room}});
+              out.push(
+                  SendControlMail{TokenWanted{config_.index, seat.id(), seat.grant(), seat.self(), room}});
             },
             [&](SeatTransportWanted& wanted) {
               send(owner_of(room, config_.shards),
-                   TransportAsked{room, seat->self()->identity, wanted.is_tcp_only}, out);
+                   TransportAsked{room, seat.self()->identity, wanted.is_tcp_only}, out);
             },
             [&](SeatRpcAnswered& answered) {
-              out.push(SendControlMail{RpcAnswered{room, seat->self()->identity, std::move(answered.reply)}});
+              out.push(SendControlMail{RpcAnswered{room, seat.self()->identity, std::move(answered.reply)}});
             },
+            [&](SeatSession& opened) { by_session_[opened.session.value()] = seat.id(); },
             [&](LogLine& line) { out.push(std::move(line)); },
         },
         output);
   }
-  for (webrtc::SessionId session : seat->sessions()) by_session_[session.value()] = id;
-  timers_.set({TimerKind::kSeat, "", id}, seat->next_deadline());
-  touched_.push_back(id);
-  (void)now;
+  if (auto at = seat.take_deadline()) timers_.set({TimerKind::kSeat, "", seat.id()}, *at);
+  if (seat.wants_flush()) touched_.push_back(seat.id());
 }
 
 // What one output leads to may put out more.
@@ -368,9 +363,7 @@ void Rooms::flush(Timestamp now, RoomsOutputs& out) {
     for (std::uint64_t id : std::exchange(touched_, {})) {
       Seat* seat = find_seat(id);
       if (seat == nullptr || !seat->wants_flush()) continue;
-      SeatOutputs outputs;
-      seat->flush(now, outputs);
-      handle_seat_outputs(now, id, outputs, out);
+      with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->flush(now, outputs); });
     }
   }
 }
@@ -387,27 +380,20 @@ void Rooms::handle_hub_outputs(Timestamp now, RoomsOutputs& out) {
                    [&](RelayToOwner& relay) { send(relay.shard, Mail(std::move(relay.message)), out); },
                    [&](RelayToSubscriber& relay) { send(relay.shard, Mail(std::move(relay.message)), out); },
                    [&](FeedChanged& changed) {
-                     for (TrackHub::Listener id : hub_.listeners(changed.name)) {
-                       Seat* seat = find_seat(id);
-                       if (seat == nullptr) continue;
-                       SeatOutputs outputs;
-                       seat->handle_feed_changed(now, changed.name, outputs);
-                       handle_seat_outputs(now, id, outputs, out);
-                     }
+                     for (TrackHub::Listener id : hub_.listeners(changed.name))
+                       with_seat(find_seat(id), out, [&](Seat& seat, SeatOutputs&) {
+                         seat.handle_feed_changed(now, changed.name);
+                       });
                    },
                    [&](QualityNews& news) {
-                     Seat* seat = find_publisher(news.name);
-                     if (seat == nullptr) return;
-                     SeatOutputs outputs;
-                     seat->handle_quality_news(news.name, news.quality, outputs);
-                     handle_seat_outputs(now, seat->id(), outputs, out);
+                     with_seat(find_publisher(news.name), out, [&](Seat& seat, SeatOutputs& outputs) {
+                       seat.handle_quality_news(news.name, news.quality, outputs);
+                     });
                    },
                    [&](CodecNews& news) {
-                     Seat* seat = find_publisher(news.name);
-                     if (seat == nullptr) return;
-                     SeatOutputs outputs;
-                     seat->handle_codec_news(news.name, news.mime_type, outputs);
-                     handle_seat_outputs(now, seat->id(), outputs, out);
+                     with_seat(find_publisher(news.name), out, [&](Seat& seat, SeatOutputs& outputs) {
+                       seat.handle_codec_news(news.name, news.mime_type, outputs);
+                     });
                    },
                },
                output);
@@ -419,12 +405,12 @@ void Rooms::handle_hub_outputs(Timestamp now, RoomsOutputs& out) {
 bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& out) {
   const bool is_ours = std::visit(
       Overloaded{
-          [&](JoinDecided& decided) { return handle_decided(now, decided, out), true; },
+          [&](JoinDecided& decided) { return handle_decided(decided, out), true; },
           [&](JoinWanted& wanted) { return handle_join_wanted(now, wall, wanted, out), true; },
           [&](JoinRefused& refused) { return handle_refused(refused, out), true; },
-          [&](SeatOpened& opened) { return handle_seat_opened(now, wall, opened, out), true; },
-          [&](SeatResumed& resumed) { return handle_seat_resumed(now, wall, resumed, out), true; },
-          [&](SeatClosed& closed) { return handle_seat_closed(now, wall, closed, out), true; },
+          [&](SeatOpened& opened) { return handle_seat_opened(now, opened, out), true; },
+          [&](SeatResumed& resumed) { return handle_seat_resumed(now, resumed, out), true; },
+          [&](SeatClosed& closed) { return handle_seat_closed(now, closed, out), true; },
           [&](SignalAccepted& accepted) { return handle_accepted(accepted, out), true; },
           [&](SignalSent& sent) {
             out.push(SendSocket{sent.request, std::move(sent.frame), sent.is_text});
@@ -438,24 +424,23 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           [&](SignalHeard& heard) {
             Seat* seat = find_seat(heard.seat);
             if (seat == nullptr || seat->signal() != heard.from) return true;
-            SeatOutputs outputs;
-            seat->handle_frame(now, wall, heard.frame.bytes(), heard.is_text, outputs);
-            handle_seat_outputs(now, heard.seat, outputs, out);
+            with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) {
+              seat->handle_frame(now, wall, heard.frame.bytes(), heard.is_text, outputs);
+            });
             return true;
           },
           [&](SignalLost& lost) {
             Seat* seat = find_seat(lost.seat);
             if (seat == nullptr || seat->signal() != lost.from) return true;
-            SeatOutputs outputs;
-            seat->handle_signal_lost(now, outputs);
-            handle_seat_outputs(now, lost.seat, outputs, out);
+            with_seat(seat, out,
+                      [&](Seat&, SeatOutputs& outputs) { seat->handle_signal_lost(now, outputs); });
             return true;
           },
           [&](RoomAsked& asked) {
             OwnedRoom* owned = find_room(asked.room);
             if (owned == nullptr || owned->sid != asked.sid) return true;
             owned->room.handle(now, wall, asked.participant, std::move(asked.command), owned->outputs);
-            handle_room_outputs(now, wall, asked.room, out);
+            handle_room_outputs(asked.room, out);
             return true;
           },
           [&](TransportAsked& asked) {
@@ -468,8 +453,8 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
             }
             return true;
           },
-          [&](RoomTold& told) { return handle_told(now, wall, told, out), true; },
-          [&](RoomAudible& audible) { return handle_audible(now, wall, audible, out), true; },
+          [&](RoomTold& told) { return handle_told(now, told, out), true; },
+          [&](RoomAudible& audible) { return handle_audible(audible), true; },
           [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
           [&](RoomEntered& entered) { return handle_entered(now, wall, entered, out), true; },
           [&](SeatMoved& moved) { return handle_seat_moved(now, moved, out), true; },
@@ -477,11 +462,9 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           [&](RoomsQueried& queried) { return handle_query(queried, out), true; },
           [&](SeatsQueried& queried) { return handle_seats_query(now, queried, out), true; },
           [&](TokenMade& made) {
-            Seat* seat = find_seat(made.seat);
-            if (seat == nullptr) return true;
-            SeatOutputs outputs;
-            seat->handle_token(made.token, made.room, outputs);
-            handle_seat_outputs(now, made.seat, outputs, out);
+            with_seat(find_seat(made.seat), out, [&](Seat& seat, SeatOutputs& outputs) {
+              seat.handle_token(made.token, made.room, outputs);
+            });
             return true;
           },
           [&](relay::ToOwner& message) {
@@ -519,51 +502,48 @@ void Rooms::handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& 
   OwnedRoom* owned = find_room(name);
   if (owned == nullptr) return;
   (void)owned->room.handle_forward(now, wall, forwarded.forward, owned->outputs);
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
 }
 
 // ---- Media.
 
-bool Rooms::handle_port_event(Timestamp now, WallTime, webrtc::PortOutput& event, RoomsOutputs& out) {
+void Rooms::handle_port_event(Timestamp now, webrtc::PortOutput& event, RoomsOutputs& out) {
   if (auto* wanted = std::get_if<webrtc::StreamKeyframeWanted>(&event))
     return hub_.handle_keyframe_wanted(now, *wanted, world_.port_outputs, hub_outputs_);
-  SeatOutputs outputs;
-  std::uint64_t id = 0;
-  auto with_seat = [&](webrtc::SessionId session, auto&& act) {
+  auto with = [&](webrtc::SessionId session, auto&& act) {
     auto found = by_session_.find(session.value());
-    Seat* seat = found == by_session_.end() ? nullptr : find_seat(found->second);
-    if (seat == nullptr) return;
-    id = found->second;
-    act(*seat);
+    if (found != by_session_.end()) with_seat(find_seat(found->second), out, act);
   };
-  std::visit(
-      Overloaded{
-          [&](webrtc::SessionConnected& connected) {
-            with_seat(connected.session,
-                      [&](Seat& seat) { seat.handle_connected(now, connected.session, outputs); });
-          },
-          [&](webrtc::SessionPathLost& lost) {
-            with_seat(lost.session, [&](Seat& seat) { seat.handle_path(lost.session, false); });
-          },
-          [&](webrtc::SessionPathBack& back) {
-            with_seat(back.session, [&](Seat& seat) { seat.handle_path(back.session, true); });
-          },
-          [&](webrtc::SessionClosed& closed) {
-            with_seat(closed.session, [&](Seat& seat) { seat.handle_session_closed(now, closed, outputs); });
-            by_session_.erase(closed.session.value());
-          },
-          [&](webrtc::Published& published) {
-            with_seat(published.session, [&](Seat& seat) { seat.handle_published(now, published, outputs); });
-          },
-          [&](webrtc::DataReceived& data) {
-            with_seat(data.session, [&](Seat& seat) { seat.handle_data(now, data, outputs); });
-          },
-          [](auto&) {},
-      },
-      event);
-  if (id == 0) return false;
-  if (!outputs.empty()) handle_seat_outputs(now, id, outputs, out);
-  return true;
+  std::visit(Overloaded{
+                 [&](webrtc::SessionConnected& connected) {
+                   with(connected.session, [&](Seat& seat, SeatOutputs& outputs) {
+                     seat.handle_connected(connected.session, outputs);
+                   });
+                 },
+                 [&](webrtc::SessionPathLost& lost) {
+                   with(lost.session, [&](Seat& seat, SeatOutputs&) { seat.handle_path(false); });
+                 },
+                 [&](webrtc::SessionPathBack& back) {
+                   with(back.session, [&](Seat& seat, SeatOutputs&) { seat.handle_path(true); });
+                 },
+                 [&](webrtc::SessionClosed& closed) {
+                   with(closed.session, [&](Seat& seat, SeatOutputs& outputs) {
+                     seat.handle_session_closed(now, closed, outputs);
+                   });
+                   by_session_.erase(closed.session.value());
+                 },
+                 [&](webrtc::Published& published) {
+                   with(published.session, [&](Seat& seat, SeatOutputs& outputs) {
+                     seat.handle_published(now, published, outputs);
+                   });
+                 },
+                 [&](webrtc::DataReceived& data) {
+                   with(data.session,
+                        [&](Seat& seat, SeatOutputs& outputs) { seat.handle_data(now, data, outputs); });
+                 },
+                 [](auto&) {},
+             },
+             event);
 }
 
 void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
@@ -578,15 +558,12 @@ void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
       case TimerKind::kRoom:
         if (OwnedRoom* owned = find_room(due->name)) {
           owned->room.handle_deadline(now, wall, owned->outputs);
-          handle_room_outputs(now, wall, due->name, out);
+          handle_room_outputs(due->name, out);
         }
         break;
       case TimerKind::kSeat:
-        if (Seat* seat = find_seat(due->id)) {
-          SeatOutputs outputs;
-          seat->handle_deadline(now, wall, outputs);
-          handle_seat_outputs(now, due->id, outputs, out);
-        }
+        with_seat(find_seat(due->id), out,
+                  [&](Seat& seat, SeatOutputs& outputs) { seat.handle_deadline(now, outputs); });
         break;
     }
   }
@@ -602,7 +579,7 @@ void Rooms::close_all(Timestamp now, WallTime wall, RoomsOutputs& out) {
   for (const std::string& name : names) {
     OwnedRoom* owned = find_room(name);
     owned->room.close(now, wall, room::LeaveReason::kServerShutdown, owned->outputs);
-    handle_room_outputs(now, wall, name, out);
+    handle_room_outputs(name, out);
   }
 }
 

@@ -57,15 +57,14 @@ class Rooms {
   void handle_request(Timestamp now, api::RequestKey key, const http::Request& request, RoomsOutputs& out);
   void handle_cancelled(api::RequestKey key);
   // The WebSocket of a request that was accepted.
-  void handle_signal_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message, bool is_text,
-                             RoomsOutputs& out);
-  void handle_signal_closed(Timestamp now, WallTime wall, api::RequestKey key, RoomsOutputs& out);
+  void handle_signal_message(api::RequestKey key, Bytes message, bool is_text, RoomsOutputs& out);
+  void handle_signal_closed(api::RequestKey key, RoomsOutputs& out);
 
   // Mail. True: it was of rooms.
   bool handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& out);
 
-  // Of the port: sessions that are seats'. False: it is nobody's here.
-  bool handle_port_event(Timestamp now, WallTime wall, webrtc::PortOutput& event, RoomsOutputs& out);
+  // Of the port, about sessions that are seats' and streams that are rooms'. Others are passed over.
+  void handle_port_event(Timestamp now, webrtc::PortOutput& event, RoomsOutputs& out);
 
   // After every input: what followed from it and was left for the end.
   void flush(Timestamp now, RoomsOutputs& out);
@@ -77,6 +76,11 @@ class Rooms {
   void close_all(Timestamp now, WallTime wall, RoomsOutputs& out);
 
   void append_metrics(MetricSamples& samples) const;
+  // In all tables by which rooms, seats and tracks are found and woken. 0 when nobody is there.
+  std::size_t entries() const {
+    return joining_.size() + signals_.size() + rooms_.size() + seats_.size() + floors_.size() +
+           by_session_.size() + timers_.size() + hub_.entries();
+  }
 
  private:
   struct OwnedRoom {
@@ -106,25 +110,30 @@ class Rooms {
     std::uint64_t id = 0;
     auto operator<=>(const TimerKey&) const = default;
   };
-  using SeatMap = std::unordered_map<std::uint64_t, std::uint64_t>;  // Participant to seat.
+  // What of a room sits here.
+  struct Floor {
+    std::unordered_map<std::uint64_t, std::uint64_t> seats;  // Participant to seat.
+    Seat::Audible audible;                                   // For those who come later, too.
+  };
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
   void refuse_request(api::RequestKey key, const RequestDenied& why, RoomsOutputs& out);
-  void handle_decided(Timestamp now, JoinDecided& decided, RoomsOutputs& out);
+  void handle_decided(JoinDecided& decided, RoomsOutputs& out);
   void handle_join_wanted(Timestamp now, WallTime wall, JoinWanted& wanted, RoomsOutputs& out);
-  void resume(Timestamp now, WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);
+  void resume(WallTime wall, OwnedRoom& owned, JoinWanted& wanted, RoomsOutputs& out);
   void handle_refused(JoinRefused& refused, RoomsOutputs& out);
-  void handle_seat_opened(Timestamp now, WallTime wall, SeatOpened& opened, RoomsOutputs& out);
-  void handle_seat_resumed(Timestamp now, WallTime wall, SeatResumed& resumed, RoomsOutputs& out);
-  void handle_seat_closed(Timestamp now, WallTime wall, const SeatClosed& closed, RoomsOutputs& out);
-  void handle_told(Timestamp now, WallTime wall, const RoomTold& told, RoomsOutputs& out);
-  void handle_audible(Timestamp now, WallTime wall, const RoomAudible& audible, RoomsOutputs& out);
+  void handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& out);
+  void handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutputs& out);
+  void handle_seat_closed(Timestamp now, const SeatClosed& closed, RoomsOutputs& out);
+  void handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out);
+  void handle_audible(RoomAudible& audible);
   OwnedRoom* find_room(const std::string& name);
-  void handle_room_outputs(Timestamp now, WallTime wall, const std::string& name, RoomsOutputs& out);
+  void handle_room_outputs(const std::string& name, RoomsOutputs& out);
   void drop_room(const std::string& name);
   Seat* find_seat(std::uint64_t id);
   Seat* find_publisher(const std::string& name);  // Of a track in the hub.
-  Seat* find_seat(const std::string& room, room::ParticipantId participant);
+  Seat* find_seat(const std::string& room_sid, room::ParticipantId participant);
+  void leave_floor(const std::string& room_sid, room::ParticipantId participant);
   void close_signal(const SignalAddress& signal, std::uint16_t code, RoomsOutputs& out);
   void handle_accepted(const SignalAccepted& accepted, RoomsOutputs& out);
   void handle_forwarded(Timestamp now, WallTime wall, const RoomForwarded& forwarded, RoomsOutputs& out);
@@ -145,7 +154,15 @@ class Rooms {
   void append_quality_metrics(MetricSamples& samples) const;
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
-  void handle_seat_outputs(Timestamp now, std::uint64_t id, SeatOutputs& outputs, RoomsOutputs& out);
+  // Has a seat do something, and carries out what follows. Null: there is none.
+  template <typename Act>
+  void with_seat(Seat* seat, RoomsOutputs& out, Act&& act) {
+    if (seat == nullptr) return;
+    SeatOutputs outputs;
+    act(*seat, outputs);
+    handle_seat_outputs(*seat, outputs, out);
+  }
+  void handle_seat_outputs(Seat& seat, SeatOutputs& outputs, RoomsOutputs& out);
   void handle_hub_outputs(Timestamp now, RoomsOutputs& out);
 
   RoomsConfig config_;
@@ -157,7 +174,7 @@ class Rooms {
   std::unordered_map<api::RequestKey, Signal> signals_;
   std::map<std::string, std::unique_ptr<OwnedRoom>> rooms_;
   SlotTable<std::unique_ptr<Seat>, struct SeatTag> seats_;
-  std::unordered_map<std::string, SeatMap> floors_;              // By room.
+  std::unordered_map<std::string, Floor> floors_;                // By sid.
   std::unordered_map<std::uint64_t, std::uint64_t> by_session_;  // SessionId to seat.
   std::vector<std::uint64_t> touched_;                           // Seats, since the last flush().
   TimerQueue<TimerKey> timers_;

@@ -37,7 +37,7 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
                           : refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted,
                                                        "this server has as many rooms as it takes"});
     out.push(SendControlMail{RoomAnswered{called.question, std::move(answer)}});
-    return handle_room_outputs(now, wall, name, out);
+    return handle_room_outputs(name, out);
   }
   OwnedRoom* owned = find_room(name);
   if (owned == nullptr) {
@@ -55,11 +55,11 @@ void Rooms::handle_call(Timestamp now, WallTime wall, RoomCalled& called, RoomsO
       asked = not_found("there is no such participant");
     }
     out.push(SendControlMail{RoomAnswered{called.question, std::move(asked)}});
-    return handle_room_outputs(now, wall, name, out);
+    return handle_room_outputs(name, out);
   }
   Answer answer = call_room(now, wall, owned->room, called.call->request, owned->outputs);
   out.push(SendControlMail{RoomAnswered{called.question, std::move(answer)}});
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
 }
 
 Answer Rooms::list_rooms(const pb::ListRoomsRequest& request) const {
@@ -144,12 +144,13 @@ Answer Rooms::call_room(Timestamp now, WallTime wall, room::Room& room, const li
 void Rooms::move_out(Timestamp now, WallTime wall, OwnedRoom& owned, const pb::MoveParticipantRequest& move,
                      const RoomCalled& called, RoomsOutputs& out) {
   const std::string name = owned.room.info().name;
+  const std::string sid = owned.sid;
   auto luggage = owned.room.take_out(now, wall, move.identity(), owned.outputs);
   // What it is told of the old room goes before.
-  handle_room_outputs(now, wall, name, out);
+  handle_room_outputs(name, out);
   if (luggage) {
     send(owner_of(move.destination_room(), config_.shards),
-         RoomEntered{called.question, name, called.room, std::move(*luggage)}, out);
+         RoomEntered{called.question, sid, called.room, std::move(*luggage)}, out);
   } else {
     out.push(SendControlMail{RoomAnswered{called.question, refuse(livekit::error_of(luggage.error()))}});
   }
@@ -173,23 +174,16 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
         entered.question,
         refuse(livekit::TwirpError{livekit::TwirpCode::kResourceExhausted, "the other room takes nobody"})}});
   }
-  if (owned) handle_room_outputs(now, wall, name, out);
+  if (owned) handle_room_outputs(name, out);
 }
 
 void Rooms::handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out) {
-  auto floor = floors_.find(moved.from_room);
-  if (floor == floors_.end()) return;
-  auto found = floor->second.find(moved.before.value());
-  if (found == floor->second.end()) return;
-  const std::uint64_t id = found->second;
-  floor->second.erase(found);
-  if (floor->second.empty()) floors_.erase(floor);
-  floors_[moved.to_room][moved.after.value()] = id;
-  Seat* seat = find_seat(id);
+  Seat* seat = find_seat(moved.from_room, moved.before);
   if (seat == nullptr) return;
-  SeatOutputs outputs;
-  seat->move(now, moved, outputs);
-  handle_seat_outputs(now, id, outputs, out);
+  Floor& floor = floors_[moved.to_sid];
+  floor.seats[moved.after.value()] = seat->id();
+  leave_floor(moved.from_room, moved.before);
+  with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->move(now, moved, floor.audible, outputs); });
 }
 
 }  // namespace stoa::shard

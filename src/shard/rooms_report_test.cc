@@ -39,7 +39,7 @@ class RoomReports : public testing::TestWithParam<Case> {
     town.run_for(Duration::milliseconds(300));
   }
   static room::SeatReport statistics(RoomsTown& town, const std::string& name) {
-    town.query({.kind = Kind::kStatistics, .room = "meeting", .participant = name});
+    town.ask_about({.kind = Kind::kStatistics, .room = "meeting", .participant = name});
     if (town.seats.size() != 1 || town.seats[0].seats.size() != 1) {
       ADD_FAILURE() << "no statistics of " << name;
       return {};
@@ -177,19 +177,19 @@ TEST(RoomsQueries, list_participants_by_identity_and_no_hidden_ones_to_everybody
   RoomsTown town(2, spread());
   for (const char* identity : {"cleo", "anna", "ghost", "ben"}) town.join("meeting", identity, 0);
   api::RoomsQuery query{.kind = Kind::kParticipants, .room = "meeting", .limit = 10};
-  town.query(query);
+  town.ask_about(query);
   EXPECT_THAT(identities(town), ElementsAre("anna", "ben", "cleo"));
   std::size_t seats = 0;
   for (const SeatsFound& found : town.seats) seats += found.seats.size();
   EXPECT_EQ(seats, 3u);
   EXPECT_EQ(town.found->seat_answers, 2u);
   query.sees_hidden = true;
-  town.query(query);
+  town.ask_about(query);
   EXPECT_THAT(identities(town), ElementsAre("anna", "ben", "cleo", "ghost"));
   // One more says that there is another page; its seat is not asked for.
   query.limit = 1;
   query.after = "anna";
-  town.query(query);
+  town.ask_about(query);
   EXPECT_THAT(identities(town), ElementsAre("ben", "cleo"));
   ASSERT_EQ(town.seats.size(), 1u);
   ASSERT_EQ(town.seats[0].seats.size(), 1u);
@@ -201,7 +201,7 @@ TEST(RoomsQueries, say_what_is_not_there) {
   RoomsTown town(2, spread());
   town.join("meeting", "ghost", 0);
   auto why_not = [&](Kind kind, const char* room, const char* participant, bool sees_hidden) {
-    town.query({.kind = kind, .room = room, .participant = participant, .sees_hidden = sees_hidden});
+    town.ask_about({.kind = kind, .room = room, .participant = participant, .sees_hidden = sees_hidden});
     EXPECT_TRUE(town.seats.empty() || !town.found->why_not);
     return town.found->why_not;
   };
@@ -217,7 +217,7 @@ TEST(RoomsQueries, list_rooms_by_name) {
   RoomsTown town(1);
   for (const char* room : {"c", "a", "b"}) town.join(room, "anna", 0);
   auto names = [&](const std::string& after, std::size_t limit) {
-    town.query({.kind = Kind::kRooms, .limit = limit, .after = after});
+    town.ask_about({.kind = Kind::kRooms, .limit = limit, .after = after});
     std::string all;
     for (const room::RoomInfo& room : town.found->rooms) all += room.name + std::to_string(room.participants);
     return all;

@@ -49,10 +49,8 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       others_at_start_(std::move(opening.joined.others)),
       is_single_(params_->is_single_connection),
       is_tcp_only_(opening.is_tcp_only),
-      request_tokens_(world.config.request_burst),
-      data_packets_(world.config.data_packets_per_second),
-      data_bytes_(world.config.data_bytes_per_second),
-      offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))) {}
+      offer_id_(static_cast<std::uint32_t>(1 + rng_.below(256))),
+      audible_(std::move(opening.audible)) {}
 
 Seat::~Seat() = default;
 
@@ -84,24 +82,27 @@ void Seat::describe_server(Response& response) const {
   info.set_node_id(world_.config.node_id);
 }
 
-void Seat::start(Timestamp now, WallTime wall, SeatOutputs& out) {
-  requests_at_ = data_at_ = now;
+void Seat::start(Timestamp now, SeatOutputs& out) {
+  requests_ = TokenBucket(world_.config.request_burst, now);
+  data_packets_ = TokenBucket(world_.config.data_packets_per_second, now);
+  data_bytes_ = TokenBucket(world_.config.data_bytes_per_second, now);
   token_at_ = now + world_.config.token_interval;
   report_at_ = now + world_.config.report_interval;
-  send_join(wall, out);
+  send_join(out);
   out.push(SeatTokenWanted{});
-  for (const pb::AddTrackRequest& request : params_->add_track_requests) handle_add_track(now, request, out);
+  for (const pb::AddTrackRequest& request : params_->add_track_requests) handle_add_track(request, out);
   if (is_single_) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
     return;
   }
-  auto opened = world_.port.open_offering_peer(now, client_);
-  if (!opened) return lose_media(now, webrtc::name_of(opened.error().refusal), out);
+  auto opened = world_.port.open_offering_peer(now, {client_, is_tcp_only_});
+  if (!opened) return lose_media(webrtc::name_of(opened.error().refusal), out);
   subscriber_ = *opened;
+  out.push(SeatSession{subscriber_});
   offer(now, out);
 }
 
-void Seat::send_join(WallTime, SeatOutputs& out) {
+void Seat::send_join(SeatOutputs& out) {
   pb::SignalResponse response;
   pb::JoinResponse& join = *response.mutable_join();
   *join.mutable_room() = livekit::to_wire(room_info_);
@@ -133,7 +134,7 @@ void Seat::put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& ou
   command(room::Leave{reason}, out);
 }
 
-void Seat::resume(Timestamp now, WallTime, SeatResumed& resumed, SeatOutputs& out) {
+void Seat::resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out) {
   signal_ = resumed.join.signal;
   signal_lost_at_ = Timestamp::never();
   is_text_ = false;
@@ -186,12 +187,9 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
 bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
-  request_tokens_ = std::min(
-      config.request_burst, request_tokens_ + (now - requests_at_).as_seconds() * config.requests_per_second);
-  requests_at_ = now;
   const double cost = 1 + static_cast<double>(bytes) / kRequestBytes;
-  if (request_tokens_ >= cost) {
-    request_tokens_ -= cost;
+  if (requests_.has(now, cost, {config.requests_per_second, config.request_burst})) {
+    requests_.take(cost);
     return true;
   }
   ++world_.counters.floods;
@@ -221,7 +219,7 @@ void Seat::handle_request(Timestamp now, WallTime wall, const pb::SignalRequest&
     case pb::SignalRequest::kOffer: return handle_offer(now, request.offer(), out);
     case pb::SignalRequest::kAnswer: return handle_answer(now, request.answer(), out);
     case pb::SignalRequest::kTrickle: return;  // Checks show where the peer is.
-    case pb::SignalRequest::kAddTrack: return handle_add_track(now, request.add_track(), out);
+    case pb::SignalRequest::kAddTrack: return handle_add_track(request.add_track(), out);
     case pb::SignalRequest::kMute: return command(livekit::from_wire(request.mute()), out);
     case pb::SignalRequest::kSubscription: return ask_subscriptions(request.subscription(), out);
     case pb::SignalRequest::kTrackSetting: return handle_settings(now, request.track_setting(), out);
@@ -259,7 +257,7 @@ void Seat::handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOut
   send(response, out);
 }
 
-void Seat::handle_add_track(Timestamp, const pb::AddTrackRequest& request, SeatOutputs& out) {
+void Seat::handle_add_track(const pb::AddTrackRequest& request, SeatOutputs& out) {
   if (request.type() == pb::DATA) return;
   auto prefer = [&](webrtc::PeerPreference preference) {
     if (preferences_.size() >= kPreferencesMax) preferences_.erase(preferences_.begin());
@@ -348,7 +346,7 @@ void Seat::handle_simulate(Timestamp now, const pb::SimulateScenario& scenario, 
   }
 }
 
-void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutputs& out) {
+void Seat::handle_event(Timestamp now, RenderedEvent& event, SeatOutputs& out) {
   if (is_closed_) return;
   handle_own_event(now, event.event(), out);
   if (const auto* moved = std::get_if<room::Moved>(&event.event())) {
@@ -363,6 +361,10 @@ void Seat::handle_event(Timestamp now, WallTime, RenderedEvent& event, SeatOutpu
     out.push(SeatFrame{*signal_, *frame, is_text_});
   } else if (held_frames_.size() < kHeldFramesMax) {
     held_frames_.push_back({*signal_, *frame, is_text_});
+  } else {
+    held_frames_.clear();
+    log(LogLevel::kWarning, "too much happened before it was told that it was moved", out);
+    put_out(room::LeaveReason::kStateMismatch, true, out);
   }
 }
 
@@ -381,7 +383,7 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                  },
                  [&](const room::TrackUnpublished& gone) {
                    for (auto& [id, media] : own_)
-                     if (media.sid == gone.sid) unpublish(now, media, out);
+                     if (media.sid == gone.sid) unpublish(media);
                    announced_.erase(gone.sid);
                  },
                  [&](const room::TrackMuted&) {},
@@ -398,15 +400,16 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
              event);
 }
 
-void Seat::move(Timestamp now, const SeatMoved& moved, SeatOutputs& out) {
+void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutputs& out) {
   room_ = moved.to_room;
   room_info_.sid = moved.to_sid;
   participant_ = moved.after;
   for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
   subscriptions_.clear();
+  waiting_.clear();
   needs_offer_ = has_section_to_free_ = true;
   reported_.reset();
-  handle_audible(now, false, {});
+  handle_audible(std::move(audible));
   // What it said while it was in neither room was heard by nobody.
   if (is_active_) command(room::BecomeActive{}, out);
   for (auto& [id, media] : own_)
@@ -431,22 +434,21 @@ void Seat::handle_token(const std::string& token, const std::string& room, SeatO
   send(response, out);
 }
 
-void Seat::handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks) {
-  audible_ = is_limited ? std::optional(std::move(tracks)) : std::nullopt;
-  for (auto& [id, media] : own_) set_gate(now, media);
+void Seat::handle_audible(Audible audible) {
+  audible_ = std::move(audible);
+  for (auto& [id, media] : own_) set_gate(media);
 }
 
-void Seat::set_gate(Timestamp now, const OwnMedia& media) {
+void Seat::set_gate(const OwnMedia& media) {
   if (media.name.empty() || media.peer.kind != media::Kind::kAudio) return;
   const bool is_open = !audible_ || std::ranges::find(*audible_, media.sid) != audible_->end();
-  world_.hub.set_gate(now, media.name, is_open, world_.hub_outputs);
+  world_.hub.set_gate(media.name, is_open, world_.hub_outputs);
 }
 
-void Seat::close(Timestamp now, room::LeaveReason reason, SeatOutputs& out) {
+void Seat::close(Timestamp now, SeatOutputs& out) {
   if (std::exchange(is_closed_, true)) return;
-  (void)reason;
   for (auto& [id, media] : own_)
-    if (!media.name.empty()) world_.hub.unpublish(now, std::exchange(media.name, {}), world_.hub_outputs);
+    if (!media.name.empty()) world_.hub.unpublish(std::exchange(media.name, {}), world_.hub_outputs);
   for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
   subscriptions_.clear();
   for (webrtc::SessionId session : sessions()) world_.port.close(now, session, world_.port_outputs);
@@ -461,7 +463,8 @@ std::vector<webrtc::SessionId> Seat::sessions() const {
   return all;
 }
 
-void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
+void Seat::handle_deadline(Timestamp now, SeatOutputs& out) {
+  told_deadline_ = Timestamp::never();
   if (is_closed_) return;
   if (now >= token_at_) {
     token_at_ = now + world_.config.token_interval;
@@ -485,6 +488,12 @@ void Seat::handle_deadline(Timestamp now, WallTime, SeatOutputs& out) {
     log(LogLevel::kInfo, "did not come back", out);
     command(room::Leave{room::LeaveReason::kSignalClosed}, out);
   }
+}
+
+std::optional<Timestamp> Seat::take_deadline() {
+  const Timestamp at = next_deadline();
+  if (std::exchange(told_deadline_, at) == at) return std::nullopt;
+  return at;
 }
 
 Timestamp Seat::next_deadline() const {

@@ -30,6 +30,7 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "room/budget.h"
 #include "room/layer_choice.h"
 #include "room/loudness.h"
@@ -61,7 +62,7 @@ struct SeatConfig {
   // What one may send to others in a second, and twice that at once. More is dropped.
   double data_packets_per_second = 2'000;
   double data_bytes_per_second = 8e6;
-  std::size_t subscriptions_max = 240;  // Sections of one connection.
+  std::size_t subscriptions_max = 240;  // Sections of one connection. What is over it waits.
 };
 
 // Counted over all seats of a shard.
@@ -99,12 +100,16 @@ struct SeatTokenWanted {};
 struct SeatRpcAnswered {
   livekit::RpcReply reply;
 };
+// It has one more connection.
+struct SeatSession {
+  webrtc::SessionId session;
+};
 // For when it comes the next time.
 struct SeatTransportWanted {
   bool is_tcp_only = false;
 };
 using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTokenWanted, SeatRpcAnswered,
-                                SeatTransportWanted, LogLine>;
+                                SeatSession, SeatTransportWanted, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
 // An event for many, rendered once for those who read the same form.
@@ -122,6 +127,8 @@ class RenderedEvent {
 
 class Seat {
  public:
+  // Tracks whose sound alone is passed on; null: all are.
+  using Audible = std::shared_ptr<const std::vector<std::string>>;
   struct Opening {
     std::uint64_t id = 0;
     std::shared_ptr<const livekit::JoinParams> params;
@@ -129,6 +136,7 @@ class Seat {
     SignalAddress signal;
     IpAddress client;
     room::Joined joined;
+    Audible audible;
     bool is_tcp_only = false;
   };
   Seat(const SeatWorld& world, Opening opening, Rng rng);
@@ -137,35 +145,36 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // First of all: says what the client must know, and begins media.
-  void start(Timestamp now, WallTime wall, SeatOutputs& out);
-  void resume(Timestamp now, WallTime wall, SeatResumed& resumed, SeatOutputs& out);
+  void start(Timestamp now, SeatOutputs& out);
+  void resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out);
   void handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out);
   void handle_signal_lost(Timestamp now, SeatOutputs& out);
-  void handle_event(Timestamp now, WallTime wall, RenderedEvent& event, SeatOutputs& out);
+  void handle_event(Timestamp now, RenderedEvent& event, SeatOutputs& out);
   // It is in another room from now on, which tells it everything anew.
-  void move(Timestamp now, const SeatMoved& moved, SeatOutputs& out);
+  void move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutputs& out);
   // Empty: there is none.
   void handle_token(const std::string& token, const std::string& room, SeatOutputs& out);
-  void handle_audible(Timestamp now, bool is_limited, std::vector<std::string> tracks);
+  void handle_audible(Audible audible);
   // It is over: connections are closed, nothing more is said.
-  void close(Timestamp now, room::LeaveReason reason, SeatOutputs& out);
+  void close(Timestamp now, SeatOutputs& out);
 
   // Of its sessions.
-  void handle_connected(Timestamp now, webrtc::SessionId session, SeatOutputs& out);
-  void handle_path(webrtc::SessionId session, bool is_there);
+  void handle_connected(webrtc::SessionId session, SeatOutputs& out);
+  void handle_path(bool is_there);
   void handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out);
   void handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out);
   void handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out);
   // Of the hub.
-  void handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out);
+  void handle_feed_changed(Timestamp now, const std::string& name);
   void handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out);
   void handle_quality_news(const std::string& name, room::Quality quality, SeatOutputs& out);
 
   // After each input, or some, when it wants that: offers what has changed.
   bool wants_flush() const;
   void flush(Timestamp now, SeatOutputs& out);
-  void handle_deadline(Timestamp now, WallTime wall, SeatOutputs& out);
-  Timestamp next_deadline() const;
+  void handle_deadline(Timestamp now, SeatOutputs& out);
+  // When that is due next; nothing when it is what was said before.
+  std::optional<Timestamp> take_deadline();
 
   std::uint64_t id() const { return id_; }
   const std::string& room() const { return room_; }
@@ -235,7 +244,7 @@ class Seat {
 
   // seat.cc: signalling.
   void send(const livekit::pb::SignalResponse& response, SeatOutputs& out) const;
-  void send_join(WallTime wall, SeatOutputs& out);
+  void send_join(SeatOutputs& out);
   void send_leave(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void command(room::Command command, SeatOutputs& out);
   // Tells the client to leave, and the room that it left.
@@ -245,7 +254,7 @@ class Seat {
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
-  void handle_add_track(Timestamp now, const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
+  void handle_add_track(const livekit::pb::AddTrackRequest& request, SeatOutputs& out);
   void ask_subscriptions(const livekit::pb::UpdateSubscription& request, SeatOutputs& out);
   void handle_settings(Timestamp now, const livekit::pb::UpdateTrackSettings& settings, SeatOutputs& out);
   void handle_sync_state(Timestamp now, const livekit::pb::SyncState& state, SeatOutputs& out);
@@ -253,6 +262,7 @@ class Seat {
   void handle_own_event(Timestamp now, const room::Event& event, SeatOutputs& out);
   template <typename Response>
   void describe_server(Response& response) const;
+  Timestamp next_deadline() const;
   void log(LogLevel level, std::string text, SeatOutputs& out) const;
 
   // seat_media.cc: what it publishes and what it is sent.
@@ -263,14 +273,15 @@ class Seat {
   void take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks, SeatOutputs& out);
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
-  void set_gate(Timestamp now, const OwnMedia& media);
-  void unpublish(Timestamp now, OwnMedia& media, SeatOutputs& out);
+  void set_gate(const OwnMedia& media);
+  void unpublish(OwnMedia& media);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
+  void wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
   // Requires: choice < what.media.size().
-  void choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out);
-  void refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  void choose_media(Timestamp now, Subscription& subscription, std::size_t choice);
+  void refresh_outlet(Timestamp now, Subscription& subscription);
   webrtc::SessionId sending() const;  // The connection that it is sent on …
   webrtc::SessionId primary() const;  // … and the one without which it is not there.
   bool makes_own_names() const;
@@ -279,7 +290,7 @@ class Seat {
   std::vector<webrtc::PeerOutlet> outlets() const;
   static std::vector<room::VideoLayer> layers_of(const Subscription& subscription);
   void take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats, SeatOutputs& out);
-  void choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out);
+  void choose_next(Timestamp now, Subscription& subscription);
   const std::string* find_unpublished_codec(const Subscription& subscription) const;
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
   Subscription* find_by_key(std::uint64_t key);
@@ -288,7 +299,7 @@ class Seat {
   void tell_wanted(const std::string& name, room::Quality quality, const std::string* other,
                    SeatOutputs& out);
   void report_levels(Timestamp now, SeatOutputs& out);
-  void lose_media(Timestamp now, std::string_view why, SeatOutputs& out);
+  void lose_media(std::string_view why, SeatOutputs& out);
 
   // seat_report.cc: what the API is told.
   void note_readings(Timestamp now, OwnMedia& media, const webrtc::TrackStats& stats);
@@ -330,15 +341,15 @@ class Seat {
   bool is_text_ = false;  // The form that the client writes.
   bool is_single_ = false, is_tcp_only_ = false;
   bool is_active_ = false, is_closed_ = false;
-  double request_tokens_ = 0, data_packets_ = 0, data_bytes_ = 0;
-  Timestamp data_at_;
-  Timestamp requests_at_;
+  TokenBucket requests_, data_packets_, data_bytes_;
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;
   std::string open_offer_;  // Ours, not answered yet.
   bool needs_offer_ = false, wants_restart_ = false, is_offer_asked_ = false, has_section_to_free_ = false,
        has_lost_path_ = false;
+  // Of our open offer: some found no section, and some section is to be free by its answer.
+  bool is_short_of_sections_ = false, frees_sections_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
   std::optional<room::ConnectionScore> score_;
@@ -349,7 +360,10 @@ class Seat {
   std::map<media::TrackId, OwnMedia> own_;
   std::unordered_map<std::string, media::TrackId> by_name_;  // Published ones, by name in the hub.
   std::map<std::string, Subscription> subscriptions_;        // By sid.
-  std::unordered_map<std::string, std::string> by_feed_;     // Name in the hub to sid.
+  // What is over SeatConfig::subscriptions_max, in the order of coming: until there is room.
+  static constexpr std::size_t kWaitingMax = 1'000;
+  std::vector<room::Subscribed> waiting_;
+  std::unordered_map<std::string, std::string> by_feed_;  // Name in the hub to sid.
 
   std::optional<Channel> reliable_, lossy_;                                  // That we send on.
   std::map<std::pair<std::uint64_t, sctp::StreamId>, bool> heard_channels_;  // Theirs: reliable or not.
@@ -360,12 +374,14 @@ class Seat {
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
   std::optional<std::uint64_t> budget_bps_;
   Timestamp budget_at_ = Timestamp::never(), rates_at_;
-  // The client is told with its new token; what comes of the new room waits for that.
+  // The client is told with its new token; what comes of the new room waits for that. Who would miss some of
+  // it joins anew.
   static constexpr std::size_t kHeldFramesMax = 256;
   std::optional<room::Moved> moved_;
   std::vector<SeatFrame> held_frames_;
-  std::optional<std::vector<std::string>> audible_;  // Tracks; none: all are.
+  Audible audible_;
   Timestamp simulated_speech_until_;
+  Timestamp told_deadline_ = Timestamp::never();
   bool drops_next_resume_ = false;
 };
 

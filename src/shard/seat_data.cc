@@ -66,15 +66,12 @@ void Seat::handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& o
 // Others are sent what one sends: each has so much to send.
 bool Seat::takes_data(Timestamp now, std::size_t bytes) {
   const SeatConfig& config = world_.config;
-  const double elapsed = (now - data_at_).as_seconds();
-  data_at_ = now;
-  data_packets_ =
-      std::min(2 * config.data_packets_per_second, data_packets_ + elapsed * config.data_packets_per_second);
-  data_bytes_ =
-      std::min(2 * config.data_bytes_per_second, data_bytes_ + elapsed * config.data_bytes_per_second);
-  if (data_packets_ < 1 || data_bytes_ < static_cast<double>(bytes)) return false;
-  data_packets_ -= 1;
-  data_bytes_ -= static_cast<double>(bytes);
+  const auto cost = static_cast<double>(bytes);
+  if (!data_packets_.has(now, 1, {config.data_packets_per_second, 2 * config.data_packets_per_second}) ||
+      !data_bytes_.has(now, cost, {config.data_bytes_per_second, 2 * config.data_bytes_per_second}))
+    return false;
+  data_packets_.take(1);
+  data_bytes_.take(cost);
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/letters.h"
 #include "shard/seat.h"
 
 namespace stoa::shard {
@@ -18,36 +19,17 @@ std::string mime_type_of(payload::Encoding encoding) {
   return (payload::is_video(encoding) ? "video/" : "audio/") + std::string(payload::name_of(encoding));
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return text;
-}
-
 bool is_video(const webrtc::PeerTrack& peer) { return peer.kind == media::Kind::kVideo; }
 
 // Which of a codec's layers are wanted: those up to `quality`.
-void add_codec(pb::SubscribedQualityUpdate& update, std::string name, room::Quality quality) {
+void add_codec(pb::SubscribedQualityUpdate& update, std::string_view name, room::Quality quality) {
   pb::SubscribedCodec& codec = *update.add_subscribed_codecs();
-  codec.set_codec(lower(std::move(name)));
+  codec.set_codec(lower(name));
   for (room::Quality one : {room::Quality::kLow, room::Quality::kMedium, room::Quality::kHigh}) {
     pb::SubscribedQuality& entry = *codec.add_qualities();
     entry.set_quality(livekit::to_wire(one));
     entry.set_enabled(quality != room::Quality::kOff && one <= quality);
   }
-}
-
-// A description without candidates over UDP (RFC 8839 §5.1): who does not know them does not try them.
-std::string without_udp(std::string_view sdp) {
-  std::string kept;
-  while (!sdp.empty()) {
-    const std::size_t end = std::min(sdp.find('\n'), sdp.size() - 1) + 1;
-    const std::string_view line = sdp.substr(0, end);
-    if (!line.starts_with("a=candidate:") || lower(std::string(line)).find(" udp ") == std::string::npos)
-      kept += line;
-    sdp.remove_prefix(end);
-  }
-  return kept;
 }
 
 }  // namespace
@@ -58,21 +40,22 @@ void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, Seat
   ++world_.counters.offers;
   std::vector<webrtc::PeerOutlet> wanted;
   if (is_single_) wanted = outlets();
-  auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, client_, world_.port_outputs,
-                                          preferences_);
+  auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, {client_, is_tcp_only_},
+                                          world_.port_outputs, preferences_);
   if (!answered) {
     ++world_.counters.bad_offers;
     const webrtc::OpenFault& fault = answered.error();
     if (fault.refusal != webrtc::OpenRefusal::kBadOffer)
-      return lose_media(now, webrtc::name_of(fault.refusal), out);
+      return lose_media(webrtc::name_of(fault.refusal), out);
     log(LogLevel::kWarning, "offer refused: " + fault.negotiation.text, out);
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
+  if (!publisher_.is_set()) out.push(SeatSession{answered->session});
   publisher_ = answered->session;
   pb::SignalResponse response;
   pb::SessionDescription& answer = *response.mutable_answer();
   answer.set_type("answer");
-  answer.set_sdp(is_tcp_only_ ? without_udp(answered->answer) : answered->answer);
+  answer.set_sdp(std::move(answered->answer));
   answer.set_id(offer.id());
   if (is_single_) {
     take_seats(now, answered->seats, out);
@@ -99,7 +82,7 @@ void Seat::take_own_tracks(Timestamp now, std::vector<webrtc::PeerTrack> tracks,
       continue;
     }
     const std::string sid = own->second.sid;
-    unpublish(now, own->second, out);
+    unpublish(own->second);
     own = own_.erase(own);
     bool has_other = std::ranges::any_of(own_, [&](const auto& entry) { return entry.second.sid == sid; });
     if (sid.empty() || has_other) continue;
@@ -152,8 +135,8 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
     media.name = std::string(relay::kTrackPrefix) + media.sid + '/' + std::to_string(next_publication_++);
     by_name_[media.name] = media.peer.id;
   }
-  world_.hub.publish(now, media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
-  set_gate(now, media);
+  world_.hub.publish(media.name, publisher_, media.peer.id, *media.rtp, world_.hub_outputs);
+  set_gate(media);
   command(room::PublishTrack{.sid = media.sid,
                              .mid = media.peer.mid,
                              .media = {mime_type_of(media.rtp->encoding), {world_.shard, media.name}},
@@ -162,10 +145,10 @@ void Seat::publish(Timestamp now, OwnMedia& media, SeatOutputs& out) {
   if (!is_video(media.peer) && levels_at_ == Timestamp::never()) levels_at_ = now + kLevelInterval;
 }
 
-void Seat::unpublish(Timestamp now, OwnMedia& media, SeatOutputs&) {
+void Seat::unpublish(OwnMedia& media) {
   media.sid.clear();
   if (media.name.empty()) return;
-  world_.hub.unpublish(now, media.name, world_.hub_outputs);
+  world_.hub.unpublish(media.name, world_.hub_outputs);
   by_name_.erase(media.name);
   media.name.clear();
 }
@@ -188,7 +171,7 @@ void Seat::handle_published(Timestamp now, webrtc::Published& published, SeatOut
                        found->second.loudness.add(now, received.batch[i].audio_level & 0x7f, kAudioPacket);
                  },
                  [&](webrtc::TrackClockMapped& mapped) {
-                   world_.hub.handle_clock(now, published.session, mapped.track, mapped.layer, mapped.mapping,
+                   world_.hub.handle_clock(published.session, mapped.track, mapped.layer, mapped.mapping,
                                            world_.hub_outputs);
                  },
                  [](webrtc::LayersActive&) {},  // The fan-out sees what flows.
@@ -232,9 +215,9 @@ void Seat::tell_wanted(const std::string& name, room::Quality quality, const std
   pb::SignalResponse response;
   pb::SubscribedQualityUpdate& update = *response.mutable_subscribed_quality_update();
   update.set_track_sid(media.sid);
-  add_codec(update, std::string(payload::name_of(media.rtp->encoding)), quality);
+  add_codec(update, payload::name_of(media.rtp->encoding), quality);
   *update.mutable_subscribed_qualities() = update.subscribed_codecs(0).qualities();
-  if (other) add_codec(update, other->substr(other->find('/') + 1), room::Quality::kHigh);
+  if (other) add_codec(update, std::string_view(*other).substr(other->find('/') + 1), room::Quality::kHigh);
   send(response, out);
 }
 
@@ -257,15 +240,11 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
   if (what.media.empty()) return unsubscribe(now, what.track.sid, out);
   auto found = subscriptions_.find(what.track.sid);
   if (found == subscriptions_.end()) {
-    if (subscriptions_.size() >= world_.config.subscriptions_max) {
-      log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
-      // The client may ask again when there is room.
-      return command(room::Subscribe{{what.track.sid}, false}, out);
-    }
+    if (subscriptions_.size() >= world_.config.subscriptions_max) return wait_to_subscribe(what, out);
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
     found->second.what = what;
-    return choose_media(now, found->second, 0, out);
+    return choose_media(now, found->second, 0);
   }
   Subscription& subscription = found->second;
   const room::TrackMedia before = subscription.media();
@@ -275,29 +254,41 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
     subscription.choice = static_cast<std::size_t>(same - what.media.begin());
     // What it could not take has got company.
     if (subscription.is_unsupported && subscription.choice + 1 < what.media.size())
-      return choose_next(now, subscription, out);
+      return choose_next(now, subscription);
     return feed(now, subscription);
   }
   by_feed_.erase(before.place.publication);
   world_.hub.unlisten(now, before.place.publication, id_, world_.hub_outputs);
-  choose_media(now, subscription, 0, out);
+  choose_media(now, subscription, 0);
 }
 
-void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice, SeatOutputs& out) {
+void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
+  auto known = std::ranges::find(waiting_, what.track.sid, [](const auto& one) { return one.track.sid; });
+  if (known != waiting_.end()) {
+    *known = what;
+    return;
+  }
+  log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
+  if (waiting_.size() < kWaitingMax) return waiting_.push_back(what);
+  // The client may ask again when there is room.
+  command(room::Subscribe{{what.track.sid}, false}, out);
+}
+
+void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice) {
   subscription.choice = choice;
   const room::TrackPlace& place = subscription.media().place;
   by_feed_[place.publication] = subscription.what.track.sid;
   world_.hub.listen(now, place, id_, world_.hub_outputs);
-  refresh_outlet(now, subscription, out);
+  refresh_outlet(now, subscription);
 }
 
-void Seat::handle_feed_changed(Timestamp now, const std::string& name, SeatOutputs& out) {
+void Seat::handle_feed_changed(Timestamp now, const std::string& name) {
   auto sid = by_feed_.find(name);
   if (sid == by_feed_.end()) return;
-  refresh_outlet(now, subscriptions_.at(sid->second), out);
+  refresh_outlet(now, subscriptions_.at(sid->second));
 }
 
-void Seat::refresh_outlet(Timestamp now, Subscription& subscription, SeatOutputs&) {
+void Seat::refresh_outlet(Timestamp now, Subscription& subscription) {
   const TrackHub::Feed* found = world_.hub.find_feed(subscription.media().place.publication);
   if (found == nullptr || !found->stream.is_set()) return;
   const payload::RtpTrack& track = found->track;
@@ -323,12 +314,17 @@ void Seat::drop_subscription(Timestamp now, Subscription& subscription) {
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
 }
 
-void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs&) {
+void Seat::unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out) {
+  std::erase_if(waiting_, [&](const room::Subscribed& one) { return one.track.sid == sid; });
   auto found = subscriptions_.find(sid);
   if (found == subscriptions_.end()) return;
   drop_subscription(now, found->second);
   subscriptions_.erase(found);
   needs_offer_ = has_section_to_free_ = true;
+  if (waiting_.empty()) return;
+  const room::Subscribed next = std::move(waiting_.front());
+  waiting_.erase(waiting_.begin());
+  subscribe(now, next, out);
 }
 
 // The smallest picture first, as publishers' streams are.
@@ -379,19 +375,19 @@ void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats,
   if (budget_bps_) share_budget(now, out);
 }
 
-void Seat::choose_next(Timestamp now, Subscription& subscription, SeatOutputs& out) {
+void Seat::choose_next(Timestamp now, Subscription& subscription) {
   const std::string name = subscription.media().place.publication;
   by_feed_.erase(name);
   world_.hub.unlisten(now, name, id_, world_.hub_outputs);
   subscription.is_unsupported = false;
-  choose_media(now, subscription, subscription.choice + 1, out);
+  choose_media(now, subscription, subscription.choice + 1);
 }
 
 // One that was announced for a viewer who does not know the first.
 const std::string* Seat::find_unpublished_codec(const Subscription& subscription) const {
   for (const room::TrackCodec& codec : subscription.what.track.codecs) {
     bool is_there = std::ranges::any_of(subscription.what.media, [&](const room::TrackMedia& media) {
-      return lower(media.mime_type) == lower(codec.mime_type);
+      return equals_ignoring_case(media.mime_type, codec.mime_type);
     });
     if (!is_there && !codec.mime_type.empty()) return &codec.mime_type;
   }
@@ -406,7 +402,7 @@ void Seat::handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& k
     subscription->outlet.reset();
     subscription->seat.reset();
     if (subscription->choice + 1 < subscription->what.media.size()) {
-      choose_next(now, *subscription, out);
+      choose_next(now, *subscription);
       continue;
     }
     subscription->is_unsupported = true;
@@ -453,6 +449,8 @@ void Seat::offer(Timestamp now, SeatOutputs& out) {
   if (!subscriber_.is_set()) return;
   auto offered = world_.port.make_offer(now, subscriber_, outlets(), restarts_ice, world_.port_outputs);
   if (!offered) return;
+  is_short_of_sections_ = !offered->unseated.empty();
+  frees_sections_ = std::exchange(has_section_to_free_, false);
   open_offer_ = std::move(offered->offer);
   send_offer(out);
 }
@@ -462,7 +460,7 @@ void Seat::send_offer(SeatOutputs& out) {
   pb::SignalResponse response;
   pb::SessionDescription& offer = *response.mutable_offer();
   offer.set_type("offer");
-  offer.set_sdp(is_tcp_only_ ? without_udp(open_offer_) : open_offer_);
+  offer.set_sdp(open_offer_);
   offer.set_id(offer_id_);
   send(response, out);
 }
@@ -494,6 +492,7 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
   open_offer_.clear();
+  if (is_short_of_sections_ && (frees_sections_ || !accepted->rejected.empty())) needs_offer_ = true;
   take_seats(now, accepted->seats, out);
   handle_unsupported(now, accepted->rejected, out);
   if (!reliable_) open_channels(now, out);
@@ -501,14 +500,14 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
 
 // ---- Its connections.
 
-void Seat::handle_connected(Timestamp, webrtc::SessionId session, SeatOutputs& out) {
+void Seat::handle_connected(webrtc::SessionId session, SeatOutputs& out) {
   log(LogLevel::kDebug, "connected over " + world_.port.path(session), out);
   if (session != primary() || std::exchange(is_active_, true)) return;
   log(LogLevel::kInfo, "joined over " + world_.port.path(session), out);
   command(room::BecomeActive{}, out);
 }
 
-void Seat::handle_path(webrtc::SessionId, bool is_there) { has_lost_path_ = !is_there; }
+void Seat::handle_path(bool is_there) { has_lost_path_ = !is_there; }
 
 void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out) {
   const bool is_publisher = closed.session == publisher_;
@@ -532,11 +531,11 @@ void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& clo
   if (is_publisher) take_own_tracks(now, {}, out);
   // Its client closed it: it is about to leave, or publishes no more.
   if (closed.end == webrtc::TransportEnd::kByPeer || closed.end == webrtc::TransportEnd::kLocal) return;
-  lose_media(now, closed.why, out);
+  lose_media(closed.why, out);
 }
 
 // Nobody fails in silence: log, metrics, the client, and by the room webhooks.
-void Seat::lose_media(Timestamp, std::string_view why, SeatOutputs& out) {
+void Seat::lose_media(std::string_view why, SeatOutputs& out) {
   ++world_.counters.media_failures;
   log(LogLevel::kWarning, "no media connection: " + std::string(why), out);
   put_out(room::LeaveReason::kMediaFailure, true, out);

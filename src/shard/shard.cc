@@ -400,9 +400,7 @@ void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
                          out.push(std::move(send));
                        }
                      },
-                     [&](webrtc::PortOutput& event) {
-                       (void)rooms_.handle_port_event(now, wall, event, rooms_outputs_);
-                     },
+                     [&](webrtc::PortOutput& event) { rooms_.handle_port_event(now, event, rooms_outputs_); },
                      [&](auto& other) { out.push(std::move(other)); },
                  },
                  output);
@@ -475,12 +473,12 @@ void Shard::handle_request(Timestamp now, WallTime wall, api::RequestKey key, co
 
 void Shard::handle_socket_message(Timestamp now, WallTime wall, api::RequestKey key, Bytes message,
                                   bool is_text, Outputs& out) {
-  rooms_.handle_signal_message(now, wall, key, message, is_text, rooms_outputs_);
+  rooms_.handle_signal_message(key, message, is_text, rooms_outputs_);
   handle_rtc_outputs(now, wall, out);
 }
 
 void Shard::handle_socket_closed(Timestamp now, WallTime wall, api::RequestKey key, Outputs& out) {
-  rooms_.handle_signal_closed(now, wall, key, rooms_outputs_);
+  rooms_.handle_signal_closed(key, rooms_outputs_);
   handle_rtc_outputs(now, wall, out);
 }
 

@@ -101,6 +101,7 @@ class Shard {
   void drain(Timestamp now, WallTime wall, Outputs& out);
 
   MetricSamples metrics() const;
+  std::size_t room_entries() const { return rooms_.entries(); }
 
  private:
   struct Encoder;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/letters.h"
 #include "shard/shard_parts.h"
 
 namespace stoa::shard {
@@ -32,15 +33,12 @@ control::TrackStatus to_status(const live::Rendition& rendition) {
 
 // A track that no playlist can hold.
 control::TrackStatus to_status(const payload::RtpTrack& track) {
-  std::string codec(payload::name_of(track.encoding));
-  std::string lower = codec;
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   return {.id = "rtc" + std::to_string(track.id),
-          .codec_string = std::move(lower),
+          .codec_string = lower(payload::name_of(track.encoding)),
           .label = track.name,
           .language = track.language,
           .hls_obstacle = payload::name_of(payload::Obstacle::kCodec),
-          .codec_name = std::move(codec)};
+          .codec_name = std::string(payload::name_of(track.encoding))};
 }
 
 }  // namespace

@@ -30,13 +30,15 @@ struct Person {
   ShardIndex shard = 0;  // Of its WebSocket.
   api::RequestKey request = 0;
   bool is_open = false;
-  int status = 0;                                  // Of a request that was refused.
+  int status = 0;                                  // Of a request that was refused …
+  std::uint16_t code = 0;                          // … and of a WebSocket that was closed.
   std::unique_ptr<PeerClient> sending, receiving;  // The latter of the older generation.
   std::vector<pb::SignalResponse> heard;
   std::map<std::string, pb::ParticipantInfo> known;  // By sid, as told.
   std::string sid;
   std::uint32_t offers = 0;
   bool is_offering = false, wants_offer = false;  // One at a time.
+  std::optional<sctp::StreamId> reliable, lossy;  // Channels, once it opened them.
 
   PeerClient& receiver() { return is_single ? *sending : *receiving; }
   std::vector<pb::SignalResponse> all(pb::SignalResponse::MessageCase what) const {
@@ -45,12 +47,35 @@ struct Person {
       if (one.message_case() == what) found.push_back(one);
     return found;
   }
+  // Data that it was sent.
+  std::vector<pb::DataPacket> data() {
+    std::vector<pb::DataPacket> all;
+    for (const std::string& message : receiver().messages)
+      EXPECT_TRUE(all.emplace_back().ParseFromString(message));
+    return all;
+  }
   const pb::ParticipantInfo* find(std::string_view name) const {
     for (const auto& [id, info] : known)
       if (info.identity() == name && info.state() != pb::ParticipantInfo::DISCONNECTED) return &info;
     return nullptr;
   }
 };
+
+// Everybody on a shard of his own, when there are enough.
+inline ShardConfig spread() {
+  ShardConfig config;
+  config.rooms.limits.seats_per_shard = 1;
+  return config;
+}
+
+// What came of one that was sent is all of it, in order, without a hole in the numbers of SRTP.
+inline void expect_whole(const std::vector<webrtc::PeerGot>& got) {
+  ASSERT_GT(got.size(), 10u);
+  for (std::size_t i = 1; i < got.size(); ++i) {
+    ASSERT_EQ(got[i].index, got[i - 1].index + 1) << i;
+    ASSERT_EQ(got[i].number, got[i - 1].number + 1) << i;
+  }
+}
 
 class RoomsTown {
  public:
@@ -77,12 +102,16 @@ class RoomsTown {
     if (!is_single) person.receiving = make_client();
     for (PeerClient* client : {person.sending.get(), person.receiving.get()})
       if (client && takes_red) client->take_red();
-    person.sending->add_data();
-    if (is_single)
-      for (sdp::MediaKind kind : {sdp::MediaKind::kAudio, sdp::MediaKind::kVideo})
-        person.sending->receive(kind);
+    add_first_sections(person);
     call(person, shard);
     return person;
+  }
+  // A new connection in place of the single one that it had.
+  void connect_anew(Person& person) {
+    person.sending = make_client();
+    add_first_sections(person);
+    person.reliable = person.lossy = std::nullopt;
+    offer(person);
   }
   Person& join(const std::string& room, const std::string& identity, ShardIndex shard, bool is_single = false,
                bool takes_red = false) {
@@ -94,13 +123,17 @@ class RoomsTown {
   }
   // Publishes; the tag names what it sends.
   void publish(Person& person, sdp::MediaKind kind, std::uint32_t tag, pb::SignalRequest request = {}) {
+    announce(person, kind, tag, std::move(request));
+    offer(person);
+  }
+  // With its next offer.
+  void announce(Person& person, sdp::MediaKind kind, std::uint32_t tag, pb::SignalRequest request = {}) {
     const std::string cid = "cid" + std::to_string(tag);
     request.mutable_add_track()->set_cid(cid);
     request.mutable_add_track()->set_type(kind == sdp::MediaKind::kVideo ? pb::VIDEO : pb::AUDIO);
     request.mutable_add_track()->set_source(kind == sdp::MediaKind::kVideo ? pb::CAMERA : pb::MICROPHONE);
     say(person, request);
     person.sending->send(kind, cid, tag);
-    offer(person);
   }
   void offer(Person& person) {
     if (std::exchange(person.is_offering, true)) {
@@ -119,6 +152,52 @@ class RoomsTown {
   void say_bytes(Person& person, Bytes bytes) {
     shards_[person.shard]->handle_socket_message(time.now(), time.wall(), person.request, bytes, false, out_);
     carry(person.shard);
+  }
+  // Numbered from 1, if reliable.
+  void send_data(Person& person, const std::string& text, std::uint32_t sequence = 0) {
+    pb::DataPacket packet;
+    packet.mutable_user()->set_payload(text);
+    packet.set_sequence(sequence);
+    send_packet(person, packet, sequence != 0);
+  }
+  void send_packet(Person& person, const pb::DataPacket& packet, bool is_reliable) {
+    if (!person.sending->is_connected()) {
+      offer(person);
+      EXPECT_TRUE(run_until([&] { return person.sending->is_connected(); }));
+    }
+    auto& channel = is_reliable ? person.reliable : person.lossy;
+    if (!channel) channel = person.sending->open_channel(is_reliable ? "_reliable" : "_lossy");
+    person.sending->send_data(*channel, packet.SerializeAsString());
+  }
+  // A call of the server's API. `to`: the room that it moves to.
+  std::uint64_t ask_server(livekit::TwirpRequest request, const std::string& to = "") {
+    const std::string room = livekit::room_of(request);
+    auto asked = std::make_shared<livekit::TwirpCall>();
+    asked->request = std::move(request);
+    give_mail(owner(room), RoomCalled{++questions_, std::move(asked), {.name = to.empty() ? room : to}});
+    return questions_;
+  }
+  void move(Person& person, const std::string& to) {
+    pb::MoveParticipantRequest request;
+    request.set_room(person.room);
+    request.set_identity(person.identity);
+    request.set_destination_room(to);
+    ask_server(request, to);
+    person.room = to;
+  }
+  ShardIndex owner(const std::string& room) const {
+    return owner_of(room, static_cast<ShardIndex>(shards_.size()));
+  }
+  // A name that this shard owns.
+  std::string room_of(ShardIndex shard) const {
+    for (int i = 0;; ++i)
+      if (std::string name = "room" + std::to_string(i); owner(name) == shard) return name;
+  }
+  // What was held goes its way.
+  void release() {
+    holds = nullptr;
+    for (Posted& posted : std::exchange(held_, {}))
+      mail_.push_back({time.now(), posted.to, std::move(posted.mail)});
   }
   // Its WebSocket is lost; media is not.
   void cut(Person& person) {
@@ -140,12 +219,11 @@ class RoomsTown {
   }
   // As control does: the owner of the room is asked, and it asks those who have the seats. What they say is
   // in `found` and `seats`.
-  void query(api::RoomsQuery wish) {
-    const auto owner = owner_of(wish.room, static_cast<ShardIndex>(shards_.size()));
+  void ask_about(api::RoomsQuery wish) {
     found.reset();
     seats.clear();
-    mail_.push_back({time.now(), owner,
-                     RoomsQueried{++queries_, std::make_shared<const api::RoomsQuery>(std::move(wish))}});
+    const ShardIndex to = owner(wish.room);
+    post(to, RoomsQueried{++queries_, std::make_shared<const api::RoomsQuery>(std::move(wish))});
     EXPECT_TRUE(
         run_until([&] { return found && seats.size() >= found->seat_answers; }, Duration::seconds(1)));
   }
@@ -159,9 +237,21 @@ class RoomsTown {
   // Over all shards.
   double metric(std::string_view name) const {
     double sum = 0;
+    bool is_known = false;
     for (const auto& shard : shards_)
-      for (const MetricSample& sample : shard->metrics())
-        if (name == sample.name) sum += sample.value;
+      for (const MetricSample& sample : shard->metrics()) {
+        if (name != sample.name) continue;
+        is_known = true;
+        sum += sample.value;
+      }
+    EXPECT_TRUE(is_known) << name;
+    return sum;
+  }
+
+  // In the tables of rooms, of all shards.
+  std::size_t entries() const {
+    std::size_t sum = 0;
+    for (const auto& shard : shards_) sum += shard->room_entries();
     return sum;
   }
 
@@ -172,6 +262,11 @@ class RoomsTown {
   std::size_t tokens = 0;
   std::optional<RoomsFound> found;
   std::vector<SeatsFound> seats;
+  std::map<std::uint64_t, RoomAnswered> answers;  // Of ask_server().
+  std::vector<RpcAnswered> rpc_answers;
+  std::function<bool(const Mail&)> holds;  // What is held until release().
+  std::function<void(const Mail&)> on_mail;
+  std::string query;  // Of requests to join, besides what they need.
 
  private:
   struct Posted {
@@ -182,12 +277,19 @@ class RoomsTown {
   std::unique_ptr<PeerClient> make_client() {
     return std::make_unique<PeerClient>(time, transform_, ++seeds_, false);
   }
+  void add_first_sections(Person& person) {
+    person.sending->add_data();
+    if (!person.is_single) return;
+    for (sdp::MediaKind kind : {sdp::MediaKind::kAudio, sdp::MediaKind::kVideo})
+      person.sending->receive(kind);
+  }
   void call(Person& person, ShardIndex shard, const std::string& resumed = "") {
     http::Request request{
         .method = http::Method::kGet,
         .path = "/rtc",
         .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16&sdk=js&version=2.9.1",
         .peer_address = "198.51.100.7"};
+    request.query += query;
     if (!resumed.empty()) request.query += "&reconnect=1&sid=" + resumed;
     if (person.is_single) {
       pb::WrappedJoinRequest wrapped;
@@ -228,8 +330,7 @@ class RoomsTown {
     while (!mail_.empty() && mail_.front().at <= time.now()) {
       Posted posted = std::move(mail_.front());
       mail_.pop_front();
-      shards_[posted.to]->handle_mail(time.now(), time.wall(), std::move(posted.mail), out_);
-      carry(posted.to);
+      give_mail(posted.to, std::move(posted.mail));
     }
     for (ShardIndex i = 0; i < shards_.size(); ++i) {
       if (shards_[i]->next_deadline() > time.now()) continue;
@@ -252,12 +353,8 @@ class RoomsTown {
       for (auto& output : out_.take()) handle(from, output);
       batch_.clear();
       bool has_more = shards_[from]->fill(time.now(), batch_);
-      for (const DatagramTrain& train : batch_.trains())
-        for (Bytes rest = train.bytes; !rest.empty();) {
-          Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
-          deliver(train.remote, packet);
-          rest = rest.subspan(packet.size());
-        }
+      webrtc::for_each_packet(batch_,
+                              [&](LocalPath, const SocketAddress& to, Bytes packet) { deliver(to, packet); });
       if (!has_more && out_.empty()) return;
     } while (true);
   }
@@ -288,13 +385,16 @@ class RoomsTown {
                      hear(*person, response);
                    },
                    [&](CloseSocket& close) {
-                     if (Person* person = find(from, close.request)) person->is_open = false;
+                     if (Person* person = find(from, close.request)) {
+                       person->is_open = false;
+                       person->code = close.code;
+                     }
                    },
                    [&](SendMail& send) {
                      EXPECT_NE(send.to, from);
                      if (auto* relay = std::get_if<relay::ToSubscriber>(&send.mail))
                        if (auto* sent = std::get_if<relay::PacketsSent>(relay)) relayed += sent->batch.count;
-                     mail_.push_back({time.now() + Duration::milliseconds(1), send.to, std::move(send.mail)});
+                     post(send.to, std::move(send.mail));
                    },
                    [&](SendControlMail& send) { handle_control(send.mail); },
                    [&](LogLine& line) { log.push_back(line.text); },
@@ -302,6 +402,15 @@ class RoomsTown {
                    [](auto&) {},
                },
                output);
+  }
+  void post(ShardIndex to, Mail mail) {
+    if (on_mail) on_mail(mail);
+    const bool is_held = holds && holds(mail);
+    (is_held ? held_ : mail_).push_back({time.now() + Duration::milliseconds(1), to, std::move(mail)});
+  }
+  void give_mail(ShardIndex to, Mail mail) {
+    shards_[to]->handle_mail(time.now(), time.wall(), std::move(mail), out_);
+    carry(to);
   }
   void say_later(Person& who, const pb::SignalRequest& request) {
     said_.push_back({time.now() + Duration::milliseconds(1), &who, request});
@@ -313,6 +422,10 @@ class RoomsTown {
       case pb::SignalResponse::kJoin:
         person.sid = response.join().participant().sid();
         for (const auto& other : response.join().other_participants()) note(other);
+        break;
+      case pb::SignalResponse::kRoomMoved:
+        person.known.clear();
+        for (const auto& other : response.room_moved().other_participants()) note(other);
         break;
       case pb::SignalResponse::kUpdate:
         for (const auto& one : response.update().participants()) note(one);
@@ -345,12 +458,10 @@ class RoomsTown {
   }
   void handle_control(ControlMail& mail) {
     if (auto* asked = std::get_if<JoinAsked>(&mail)) {
-      mail_.push_back({time.now() + Duration::milliseconds(1), asked->shard,
-                       JoinDecided{asked->request, decide(asked->token)}});
+      post(asked->shard, JoinDecided{asked->request, decide(asked->token)});
     } else if (auto* wanted = std::get_if<TokenWanted>(&mail)) {
       ++tokens;
-      mail_.push_back({time.now() + Duration::milliseconds(1), wanted->shard,
-                       TokenMade{wanted->seat, "token", wanted->room}});
+      post(wanted->shard, TokenMade{wanted->seat, "token of " + wanted->room, wanted->room});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
     } else if (auto* rooms = std::get_if<RoomsFound>(&mail)) {
@@ -359,6 +470,10 @@ class RoomsTown {
     } else if (auto* some = std::get_if<SeatsFound>(&mail)) {
       EXPECT_EQ(some->question, queries_);
       seats.push_back(std::move(*some));
+    } else if (auto* answered = std::get_if<RoomAnswered>(&mail)) {
+      answers.emplace(answered->question, std::move(*answered));
+    } else if (auto* rpc = std::get_if<RpcAnswered>(&mail)) {
+      rpc_answers.push_back(std::move(*rpc));
     }
   }
   static Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) {
@@ -368,6 +483,7 @@ class RoomsTown {
     access->identity = token.substr(slash + 1);
     access->video.emplace();
     access->video->room_join = true;
+    access->video->can_update_own_metadata = true;
     access->video->room = token.substr(0, slash);
     access->video->hidden = access->identity.starts_with("ghost");
     auto grant = std::make_shared<RoomGrant>();
@@ -379,7 +495,7 @@ class RoomsTown {
   srtp::Transform transform_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::unique_ptr<Person>> people_;
-  std::deque<Posted> mail_;
+  std::deque<Posted> mail_, held_;
   struct Said {
     Timestamp at;
     Person* who;
@@ -390,7 +506,7 @@ class RoomsTown {
   Outputs out_;
   DatagramBatch batch_;
   api::RequestKey requests_ = 0;
-  std::uint64_t seeds_ = 0, queries_ = 0;
+  std::uint64_t seeds_ = 0, questions_ = 0, queries_ = 0;
 };
 
 }  // namespace stoa::shard

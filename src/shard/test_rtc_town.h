@@ -263,12 +263,8 @@ class RtcTown {
       for (auto& output : out_.take()) handle(from, output);
       batch_.clear();
       bool has_more = shards_[from]->fill(time.now(), batch_);
-      for (const DatagramTrain& train : batch_.trains())
-        for (Bytes rest = train.bytes; !rest.empty();) {
-          Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
-          deliver(train.remote, packet);
-          rest = rest.subspan(packet.size());
-        }
+      webrtc::for_each_packet(batch_,
+                              [&](LocalPath, const SocketAddress& to, Bytes packet) { deliver(to, packet); });
       if (!has_more && out_.empty()) return;
     } while (true);
   }

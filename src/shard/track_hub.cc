@@ -14,8 +14,8 @@ relay::TracksChanged TrackHub::describe(const Source& source) const {
   return {.publication = source.name, .generation = source.generation, .tracks = {source.track}};
 }
 
-void TrackHub::publish(Timestamp now, const std::string& name, webrtc::SessionId session,
-                       media::TrackId track, const payload::RtpTrack& rtp, HubOutputs& out) {
+void TrackHub::publish(const std::string& name, webrtc::SessionId session, media::TrackId track,
+                       const payload::RtpTrack& rtp, HubOutputs& out) {
   auto [found, is_new] = sources_.try_emplace(name);
   Source& source = found->second;
   if (!is_new) {
@@ -27,7 +27,7 @@ void TrackHub::publish(Timestamp now, const std::string& name, webrtc::SessionId
   source.key = {session.value(), track};
   source.track = rtp;
   by_key_[source.key] = &source;
-  announce(now, source, out);
+  announce(source, out);
 }
 
 void TrackHub::introduce(const Source& source, std::uint32_t shard, HubOutputs& out) const {
@@ -39,14 +39,14 @@ void TrackHub::introduce(const Source& source, std::uint32_t shard, HubOutputs& 
                                     static_cast<payload::LayerIndex>(layer), *source.clocks[layer]}});
 }
 
-void TrackHub::announce(Timestamp now, Source& source, HubOutputs& out) {
+void TrackHub::announce(Source& source, HubOutputs& out) {
   for (std::uint32_t shard : source.shards) introduce(source, shard, out);
-  begin_local(now, source);
+  begin_local(source);
   if (source.local.is_set()) out.push(FeedChanged{source.name});
 }
 
 // Listeners of this shard get what comes without a detour.
-void TrackHub::begin_local(Timestamp now, Source& source) {
+void TrackHub::begin_local(Source& source) {
   auto found = feeds_.find(source.name);
   if (found == feeds_.end()) return;
   Receiving& receiving = found->second;
@@ -57,10 +57,9 @@ void TrackHub::begin_local(Timestamp now, Source& source) {
   for (std::size_t layer = 0; layer < source.clocks.size(); ++layer)
     if (source.clocks[layer])
       port_.fan_out().map_clock(source.local, static_cast<payload::LayerIndex>(layer), *source.clocks[layer]);
-  (void)now;
 }
 
-void TrackHub::unpublish(Timestamp, const std::string& name, HubOutputs& out) {
+void TrackHub::unpublish(const std::string& name, HubOutputs& out) {
   auto found = sources_.find(name);
   if (found == sources_.end()) return;
   Source& source = found->second;
@@ -87,9 +86,8 @@ void TrackHub::handle_packets(Timestamp now, webrtc::SessionId session, media::T
         shard, relay::PacketsSent{source->name, source->generation, source->track.id, batch}});
 }
 
-void TrackHub::handle_clock(Timestamp, webrtc::SessionId session, media::TrackId track,
-                            payload::LayerIndex layer, const payload::ClockMapping& mapping,
-                            HubOutputs& out) {
+void TrackHub::handle_clock(webrtc::SessionId session, media::TrackId track, payload::LayerIndex layer,
+                            const payload::ClockMapping& mapping, HubOutputs& out) {
   Source* source = find_source(session, track);
   if (source == nullptr || layer >= source->clocks.size()) return;
   source->clocks[layer] = mapping;
@@ -100,11 +98,11 @@ void TrackHub::handle_clock(Timestamp, webrtc::SessionId session, media::TrackId
 }
 
 // What was held back is no loss: whoever listens begins another generation.
-void TrackHub::set_gate(Timestamp now, const std::string& name, bool is_open, HubOutputs& out) {
+void TrackHub::set_gate(const std::string& name, bool is_open, HubOutputs& out) {
   auto found = sources_.find(name);
   if (found == sources_.end() || std::exchange(found->second.is_open, is_open) == is_open || !is_open) return;
   ++found->second.generation;
-  announce(now, found->second, out);
+  announce(found->second, out);
 }
 
 std::optional<webrtc::SessionId> TrackHub::find_publisher(const std::string& name) const {
@@ -123,7 +121,7 @@ void TrackHub::listen(Timestamp now, const room::TrackPlace& place, Listener lis
     if (place.shard != shard_) {
       out.push(RelayToOwner{place.shard, relay::Subscribe{place.publication, shard_}});
     } else if (auto source = sources_.find(place.publication); source != sources_.end()) {
-      begin_local(now, source->second);
+      begin_local(source->second);
     }
   }
   tell_wish(now, place.publication, receiving, out);
@@ -220,10 +218,10 @@ void TrackHub::drop_stream(Receiving& receiving) {
   port_.fan_out().remove_stream(std::exchange(receiving.feed.stream, {}));
 }
 
-bool TrackHub::handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyframeWanted& wanted,
+void TrackHub::handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyframeWanted& wanted,
                                       webrtc::PortOutputs& port_out, HubOutputs& out) {
   auto stream = streams_.find(wanted.stream);
-  if (stream == streams_.end()) return false;
+  if (stream == streams_.end()) return;
   const std::string& name = stream->second;
   const Receiving& receiving = feeds_.at(name);
   if (receiving.from != shard_) {
@@ -232,7 +230,6 @@ bool TrackHub::handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyfram
   } else if (auto source = sources_.find(name); source != sources_.end()) {
     ask_keyframe(now, source->second, wanted.layer, port_out);
   }
-  return true;
 }
 
 void TrackHub::ask_keyframe(Timestamp now, const Source& source, payload::LayerIndex layer,

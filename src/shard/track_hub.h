@@ -59,15 +59,15 @@ class TrackHub {
 
   // ---- Published here.
   // Begins under a new name, or goes on as another track (another codec) under the one it has.
-  void publish(Timestamp now, const std::string& name, webrtc::SessionId session, media::TrackId track,
+  void publish(const std::string& name, webrtc::SessionId session, media::TrackId track,
                const payload::RtpTrack& rtp, HubOutputs& out);
-  void unpublish(Timestamp now, const std::string& name, HubOutputs& out);
+  void unpublish(const std::string& name, HubOutputs& out);
   void handle_packets(Timestamp now, webrtc::SessionId session, media::TrackId track,
                       const payload::PacketBatch& batch, HubOutputs& out);
-  void handle_clock(Timestamp now, webrtc::SessionId session, media::TrackId track, payload::LayerIndex layer,
+  void handle_clock(webrtc::SessionId session, media::TrackId track, payload::LayerIndex layer,
                     const payload::ClockMapping& mapping, HubOutputs& out);
   // Closed: its packets go nowhere. They go on without a hole when it is open again.
-  void set_gate(Timestamp now, const std::string& name, bool is_open, HubOutputs& out);
+  void set_gate(const std::string& name, bool is_open, HubOutputs& out);
 
   std::optional<webrtc::SessionId> find_publisher(const std::string& name) const;
 
@@ -84,8 +84,8 @@ class TrackHub {
   };
   const Feed* find_feed(const std::string& name) const;
   std::vector<Listener> listeners(const std::string& name) const;
-  // True when it is one of these streams.
-  bool handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyframeWanted& wanted,
+  // Others' streams are passed over.
+  void handle_keyframe_wanted(Timestamp now, const webrtc::StreamKeyframeWanted& wanted,
                               webrtc::PortOutputs& port_out, HubOutputs& out);
 
   // ---- Between shards.
@@ -97,6 +97,10 @@ class TrackHub {
 
   std::size_t sources() const { return sources_.size(); }
   std::size_t feeds() const { return feeds_.size(); }
+  // In all tables.
+  std::size_t entries() const {
+    return sources_.size() + by_key_.size() + feeds_.size() + streams_.size() + timers_.size();
+  }
 
  private:
   struct SourceKey {
@@ -132,8 +136,8 @@ class TrackHub {
   Source* find_source(webrtc::SessionId session, media::TrackId track);
   relay::TracksChanged describe(const Source& source) const;
   void introduce(const Source& source, std::uint32_t shard, HubOutputs& out) const;
-  void announce(Timestamp now, Source& source, HubOutputs& out);
-  void begin_local(Timestamp now, Source& source);
+  void announce(Source& source, HubOutputs& out);
+  void begin_local(Source& source);
   void set_stream(Receiving& receiving, const std::string& name, const payload::RtpTrack& track);
   void drop_stream(Receiving& receiving);
   void tell_wish(Timestamp now, const std::string& name, Receiving& receiving, HubOutputs& out);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/letters.h"
+
 namespace stoa::livekit {
 namespace {
 
@@ -20,9 +22,8 @@ std::string mime_type_of(std::string_view codec, room::TrackKind kind) {
       {"h265", "video/H265"}, {"hevc", "video/H265"}, {"opus", "audio/opus"}, {"red", "audio/red"},
       {"pcmu", "audio/PCMU"}, {"pcma", "audio/PCMA"}, {"g722", "audio/G722"},
   };
-  std::string name(codec.substr(codec.find('/') == std::string_view::npos ? 0 : codec.find('/') + 1));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string name =
+      lower(codec.substr(codec.find('/') == std::string_view::npos ? 0 : codec.find('/') + 1));
   for (const auto& [known, mime_type] : kNames)
     if (known == name) return mime_type;
   if (codec.empty() || codec.find('/') != std::string_view::npos) return std::string(codec);

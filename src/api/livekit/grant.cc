@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "api/livekit/signal.h"
+#include "base/letters.h"
 #include "room/limits.h"
 
 namespace stoa::livekit {
@@ -185,9 +186,7 @@ json::array write_kind_details(const std::vector<std::uint32_t>& details) {
   json::array array;
   for (std::uint32_t detail : details) {
     std::string name =
-        pb::ParticipantInfo::KindDetail_Name(static_cast<pb::ParticipantInfo::KindDetail>(detail));
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        lower(pb::ParticipantInfo::KindDetail_Name(static_cast<pb::ParticipantInfo::KindDetail>(detail)));
     if (!name.empty()) array.emplace_back(name);
   }
   return array;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/letters.h"
 #include "crypto/text.h"
 #include "proto/http/inflate.h"
 #include "proto/http/websocket.h"
@@ -212,10 +213,8 @@ Result<JoinParams, HttpRefusal> parse_join(const http::Request& request) {
 std::string token_of(const http::Request& request) {
   constexpr std::string_view kScheme = "bearer ";
   std::string_view field = request.headers.get("authorization");
-  bool is_bearer = field.size() > kScheme.size() &&
-                   std::equal(kScheme.begin(), kScheme.end(), field.begin(), [](char expected, char c) {
-                     return expected == (c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c);
-                   });
+  bool is_bearer =
+      field.size() > kScheme.size() && equals_ignoring_case(field.substr(0, kScheme.size()), kScheme);
   if (is_bearer) {
     field.remove_prefix(kScheme.size());
     field.remove_prefix(std::min(field.find_first_not_of(' '), field.size()));

@@ -1,14 +1,13 @@
 #include "media/payload/encoding.h"
 
-#include <algorithm>
 #include <array>
+
+#include "base/letters.h"
 
 namespace stoa::payload {
 namespace {
 
 constexpr std::array<std::string_view, kEncodings> kNames{"H264", "H265", "AV1", "VP8", "VP9", "opus"};
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
 
@@ -16,7 +15,7 @@ std::string_view name_of(Encoding encoding) { return kNames[static_cast<std::siz
 
 std::optional<Encoding> find_encoding(std::string_view name) {
   for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (std::ranges::equal(name, kNames[i], {}, lower, lower)) return static_cast<Encoding>(i);
+    if (equals_ignoring_case(name, kNames[i])) return static_cast<Encoding>(i);
   }
   return std::nullopt;
 }

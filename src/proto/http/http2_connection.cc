@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "base/letters.h"
 #include "proto/http/semantics.h"
 
 namespace stoa::http {
@@ -50,13 +51,6 @@ struct Stream {
   std::size_t offset = 0;
   std::size_t remaining = 0;
 };
-
-std::string lower_case(std::string_view text) {
-  std::string lowered(text);
-  for (char& c : lowered)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return lowered;
-}
 
 // RFC 9113 §8.2.2: these speak about a connection of HTTP/1.1.
 bool is_connection_field(std::string_view name) {
@@ -330,7 +324,7 @@ bool Http2Connection::Impl::submit(std::int32_t id, Stream& stream, const Respon
   std::string status = std::to_string(response.status);
   add(":status", status);
   for (const auto& [name, value] : response.headers) {
-    names.push_back(lower_case(name));
+    names.push_back(lower(name));
     // A value that HTTP does not allow would make the peer refuse the whole answer.
     bool is_valid =
         nghttp2_check_header_value(reinterpret_cast<const std::uint8_t*>(value.data()), value.size());

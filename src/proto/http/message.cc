@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "base/letters.h"
+
 namespace stoa::http {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/letters.h"
+
 namespace stoa::ice {
 namespace {
 
@@ -21,13 +23,6 @@ bool is_host_name(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) {
            return (is_ice_char(c) && c != '+' && c != '/') || c == '.' || c == '-' || c == '_';
          });
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(x) == lower(y);
-  });
 }
 
 // Words between single spaces.
@@ -61,7 +56,7 @@ class Words {
 template <std::size_t size>
 std::optional<std::size_t> find_name(const std::string_view (&names)[size], std::string_view name) {
   for (std::size_t i = 0; i < size; ++i)
-    if (equal_ignoring_case(names[i], name)) return i;
+    if (equals_ignoring_case(names[i], name)) return i;
   return std::nullopt;
 }
 
@@ -134,9 +129,9 @@ Result<Candidate, CandidateRefusal> parse_candidate(std::string_view text) {
   } else {
     return refuse(CandidateRefusal::kMalformed);
   }
-  bool is_tcp_transport = equal_ignoring_case(transport, "tcp");
+  bool is_tcp_transport = equals_ignoring_case(transport, "tcp");
   auto type = find_name(kTypes, words.next());
-  if (!type || (!is_tcp_transport && !equal_ignoring_case(transport, "udp")))
+  if (!type || (!is_tcp_transport && !equals_ignoring_case(transport, "udp")))
     return refuse(CandidateRefusal::kUnknownKind);
   candidate.type = static_cast<CandidateType>(*type);
   if (auto refusal = parse_extensions(words, is_tcp_transport, candidate)) return refuse(*refusal);

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/letters.h"
+
 namespace stoa::sdp {
 
 // Splits at CRLF, or at a lone LF as RFC 8866 §5 asks of readers.
@@ -55,7 +57,6 @@ bool is_token(std::string_view text, std::size_t bytes_max);    // RFC 8866 §9 
 bool is_ice_word(std::string_view text);                        // RFC 8839 §5.4 ice-char, any length.
 bool is_visible(std::string_view text, std::size_t bytes_max);  // No space, no control character; not empty.
 bool has_no_controls(std::string_view text);                    // A tab is none.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
 void append_number(std::string& out, std::uint64_t number);
 void append_hex(std::string& out, std::uint64_t number, int digits);  // Lower case, leading zeros.
 

@@ -166,6 +166,11 @@ struct OpenedViewer {
   std::vector<media::Kind> unseated;  // Of sections that got no track.
 };
 
+// For a new session of a peer of a meeting.
+struct PeerTerms {
+  IpAddress client;          // As of others: who made the offer.
+  bool is_tcp_only = false;  // It is told where the port is reached over TCP alone.
+};
 // The answer to an offer of a peer, and where all of it stands now.
 struct PeerAnswered {
   SessionId session;
@@ -216,15 +221,15 @@ class Port {
 
   // Peers of meetings. They have proved who they are elsewhere: limits of viewers do not count.
   //
-  // The peer makes all offers of this session. `session` unset: a new one. What `outlets` does not name any
-  // more falls silent at once; what has a seat that is new is silent until set_source(). Errors: kBadOffer
-  // leaves a session as it was; kNoSession.
+  // The peer makes all offers of this session. `session` unset: a new one, on these terms. What `outlets`
+  // does not name any more falls silent at once; what has a seat that is new is silent until set_source().
+  // Errors: kBadOffer leaves a session as it was; kNoSession.
   Result<PeerAnswered, OpenFault> answer_peer(Timestamp now, SessionId session, std::string_view offer,
-                                              std::span<const PeerOutlet> outlets, const IpAddress& client,
+                                              std::span<const PeerOutlet> outlets, const PeerTerms& terms,
                                               PortOutputs& out,
                                               std::span<const PeerPreference> preferences = {});
   // We make all offers of this session. It ends when none is answered within ice.first_path_timeout.
-  Result<SessionId, OpenFault> open_offering_peer(Timestamp now, const IpAddress& client);
+  Result<SessionId, OpenFault> open_offering_peer(Timestamp now, const PeerTerms& terms);
   // What `outlets` does not name any more falls silent at once, also while an offer is not answered; else
   // nothing comes of it then. Nothing, too, where there is no such session.
   std::optional<PeerOffered> make_offer(Timestamp now, SessionId session, std::span<const PeerOutlet> outlets,
@@ -293,7 +298,7 @@ class Port {
                    const ice::Credentials& remote);
   void end_unanswered(Timestamp now, Session& session, TransportEnd end, PortOutputs& out);
   DataConfig data_config(const sdp::AgreedData& data) const;
-  std::unique_ptr<Peer> make_peer(bool makes_offers);
+  std::unique_ptr<Peer> make_peer(bool makes_offers, const PeerTerms& terms);
   void begin_peer(Session& session, std::unique_ptr<Peer> peer);
   Session* find_peer(SessionId id, bool makes_offers);
   PeerAnswered finish_answer(Timestamp now, Session& session, PeerNegotiation::Answered& answered,
@@ -303,6 +308,7 @@ class Port {
   std::optional<OpenFault> find_obstacle(bool is_publisher, const IpAddress& client);
   OpenFault count(OpenFault fault);
   LocalDescription local_description(const ice::Credentials& ice, const dtls::Identity& identity);
+  LocalDescription local_description(const ice::Credentials& ice, const Peer& peer);
   void handle_stun(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, PortOutputs& out);

@@ -18,6 +18,7 @@ struct Port::Peer {
   // Whose fingerprint its descriptions have for good.
   std::shared_ptr<const dtls::Identity> identity;
   bool makes_offers = false;  // Not we.
+  bool is_tcp_only = false;   // Knows of the port's candidates over TCP alone.
   // Of ours: what the open offer has, where that is new.
   std::optional<ice::Credentials> offered_ice;
   Timestamp answer_due = Timestamp::never();  // Until there is a transport.

@@ -19,7 +19,7 @@ Port::Session* Port::find_peer(SessionId id, bool makes_offers) {
   return is_meant ? found->get() : nullptr;
 }
 
-std::unique_ptr<Port::Peer> Port::make_peer(bool makes_offers) {
+std::unique_ptr<Port::Peer> Port::make_peer(bool makes_offers, const PeerTerms& terms) {
   PeerOptions options{.cname = crypto::make_base62(16),
                       .layers_max = config_.publisher.layers_max,
                       .video_bps_max = config_.publisher.video_bps_max};
@@ -27,7 +27,16 @@ std::unique_ptr<Port::Peer> Port::make_peer(bool makes_offers) {
   return std::make_unique<Peer>(
       Peer{.negotiation = PeerNegotiation(std::move(options), rng_.next() >> 1, Rng(rng_.next())),
            .identity = shared_.identity,
-           .makes_offers = makes_offers});
+           .makes_offers = makes_offers,
+           .is_tcp_only = terms.is_tcp_only});
+}
+
+LocalDescription Port::local_description(const ice::Credentials& ice, const Peer& peer) {
+  LocalDescription description = local_description(ice, *peer.identity);
+  if (peer.is_tcp_only)
+    std::erase_if(description.candidates,
+                  [](const ice::Candidate& one) { return one.transport == ice::Transport::kUdp; });
+  return description;
 }
 
 void Port::begin_peer(Session& session, std::unique_ptr<Peer> peer) {
@@ -37,8 +46,8 @@ void Port::begin_peer(Session& session, std::unique_ptr<Peer> peer) {
 }
 
 Result<PeerAnswered, OpenFault> Port::answer_peer(Timestamp now, SessionId id, std::string_view offer,
-                                                  std::span<const PeerOutlet> outlets,
-                                                  const IpAddress& client, PortOutputs& out,
+                                                  std::span<const PeerOutlet> outlets, const PeerTerms& terms,
+                                                  PortOutputs& out,
                                                   std::span<const PeerPreference> preferences) {
   Session* session = nullptr;
   std::unique_ptr<Peer> opening;
@@ -46,20 +55,20 @@ Result<PeerAnswered, OpenFault> Port::answer_peer(Timestamp now, SessionId id, s
     session = find_peer(id, true);
     if (!session) return refuse(count({OpenRefusal::kNoSession, {}}));
   } else {
-    if (auto obstacle = find_obstacle(true, client)) return refuse(*obstacle);
-    opening = make_peer(true);
+    if (auto obstacle = find_obstacle(true, terms.client)) return refuse(*obstacle);
+    opening = make_peer(true, terms);
   }
   Peer& peer = session ? *session->peer : *opening;
   peer.negotiation.prefer(preferences);
   const ice::Credentials fresh = ice::make_credentials();
   const ice::Credentials& local = session ? session->transport->local_ice() : fresh;
-  auto answered = peer.negotiation.answer(offer, outlets, local_description(local, *peer.identity), fresh);
+  auto answered = peer.negotiation.answer(offer, outlets, local_description(local, peer), fresh);
   if (!answered) {
     ++counters_.not_negotiated;
     return refuse(count({OpenRefusal::kBadOffer, answered.error()}));
   }
   if (!session) {
-    session = &add_session(SessionKind::kPeer, client);
+    session = &add_session(SessionKind::kPeer, terms.client);
     begin_peer(*session, std::move(opening));
     begin_transport(now, *session, {fresh, answered->remote, answered->dtls_role, answered->agreement.data});
     session->peer->has_data = answered->agreement.data.has_value();
@@ -91,10 +100,10 @@ PeerAnswered Port::finish_answer(Timestamp now, Session& session, PeerNegotiatio
   return result;
 }
 
-Result<SessionId, OpenFault> Port::open_offering_peer(Timestamp now, const IpAddress& client) {
-  if (auto obstacle = find_obstacle(true, client)) return refuse(*obstacle);
-  Session& session = add_session(SessionKind::kPeer, client);
-  begin_peer(session, make_peer(false));
+Result<SessionId, OpenFault> Port::open_offering_peer(Timestamp now, const PeerTerms& terms) {
+  if (auto obstacle = find_obstacle(true, terms.client)) return refuse(*obstacle);
+  Session& session = add_session(SessionKind::kPeer, terms.client);
+  begin_peer(session, make_peer(false, terms));
   session.peer->offered_ice = ice::make_credentials();
   session.ufrags.push_back(session.peer->offered_ice->ufrag);
   by_ufrag_[session.peer->offered_ice->ufrag] = session.id;
@@ -111,7 +120,7 @@ std::optional<PeerOffered> Port::make_offer(Timestamp now, SessionId id, std::sp
   const bool had_offer = peer.negotiation.has_open_offer();
   if (session->transport && restarts_ice && !had_offer) peer.offered_ice = ice::make_credentials();
   const ice::Credentials& local = peer.offered_ice ? *peer.offered_ice : session->transport->local_ice();
-  auto offered = peer.negotiation.offer(outlets, local_description(local, *peer.identity));
+  auto offered = peer.negotiation.offer(outlets, local_description(local, peer));
   seat_outlets(now, *session);
   handle_fan_out_outputs(out);
   if (!offered) return std::nullopt;

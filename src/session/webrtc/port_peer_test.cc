@@ -463,5 +463,28 @@ TEST(PortPeer, goes_on_with_plain_sound_where_a_later_description_has_no_redunda
   }
 }
 
+TEST(PortPeer, tells_who_asked_for_tcp_of_no_other_way) {
+  PeerWorld world;
+  ice::Candidate over_tcp = host_candidate(kServerAddress);
+  over_tcp.transport = ice::Transport::kTcpPassive;
+  world.port.set_candidates({host_candidate(kServerAddress), over_tcp});
+  for (bool is_tcp_only : {false, true}) {
+    PeerClient& client = world.add_client();
+    client.add_data();
+    auto answered = world.port.answer_peer(world.time.now(), {}, client.offer(), {},
+                                           {.client = {}, .is_tcp_only = is_tcp_only}, world.out_);
+    ASSERT_TRUE(answered);
+    auto session =
+        world.port.open_offering_peer(world.time.now(), {.client = {}, .is_tcp_only = is_tcp_only});
+    ASSERT_TRUE(session);
+    auto offered = world.port.make_offer(world.time.now(), *session, {}, false, world.out_);
+    ASSERT_TRUE(offered);
+    for (const std::string& text : {answered->answer, offered->offer}) {
+      EXPECT_NE(text.find("tcptype passive"), std::string::npos) << text;
+      EXPECT_EQ(text.find(" udp ") == std::string::npos, is_tcp_only) << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace stoa::webrtc

@@ -25,7 +25,7 @@ namespace stoa::webrtc {
 
 struct PeerGot {
   std::uint64_t index = 0;  // Of SRTP.
-  std::uint32_t ssrc = 0, tag = 0, number = 0;
+  std::uint32_t ssrc = 0, tag = 0, number = 0, timestamp = 0;
   std::uint8_t payload_type = 0;
   std::string mid;
   bool is_keyframe = false;
@@ -40,7 +40,8 @@ class PeerClient {
     std::uint32_t ssrc = 0, tag = 0, number = 0;
     std::uint16_t sequence = 500;
     bool is_on = true, wants_keyframe = true;
-    Buffer before;  // The payload of the packet before.
+    Buffer before;                      // The payload of the packet before.
+    std::optional<std::uint8_t> level;  // Of sounds, as RFC 6464 says it.
   };
 
   PeerClient(sim::VirtualTime& clock, srtp::Transform& transform, std::uint64_t seed, bool has_receiver,
@@ -119,6 +120,11 @@ class PeerClient {
     (void)dialer->send_rtcp(packet, out_);
     sort();
   }
+  void send_data(sctp::StreamId channel, std::string_view text) {
+    EXPECT_TRUE(dialer->send_data(time_.now(), channel, sctp::MessageKind::kBytes,
+                                  SharedBytes(std::string(text)), out_));
+    sort();
+  }
 
   Timestamp next_event() const {
     Timestamp at = down.next_arrival();
@@ -163,6 +169,7 @@ class PeerClient {
   std::map<media::TrackId, std::size_t> packets;  // With a receiver.
   std::vector<media::TrackId> opened, closed_tracks;
   std::vector<std::string> channels;
+  std::vector<std::string> messages;  // Of all channels.
   std::optional<TransportClosed> closed;
   bool is_cut = false;
 
@@ -211,7 +218,11 @@ class PeerClient {
       }
     rtp::ExtensionList list;
     for (const sdp::AgreedExtension& extension : agreed->extensions)
-      if (extension.extension == sdp::HeaderExtension::kMid) list.add(extension.id, as_bytes(section.mid));
+      if (extension.extension == sdp::HeaderExtension::kMid) {
+        list.add(extension.id, as_bytes(section.mid));
+      } else if (extension.extension == sdp::HeaderExtension::kAudioLevel && sending.level) {
+        list.add(extension.id, rtp::write_audio_level({.level = *sending.level, .has_voice = true}));
+      }
     Buffer packet(1500);
     auto size = rtp::write({.marker = true,
                             .payload_type = type,
@@ -228,6 +239,7 @@ class PeerClient {
     if (parsed->payload.size() < 9) return;  // Retransmitted, or padding.
     PeerGot one{.index = received.srtp_index,
                 .ssrc = parsed->header.ssrc,
+                .timestamp = parsed->header.timestamp,
                 .payload_type = parsed->header.payload_type};
     const std::size_t tail = parsed->payload.size() - 8;
     ByteReader reader(parsed->payload.subspan(tail));
@@ -273,6 +285,8 @@ class PeerClient {
                        [&](DataEvent& event) {
                          if (auto* channel = std::get_if<sctp::ChannelOpened>(&event))
                            channels.push_back(channel->settings.label);
+                         if (auto* message = std::get_if<sctp::ChannelMessage>(&event))
+                           messages.emplace_back(as_text(message->payload));
                        },
                        [&](RtpReceived& received) { handle_raw(received); },
                        [&](RtcpReceived& received) { handle_rtcp(received.packet); }, [](auto&) {}},
@@ -350,25 +364,12 @@ class PeerWorld {
   }
 
   bool run_until(const std::function<bool()>& is_met, Duration most = Duration::seconds(10)) {
-    const Timestamp end = time.now() + most;
-    int rounds = 0;
-    while (!is_met()) {
+    auto next = [&] {
       Timestamp at = port.next_deadline();
       for (const auto& client : clients) at = std::min({at, client->next_event(), client->up.next_arrival()});
-      at = std::max(at, time.now());
-      if (at > end) {
-        time.advance_to(end);
-        return is_met();
-      }
-      if (at > time.now()) rounds = 0;
-      if (++rounds > 2000) {
-        ADD_FAILURE() << "time stands still";
-        return false;
-      }
-      time.advance_to(at);
-      step();
-    }
-    return true;
+      return at;
+    };
+    return webrtc::run_until(time, most, is_met, next, [&] { step(); });
   }
   void run_for(Duration duration) {
     run_until([] { return false; }, duration);
@@ -382,12 +383,7 @@ class PeerWorld {
       for (PortOutput& output : out_.take()) handle(output);
       batch_.clear();
       has_more = port.fill(time.now(), batch_);
-      for (const DatagramTrain& train : batch_.trains())
-        for (Bytes rest = train.bytes; !rest.empty();) {
-          Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
-          send(train.remote, packet);
-          rest = rest.subspan(packet.size());
-        }
+      for_each_packet(batch_, [&](LocalPath, const SocketAddress& to, Bytes packet) { send(to, packet); });
     }
   }
 

@@ -52,25 +52,12 @@ class PortWorld {
   SessionId session_of(const TestClient& client) const { return sessions_.at(&client); }
 
   bool run_until(const std::function<bool()>& is_met, Duration most = Duration::seconds(10)) {
-    Timestamp end = time.now() + most;
-    int rounds = 0;
-    while (!is_met()) {
+    auto next = [&] {
       Timestamp at = port.next_deadline();
       for (const auto& client : clients) at = std::min({at, client->next_event(), client->up.next_arrival()});
-      at = std::max(at, time.now());
-      if (at > end) {
-        time.advance_to(end);
-        return is_met();
-      }
-      if (at > time.now()) rounds = 0;
-      if (++rounds > 2000) {
-        ADD_FAILURE() << "time stands still";
-        return false;
-      }
-      time.advance_to(at);
-      step();
-    }
-    return true;
+      return at;
+    };
+    return webrtc::run_until(time, most, is_met, next, [&] { step(); });
   }
   void run_for(Duration duration) {
     run_until([] { return false; }, duration);
@@ -165,12 +152,8 @@ class PortWorld {
       for (PortOutput& output : out_.take()) handle(output);
       batch_.clear();
       bool has_more = port.fill(time.now(), batch_);
-      for (const DatagramTrain& train : batch_.trains())
-        for (Bytes rest = train.bytes; !rest.empty();) {
-          Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
-          send(train.local, train.remote, packet);
-          rest = rest.subspan(packet.size());
-        }
+      for_each_packet(
+          batch_, [&](LocalPath local, const SocketAddress& to, Bytes packet) { send(local, to, packet); });
       if (!has_more && out_.empty()) return;
     } while (true);
   }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/datagram.h"
 #include "crypto/srtp_kernel.h"
 #include "proto/srtp/transform.h"
 #include "session/webrtc/transport.h"
@@ -47,6 +48,42 @@ inline ice::Candidate host_candidate(const SocketAddress& address, bool is_tcp =
           .transport = transport,
           .priority = ice::candidate_priority(type, preference),
           .address = address};
+}
+
+// Datagrams as the network sees them, of batches as they are sent: act(local, remote, bytes).
+template <typename Act>
+void for_each_packet(const DatagramBatch& batch, Act&& act) {
+  for (const DatagramTrain& train : batch.trains())
+    for (Bytes rest = train.bytes; !rest.empty();) {
+      const Bytes packet = rest.first(std::min<std::size_t>(rest.size(), train.segment_bytes));
+      act(train.local, train.remote, packet);
+      rest = rest.subspan(packet.size());
+    }
+}
+
+// From event to event until `is_met`, or for `most`: next_event() is when step() has something to do. True
+// when it is met.
+template <typename NextEvent, typename Step>
+bool run_until(sim::VirtualTime& time, Duration most, const std::function<bool()>& is_met,
+               NextEvent&& next_event, Step&& step) {
+  const Timestamp end = time.now() + most;
+  int rounds = 0;
+  while (!is_met()) {
+    const Timestamp at = std::max(next_event(), time.now());
+    if (at > end) {
+      time.advance_to(end);
+      return is_met();
+    }
+    if (at > time.now()) rounds = 0;
+    // Nobody may ask to be called again and again at the same time.
+    if (++rounds > 2000) {
+      ADD_FAILURE() << "time stands still";
+      return false;
+    }
+    time.advance_to(at);
+    step();
+  }
+  return true;
 }
 
 // A transport and all that came out of it.
@@ -155,27 +192,12 @@ class TestTransports {
 
   // Until `is_done` or for `most` of virtual time. True when it is done.
   bool run(const std::function<bool()>& is_done, Duration most) {
-    Timestamp end = time.now() + most;
     sort();
-    while (!is_done()) {
-      Timestamp at = std::min({to_server.next_arrival(), to_client.next_arrival(),
-                               server.transport->next_deadline(), client.transport->next_deadline()});
-      if (at > end) {
-        time.advance_to(end);
-        return is_done();
-      }
-      if (at > time.now()) {
-        time.advance_to(at);
-        rounds_at_ = 0;
-      }
-      // Neither may ask to be called again and again at the same time.
-      if (++rounds_at_ > 1000) {
-        ADD_FAILURE() << "time stands still";
-        return false;
-      }
-      step();
-    }
-    return true;
+    auto next = [&] {
+      return std::min({to_server.next_arrival(), to_client.next_arrival(), server.transport->next_deadline(),
+                       client.transport->next_deadline()});
+    };
+    return run_until(time, most, is_done, next, [&] { step(); });
   }
   void run_for(Duration duration) {
     run([] { return false; }, duration);
@@ -327,8 +349,6 @@ class TestTransports {
     }
     EXPECT_EQ(peer.transport->is_closed(), peer.closed.has_value());
   }
-
-  int rounds_at_ = 0;
 };
 
 }  // namespace stoa::webrtc
