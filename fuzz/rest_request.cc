@@ -58,6 +58,24 @@ http::Request request_of(std::string_view line) {
   return request;
 }
 
+// One room is there, and whom they ask for says of its program what the request says.
+Result<api::RoomsReply, api::RoomsRefusal> reply_to(const api::RoomsQuery& query) {
+  using Kind = api::RoomsQuery::Kind;
+  if (query.kind != Kind::kRooms && query.room != "hall") return refuse(api::RoomsRefusal::kNoRoom);
+  api::RoomsReply reply;
+  if (query.kind == Kind::kRooms || query.kind == Kind::kRoom) {
+    reply.rooms.push_back({.sid = "RM_1", .name = "hall"});
+    return reply;
+  }
+  room::SeatReport seat{.client = {.version = query.participant, .os = query.after}};
+  seat.published.push_back({.sid = "TR_1"});
+  seat.published.back().layers.resize(query.participant.size() % 4);
+  seat.sent.push_back({.sid = "TR_2"});
+  reply.participants.push_back({std::make_shared<const room::ParticipantInfo>(), std::move(seat)});
+  if (!query.sees_hidden) reply.participants.push_back({reply.participants[0].info, {}});
+  return reply;
+}
+
 void check_answer(const http::Request& request, const http::Response& response, bool has_effects) {
   STOA_ASSERT(!has_effects || (response.status >= 200 && response.status < 300));
   if (response.body.size() > 0) {
@@ -91,7 +109,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string_view line = take(rest, '\n');
     if (line.size() < 2) continue;
     http::Request request = request_of(line);
-    http::Response response = house.rest.handle(kNow, request, house.effects);
+    api::RestOutcome outcome = house.rest.handle(kNow, request, house.effects);
+    if (const auto* query = std::get_if<api::RoomsQuery>(&outcome))
+      outcome = house.rest.finish(kNow, *query, reply_to(*query));
+    const http::Response& response = std::get<http::Response>(outcome);
     check_answer(request, response, !house.effects.empty());
     house.effects.clear();
   }

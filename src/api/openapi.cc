@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <map>
 
+#include "api/openapi_rooms.h"
 #include "api/openapi_rtc.h"
 #include "api/rest.h"
 #include "api/rest_json.h"
@@ -134,7 +135,7 @@ constexpr std::string_view kSchemas = R"json({
 })json";
 
 constexpr std::string_view kAbout =
-    "Channels, their stream keys, and what is live.\n\n"
+    "Channels, their stream keys, and what is live; rooms, who is in them, and how their media flows.\n\n"
     "Whoever needs more than what is public sends `Authorization: Bearer <token>`: a JSON Web Token signed "
     "with "
     "HS256 by the secret of an API key, with `iss` (the key's id), `exp` (at most 24 hours ahead unless the "
@@ -248,6 +249,7 @@ std::string write_openapi(std::span<const Route> routes, const std::string& vers
   boost::system::error_code error;
   json::value schemas = json::parse(kSchemas, error);
   STOA_ASSERT(!error);
+  add_room_schemas(schemas.as_object());
   json::object paths;
   for (const Route& route : routes) {
     json::value& path = paths[route.path];

@@ -122,6 +122,7 @@ TEST(OpenApi, tells_who_may) {
         break;
       case Access::kRead: EXPECT_EQ(json::serialize(security), R"([{"bearer":["channels:read"]}])"); break;
       case Access::kWrite: EXPECT_EQ(json::serialize(security), R"([{"bearer":["channels:write"]}])"); break;
+      case Access::kReadRooms: EXPECT_EQ(json::serialize(security), R"([{"bearer":["rooms:read"]}])"); break;
     }
   }
 }

@@ -117,13 +117,22 @@ const Rest::Document& Rest::openapi() {
   return openapi_;
 }
 
-http::Response Rest::handle(WallTime now, const http::Request& request, control::Effects& effects) {
-  http::Response response = answer(now, request, effects);
+http::Response Rest::count(http::Response response) {
   ++answers_[static_cast<std::size_t>(response.status / 100) % answers_.size()];
   return response;
 }
 
-http::Response Rest::answer(WallTime now, const http::Request& request, control::Effects& effects) {
+RestOutcome Rest::handle(WallTime now, const http::Request& request, control::Effects& effects) {
+  RestOutcome outcome = answer(now, request, effects);
+  if (auto* response = std::get_if<http::Response>(&outcome)) return count(std::move(*response));
+  return outcome;
+}
+
+http::Response Rest::finish(WallTime now, const RoomsQuery& query, Result<RoomsReply, RoomsRefusal> reply) {
+  return count(reply ? write_rooms_reply(now, query, *reply) : refuse_rooms_query(reply.error()));
+}
+
+RestOutcome Rest::answer(WallTime now, const http::Request& request, control::Effects& effects) {
   Match found = match(request);
   if (found.allowed.empty())
     return make_json_error({ErrorCode::kNotFound, facts_of(ErrorCode::kNotFound).meaning, ""});
@@ -141,11 +150,13 @@ http::Response Rest::answer(WallTime now, const http::Request& request, control:
   }
   if (request.body.size() > kRestBodyBytesMax)
     return make_json_error({ErrorCode::kBodyTooLarge, facts_of(ErrorCode::kBodyTooLarge).meaning, ""});
-  RestCall call{*this, now, request, effects, std::move(found.segments), std::nullopt};
+  RestCall call{*this, now, request, effects, std::move(found.segments), {}, {}};
   if (std::optional<http::Response> refusal = authorize(*found.route, call)) return std::move(*refusal);
   if (found.route->body && !request.body.empty() && !is_json(request))
     return make_json_error({ErrorCode::kNotJson, facts_of(ErrorCode::kNotJson).meaning, ""});
-  return found.route->handle(call);
+  http::Response response = found.route->handle(call);
+  if (call.query) return std::move(*call.query);
+  return response;
 }
 
 void Rest::append_metrics(MetricSamples& samples) const {

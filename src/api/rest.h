@@ -1,8 +1,8 @@
 // The REST API: everything under /api/ (see /api/openapi.json for what it says to the outside).
 //
-// Each request is answered at once; it runs on the control thread, where the store is. What must happen on
-// the shards comes out as effects. Whoever asks for more than what is public shows a bearer token (RFC 6750)
-// made from an API key (control/api_keys.h).
+// Each request but those for rooms (rooms.h) is answered at once; it runs on the control thread, where the
+// store is. What must happen on the shards comes out as effects. Whoever asks for more than what is public
+// shows a bearer token (RFC 6750) made from an API key (control/api_keys.h).
 //
 // Answers for HEAD carry the body of GET; runtime/ leaves it away, and adds CORS and compression.
 #pragma once
@@ -11,9 +11,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 
+#include "api/rooms.h"
 #include "base/bytes.h"
 #include "base/metric.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "control/api_keys.h"
 #include "control/channels.h"
@@ -42,6 +45,9 @@ struct RestOptions {
   WallTime started_at;
 };
 
+// A query is to be answered with Rest::finish().
+using RestOutcome = std::variant<http::Response, RoomsQuery>;
+
 class Rest {
  public:
   Rest(const RestServices& services, const RestOptions& options);
@@ -49,7 +55,8 @@ class Rest {
   // True for the paths that `handle` answers.
   static bool owns(std::string_view path) { return path.starts_with("/api/"); }
 
-  http::Response handle(WallTime now, const http::Request& request, control::Effects& effects);
+  RestOutcome handle(WallTime now, const http::Request& request, control::Effects& effects);
+  http::Response finish(WallTime now, const RoomsQuery& query, Result<RoomsReply, RoomsRefusal> reply);
 
   void append_metrics(MetricSamples& samples) const;
 
@@ -72,7 +79,8 @@ class Rest {
   };
 
   const Document& openapi();  // Written when it is first asked for.
-  http::Response answer(WallTime now, const http::Request& request, control::Effects& effects);
+  RestOutcome answer(WallTime now, const http::Request& request, control::Effects& effects);
+  http::Response count(http::Response response);
 
   RestServices services_;
   RestOptions options_;

@@ -19,6 +19,7 @@ struct RestCall {
   control::Effects& effects;
   std::vector<std::string_view> segments;       // The values of the path's {names}.
   std::optional<control::Principal> principal;  // Who asks; absent when nobody had to say.
+  std::optional<RoomsQuery> query;              // Set by a handler: the response is made of what it brings.
 
   RestServices& services() const { return rest.services_; }
   const RestOptions& options() const { return rest.options_; }
@@ -37,7 +38,23 @@ http::Response end_broadcast(RestCall& call);
 http::Response list_keys(RestCall& call);
 http::Response create_key(RestCall& call);
 http::Response revoke_key(RestCall& call);
+http::Response list_rooms(RestCall& call);
+http::Response read_room(RestCall& call);
+http::Response list_participants(RestCall& call);
+http::Response read_statistics(RestCall& call);
 http::Response read_server(RestCall& call);
 http::Response read_openapi(RestCall& call);
+
+// Of "limit" and "after", as all lists take them.
+struct PageWish {
+  std::size_t limit = 0;
+  std::string after;
+};
+Result<PageWish, ApiError> read_page_wish(const http::Request& request, std::size_t limit_max,
+                                          std::size_t after_bytes_max);
+
+// rest_rooms.cc
+http::Response write_rooms_reply(WallTime now, const RoomsQuery& query, const RoomsReply& reply);
+http::Response refuse_rooms_query(RoomsRefusal refusal);
 
 }  // namespace stoa::api

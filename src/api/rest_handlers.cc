@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kChannelsPerPage = 50;
+constexpr std::size_t kItemsPerPage = 50;
 
 std::int64_t seconds_between(WallTime from, WallTime to) {
   return to > from ? (to.us() - from.us()) / 1'000'000 : 0;
@@ -115,21 +115,23 @@ http::Response refuse_as_not_live(RestCall& call, std::string_view name) {
   return make_json_error({ErrorCode::kChannelOffline, facts_of(ErrorCode::kChannelOffline).meaning, ""});
 }
 
-Result<std::size_t, ApiError> read_limit(const http::Request& request) {
-  std::optional<std::string> text = request.find_query("limit");
-  if (!text) return kChannelsPerPage;
-  std::size_t limit = 0;
-  const char* end = text->data() + text->size();
-  auto [stop, error] = std::from_chars(text->data(), end, limit);
-  if (error != std::errc() || stop != end || limit < 1 || limit > control::kChannelsPerPageMax) {
-    return refuse(ApiError{
-        ErrorCode::kInvalidValue,
-        "\"limit\" is a number from 1 to " + std::to_string(control::kChannelsPerPageMax) + ".", "limit"});
-  }
-  return limit;
-}
-
 }  // namespace
+
+Result<PageWish, ApiError> read_page_wish(const http::Request& request, std::size_t limit_max,
+                                          std::size_t after_bytes_max) {
+  PageWish wish{kItemsPerPage, request.find_query("after").value_or("")};
+  if (std::optional<std::string> text = request.find_query("limit")) {
+    const char* end = text->data() + text->size();
+    auto [stop, error] = std::from_chars(text->data(), end, wish.limit);
+    if (error != std::errc() || stop != end || wish.limit < 1 || wish.limit > limit_max)
+      return refuse(ApiError{ErrorCode::kInvalidValue,
+                             "\"limit\" is a number from 1 to " + std::to_string(limit_max) + ".", "limit"});
+  }
+  if (wish.after.size() > after_bytes_max)
+    return refuse(
+        ApiError{ErrorCode::kInvalidValue, "\"after\" is longer than what is listed may be.", "after"});
+  return wish;
+}
 
 http::Response list_live(RestCall& call) {
   http::Response response;
@@ -164,12 +166,9 @@ http::Response read_live(RestCall& call) {
 }
 
 http::Response list_channels(RestCall& call) {
-  auto limit = read_limit(call.request);
-  if (!limit) return make_json_error(limit.error());
-  std::string after = call.request.find_query("after").value_or("");
-  if (after.size() > 64)
-    return make_json_error({ErrorCode::kInvalidValue, "\"after\" is longer than a name may be.", "after"});
-  auto page = call.services().channels.list(after, *limit);
+  auto wish = read_page_wish(call.request, control::kChannelsPerPageMax, control::kChannelNameCharactersMax);
+  if (!wish) return make_json_error(wish.error());
+  auto page = call.services().channels.list(wish->after, wish->limit);
   if (!page) return refuse_with(page.error());
   json::array channels;
   for (const control::Channel& channel : page->channels) channels.push_back(json_of(call, channel));

@@ -5,6 +5,7 @@
 #include "api/rest_call.h"
 #include "base/assert.h"
 #include "control/channels.h"
+#include "room/limits.h"
 
 namespace stoa::api {
 namespace {
@@ -28,6 +29,9 @@ constexpr ErrorFacts kErrors[] = {
     {kChannelNotFound, "channel_not_found", 404, "There is no channel of this name."},
     {kChannelOffline, "channel_offline", 404, "The channel is not live."},
     {kKeyNotFound, "key_not_found", 404, "The channel has no stream key of this id, or it is revoked."},
+    {kRoomNotFound, "room_not_found", 404, "There is no room of this name."},
+    {kParticipantNotFound, "participant_not_found", 404,
+     "Nobody of this identity or sid is in the room, or their connection is not here."},
     {kMethodNotAllowed, "method_not_allowed", 405,
      "The path does not take this method; Allow lists those it takes."},
     {kChannelExists, "channel_exists", 409, "There is a channel of this name."},
@@ -36,6 +40,8 @@ constexpr ErrorFacts kErrors[] = {
     {kBodyTooLarge, "body_too_large", 413, "The body is longer than a body may be."},
     {kNotJson, "not_json", 415, "The body's Content-Type is not application/json."},
     {kStoreUnavailable, "store_unavailable", 503, "The database does not answer; try again."},
+    {kOverloaded, "overloaded", 503, "Too much is being asked at once; try again (Retry-After)."},
+    {kTimedOut, "timed_out", 504, "A part of the server did not answer in time; try again."},
 };
 
 constexpr QueryKey kPageKeys[] = {
@@ -43,6 +49,22 @@ constexpr QueryKey kPageKeys[] = {
     {"after", "string", 0, 64, "List those whose names come after this one: the `next` of the page before."},
 };
 
+static_assert(kRoomItemsPerPageMax == control::kChannelsPerPageMax);
+constexpr QueryKey kRoomPageKeys[] = {
+    kPageKeys[0],
+    {"after", "string", 0, room::kNameCharactersMax,
+     "List those whose names come after this one: the `next` of the page before."},
+};
+constexpr QueryKey kParticipantPageKeys[] = {
+    kPageKeys[0],
+    {"after", "string", 0, room::kIdentityBytesMax,
+     "List those whose identities come after this one: the `next` of the page before."},
+};
+
+constexpr ErrorCode kRoomsErrors[] = {kInvalidValue, kOverloaded, kTimedOut};
+constexpr ErrorCode kRoomErrors[] = {kRoomNotFound, kOverloaded, kTimedOut};
+constexpr ErrorCode kParticipantsErrors[] = {kInvalidValue, kRoomNotFound, kOverloaded, kTimedOut};
+constexpr ErrorCode kStatisticsErrors[] = {kRoomNotFound, kParticipantNotFound, kOverloaded, kTimedOut};
 constexpr ErrorCode kLiveErrors[] = {kChannelNotFound, kChannelOffline, kStoreUnavailable};
 constexpr ErrorCode kPageErrors[] = {kInvalidValue};
 constexpr ErrorCode kCreateErrors[] = {kMissingField, kChannelExists, kTooManyChannels};
@@ -178,6 +200,35 @@ constexpr Route kRoutes[] = {
      false,
      {},
      kRevokeErrors},
+    {Method::kGet, "/api/v1/rooms", "listRooms", "List rooms by name, in pages", Access::kReadRooms,
+     list_rooms, 200, "RoomPage", nullptr, false, kRoomPageKeys, kRoomsErrors},
+    {Method::kGet,
+     "/api/v1/rooms/{room}",
+     "readRoom",
+     "Tell about one room",
+     Access::kReadRooms,
+     read_room,
+     200,
+     "Room",
+     nullptr,
+     false,
+     {},
+     kRoomErrors},
+    {Method::kGet, "/api/v1/rooms/{room}/participants", "listParticipants",
+     "List who is in a room by identity, in pages", Access::kReadRooms, list_participants, 200,
+     "ParticipantPage", nullptr, false, kParticipantPageKeys, kParticipantsErrors},
+    {Method::kGet,
+     "/api/v1/rooms/{room}/participants/{identity}/statistics",
+     "readStatistics",
+     "Tell how the media of one participant flows; `identity` may be its sid",
+     Access::kReadRooms,
+     read_statistics,
+     200,
+     "ParticipantStatistics",
+     nullptr,
+     false,
+     {},
+     kStatisticsErrors},
     {Method::kGet,
      "/api/v1/server",
      "readServer",
@@ -256,6 +307,7 @@ const char* scope_of(Access access) {
     case Access::kPublicOrRead:
     case Access::kRead: return control::kScopeChannelsRead;
     case Access::kWrite: return control::kScopeChannelsWrite;
+    case Access::kReadRooms: return control::kScopeRoomsRead;
   }
   return nullptr;
 }
@@ -268,7 +320,7 @@ std::vector<ErrorCode> errors_of(const Route& route) {
   add({kBodyTooLarge});
   if (route.body) add({kInvalidJson, kUnknownField, kWrongType, kInvalidValue, kNotJson});
   if (route.access == Access::kPublicOrRead) add({kTokenInvalid, kStoreUnavailable});
-  if (route.access == Access::kRead || route.access == Access::kWrite)
+  if (route.access == Access::kRead || route.access == Access::kWrite || route.access == Access::kReadRooms)
     add({kTokenMissing, kTokenInvalid, kScopeMissing, kStoreUnavailable});
   std::sort(errors.begin(), errors.end());
   errors.erase(std::unique(errors.begin(), errors.end()), errors.end());

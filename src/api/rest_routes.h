@@ -31,6 +31,8 @@ enum class ErrorCode : std::uint8_t {
   kChannelNotFound,
   kChannelOffline,
   kKeyNotFound,
+  kRoomNotFound,
+  kParticipantNotFound,
   kMethodNotAllowed,
   kChannelExists,
   kTooManyChannels,
@@ -38,6 +40,8 @@ enum class ErrorCode : std::uint8_t {
   kBodyTooLarge,
   kNotJson,
   kStoreUnavailable,
+  kOverloaded,
+  kTimedOut,
 };
 
 // What the API promises about an error: the code and its status never change.
@@ -63,6 +67,7 @@ enum class Access : std::uint8_t {
   kPublicOrRead,  // Without a token the public part; with one, what channels:read may see.
   kRead,          // channels:read
   kWrite,         // channels:write
+  kReadRooms,     // rooms:read
 };
 // The scope to be shown, nullptr for kPublic.
 const char* scope_of(Access access);

@@ -67,7 +67,9 @@ class RestTest : public ::testing::Test {
     return request;
   }
   http::Response send(const http::Request& request) {
-    http::Response response = rest_.handle(now_, request, effects_);
+    RestOutcome outcome = rest_.handle(now_, request, effects_);
+    EXPECT_TRUE(std::holds_alternative<http::Response>(outcome)) << request.path;
+    http::Response response = std::get<http::Response>(std::move(outcome));
     expect_as_documented(request, response);
     return response;
   }
@@ -132,8 +134,8 @@ class RestTest : public ::testing::Test {
   Rest rest_{{channels_, stream_keys_, api_keys_, publishing_, live_}, {"1.2.3", kStart}};
   control::Effects effects_;
   const json::value document_ = [this] {
-    return json::parse(
-        text_of(rest_.handle(kNow, request_of(http::Method::kGet, "/api/openapi.json"), effects_)));
+    return json::parse(text_of(std::get<http::Response>(
+        rest_.handle(kNow, request_of(http::Method::kGet, "/api/openapi.json"), effects_))));
   }();
 };
 class RestInDevTest : public RestTest {

@@ -25,12 +25,13 @@ AuthRefusal refusal_of(crypto::JwtRefusal refusal) {
 
 bool is_scope(std::string_view text) {
   return text == kScopeAll || text == kScopeChannelsRead || text == kScopeChannelsWrite ||
-         text == kScopeRooms;
+         text == kScopeRooms || text == kScopeRoomsRead;
 }
 
 bool has_scope(const std::vector<std::string>& granted, std::string_view scope) {
-  return std::any_of(granted.begin(), granted.end(),
-                     [&](const std::string& held) { return held == scope || held == kScopeAll; });
+  return std::any_of(granted.begin(), granted.end(), [&](const std::string& held) {
+    return held == scope || held == kScopeAll || (held == kScopeRooms && scope == kScopeRoomsRead);
+  });
 }
 
 const char* name_of(AuthRefusal refusal) {

@@ -27,9 +27,12 @@ inline constexpr const char* kScopeChannelsRead = "channels:read";
 inline constexpr const char* kScopeChannelsWrite = "channels:write";
 // To sign tokens for rooms (api/livekit/grant.h), which say themselves what they grant.
 inline constexpr const char* kScopeRooms = "rooms";
-// One of the four above.
+// To see which rooms there are, who is in them and how their media flows, but for who is hidden. `rooms` is
+// that and more.
+inline constexpr const char* kScopeRoomsRead = "rooms:read";
+// One of the five above.
 bool is_scope(std::string_view text);
-// True when `granted` holds `scope` or "*".
+// True when `granted` holds `scope`, one that is more, or "*".
 bool has_scope(const std::vector<std::string>& granted, std::string_view scope);
 
 // Who asks, once believed.

@@ -170,6 +170,21 @@ TEST_F(ApiKeyTest, refuses_room_tokens_of_keys_that_are_revoked_unknown_or_witho
             AuthRefusal::kBadToken);
 }
 
+TEST_F(ApiKeyTest, lets_who_may_sign_for_rooms_read_them_and_not_the_other_way_round) {
+  ApiKey rooms = make({"rooms"}), reader = make({"rooms:read"});
+  auto scopes_of = [&](const ApiKey& key, const std::vector<std::string>& wish) {
+    auto principal = keys_.authenticate(kNow, token_of(key, {.scopes = wish}));
+    EXPECT_TRUE(principal);
+    return principal ? principal->scopes : std::vector<std::string>();
+  };
+  EXPECT_EQ(scopes_of(rooms, {"rooms:read"}), std::vector<std::string>{"rooms:read"});
+  EXPECT_TRUE(has_scope(scopes_of(rooms, {}), kScopeRoomsRead));
+  EXPECT_FALSE(has_scope(scopes_of(reader, {}), kScopeRooms));
+  EXPECT_EQ(make_token(kNow, reader, {.scopes = {"rooms"}}).error(), Refusal::kBadScope);
+  EXPECT_EQ(keys_.authenticate_claims(kNow, room_token(reader, R"("exp":1900000000)")).error(),
+            AuthRefusal::kKeyWithoutRooms);
+}
+
 TEST_F(ApiKeyTest, gives_a_room_token_nothing_over_channels) {
   auto principal =
       keys_.authenticate(kNow, room_token(kDevKey, R"("exp":1800000060,"video":{"roomAdmin":true})"));

@@ -39,6 +39,12 @@ double mos_of(const StreamQuality& stream) {
   return std::clamp(mos, kMosMin, kMosMax);
 }
 
+ScoreParts parts_of(const StreamQuality& stream) {
+  return {.mos = mos_of(stream),
+          .delay_impairment = stream.is_video ? 0 : delay_impairment(stream),
+          .loss_impairment = loss_impairment(stream)};
+}
+
 ConnectionScore score_of(std::span<const StreamQuality> streams) {
   ConnectionScore score;
   if (streams.empty()) return score;

@@ -28,6 +28,11 @@ struct StreamQuality {
   bool is_silent = false;  // Nothing came though it should.
 };
 double mos_of(const StreamQuality& stream);
+// The same, and what it is made of: Id (sound alone) and Ie.
+struct ScoreParts {
+  double mos = 4.5, delay_impairment = 0, loss_impairment = 0;
+};
+ScoreParts parts_of(const StreamQuality& stream);
 
 struct ConnectionScore {
   ConnectionQuality quality = ConnectionQuality::kExcellent;

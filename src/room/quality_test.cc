@@ -24,6 +24,20 @@ TEST(MosOf, is_the_model_s_own_for_audio) {
   EXPECT_NEAR(mos_of(stream), 3.635, 0.001);
 }
 
+TEST(PartsOf, say_what_delay_and_loss_take) {
+  StreamQuality stream;
+  stream.round_trip = Duration::milliseconds(100);
+  stream.jitter = Duration::milliseconds(15);
+  stream.loss = 0.02;
+  const ScoreParts sound = parts_of(stream);
+  EXPECT_NEAR(sound.delay_impairment, 2.4, 0.001);
+  EXPECT_NEAR(sound.loss_impairment, 7.871, 0.001);
+  EXPECT_EQ(sound.mos, mos_of(stream));
+  stream.is_video = true;
+  EXPECT_EQ(parts_of(stream).delay_impairment, 0);
+  EXPECT_NEAR(parts_of(stream).loss_impairment, 7.871, 0.001);
+}
+
 TEST(MosOf, counts_loss_squared_where_sound_is_sent_twice) {
   StreamQuality twice, once;
   twice.has_redundancy = true;

@@ -50,7 +50,9 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       tick_(loop_, [this] { handle_tick(); }),
       rooms_(config, loop_, log, *store_, api_keys_),
       room_calls_(api_keys_, rooms_, shards, {.is_dev = config.dev},
-                  [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }) {}
+                  [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }),
+      room_queries_(rest_, rooms_, shards,
+                    [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -159,6 +161,8 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::TokenWanted& wanted) { handle_token_wanted(wanted); },
                  [&](shard::RoomHappened& told) { rooms_.handle_happened(told.happened); },
                  [&](shard::RoomAnswered& answered) { room_calls_.handle_answer(loop_.now(), answered); },
+                 [&](shard::RoomsFound& found) { room_queries_.handle_found(loop_.wall(), found); },
+                 [&](shard::SeatsFound& found) { room_queries_.handle_seats(loop_.wall(), found); },
                  [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered); },
              },
              std::get<shard::ControlMail>(message));
@@ -202,8 +206,10 @@ void ControlThread::handle_http(HttpAsked&& asked) {
   if (RoomCalls::owns_path(asked.message.path))
     return room_calls_.handle_request(loop_.now(), loop_.wall(), asked);
   control::Effects effects;
-  http::Response response = rest_.handle(loop_.wall(), asked.message, effects);
-  send(asked.shard, HttpAnswered{asked.request, std::move(response)});
+  api::RestOutcome outcome = rest_.handle(loop_.wall(), asked.message, effects);
+  if (auto* query = std::get_if<api::RoomsQuery>(&outcome))
+    return room_queries_.ask(loop_.now(), loop_.wall(), asked, std::move(*query));
+  send(asked.shard, HttpAnswered{asked.request, std::move(std::get<http::Response>(outcome))});
   for (auto& effect : effects.take()) {
     for (shard::ShardIndex to = 0; to < shards_count_; ++to) {
       std::visit(Overloaded{
@@ -254,6 +260,7 @@ void ControlThread::answer_metrics() {
   rest_.append_metrics(own);
   rooms_.append_metrics(own);
   room_calls_.append_metrics(own);
+  room_queries_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});
@@ -269,6 +276,7 @@ void ControlThread::handle_tick() {
   directory_.handle_tick(loop_.now());
   rooms_.handle_tick();
   room_calls_.handle_tick(loop_.now());
+  room_queries_.handle_tick(loop_.now(), loop_.wall());
   std::erase_if(audiences_, [&](const auto& entry) { return !directory_.find(entry.first); });
   for (auto& [channel, shards] : audiences_) {
     std::set<std::uint32_t> distinct;

@@ -27,6 +27,7 @@
 #include "server/postbox.h"
 #include "server/room_calls.h"
 #include "server/room_desk.h"
+#include "server/room_queries.h"
 
 namespace stoa::server {
 
@@ -101,6 +102,7 @@ class ControlThread {
   runtime::DeadlineTimer tick_;
   RoomDesk rooms_;
   RoomCalls room_calls_;
+  RoomQueries room_queries_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;

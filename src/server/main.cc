@@ -164,7 +164,8 @@ int run(int argc, char** argv) {
   token_create->add_option("--data", token_options.data,
                            "Data folder to read the secret from when none is given");
   token_create
-      ->add_option("--scope", token_options.scopes, "What it may do: channels:read, channels:write, *")
+      ->add_option("--scope", token_options.scopes,
+                   "What it may do: channels:read, channels:write, rooms:read, rooms, *")
       ->delimiter(',');
   token_create->add_option("--valid-for,--seconds", token_options.valid_for,
                            "How long it is good: 90s, 10m, 6h, 30d, or seconds");
@@ -174,7 +175,7 @@ int run(int argc, char** argv) {
   token_key->add_option("--label", token_options.label, "What it is for");
   token_key
       ->add_option("--scope", token_options.scopes,
-                   "What its tokens may do: channels:read, channels:write, rooms, *")
+                   "What its tokens may do: channels:read, channels:write, rooms:read, rooms, *")
       ->delimiter(',');
   CLI::App* token_list = token->add_subcommand("list", "Print the API keys: id, state, scopes, label");
   token_list->add_option("--data", token_options.data, "Data folder of the node")->required();

@@ -22,6 +22,7 @@
 #include "api/livekit/grant.h"
 #include "api/livekit/join_params.h"
 #include "api/livekit/twirp.h"
+#include "api/rooms.h"
 #include "api/whip.h"
 #include "base/address.h"
 #include "base/bytes.h"
@@ -223,6 +224,18 @@ struct RoomCalled {
   std::shared_ptr<const livekit::TwirpCall> call;
   room::RoomInfo room;  // The room to create, or to move to.
 };
+// A query of the REST API, to the owner of its room, or to every shard. Answered by RoomsFound, and by
+// SeatsFound from the shards of those whom it is about.
+struct RoomsQueried {
+  std::uint64_t question;
+  std::shared_ptr<const api::RoomsQuery> query;
+};
+struct SeatsQueried {
+  std::uint64_t question;
+  std::string room;
+  std::vector<room::ParticipantId> participants;
+  bool with_streams;
+};
 // A fresh token for a participant.
 struct TokenMade {
   std::uint64_t seat;
@@ -230,12 +243,13 @@ struct TokenMade {
   std::string room;   // That it is for.
 };
 
-using Mail = std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, SourceEnded, SourceDropped,
-                          SnapshotChanged, BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted,
-                          RtcAsked, RtcReplied, relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted,
-                          JoinRefused, SeatOpened, SeatResumed, SeatClosed, SignalAccepted, SignalSent,
-                          SignalClosed, SignalHeard, SignalLost, RoomAsked, RoomTold, RoomAudible,
-                          RoomForwarded, RoomEntered, SeatMoved, RoomCalled, TokenMade, TransportAsked>;
+using Mail =
+    std::variant<SourceStarted, SourceMedia, SourceTrackLeftOut, SourceEnded, SourceDropped, SnapshotChanged,
+                 BroadcastStopped, KeyRevoked, PublishDecided, MetricsWanted, RtcAsked, RtcReplied,
+                 relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted, JoinRefused, SeatOpened,
+                 SeatResumed, SeatClosed, SignalAccepted, SignalSent, SignalClosed, SignalHeard, SignalLost,
+                 RoomAsked, RoomTold, RoomAudible, RoomForwarded, RoomEntered, SeatMoved, RoomCalled,
+                 RoomsQueried, SeatsQueried, TokenMade, TransportAsked>;
 
 // To control.
 struct PublishAsked {
@@ -283,7 +297,22 @@ struct RpcAnswered {
   std::string room, identity;  // Who answers.
   livekit::RpcReply reply;
 };
-using ControlMail = std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked,
-                                 TokenWanted, RoomHappened, RoomAnswered, RpcAnswered>;
+// In order, at most one more than was asked for. Of participants the first `limit` have seats somewhere;
+// `seat_answers` SeatsFound tell of them, before or after this.
+struct RoomsFound {
+  std::uint64_t question;
+  std::optional<api::RoomsRefusal> why_not;
+  std::vector<room::RoomInfo> rooms;
+  std::vector<std::pair<room::ParticipantId, room::SharedParticipant>> participants;
+  std::size_t seat_answers = 0;
+};
+// Those that are there still.
+struct SeatsFound {
+  std::uint64_t question;
+  std::vector<room::SeatReport> seats;
+};
+using ControlMail =
+    std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked, TokenWanted,
+                 RoomHappened, RoomAnswered, RpcAnswered, RoomsFound, SeatsFound>;
 
 }  // namespace stoa::shard

@@ -489,6 +489,8 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           [&](RoomEntered& entered) { return handle_entered(now, wall, entered, out), true; },
           [&](SeatMoved& moved) { return handle_seat_moved(now, moved, out), true; },
           [&](RoomCalled& called) { return handle_call(now, wall, called, out), true; },
+          [&](RoomsQueried& queried) { return handle_query(queried, out), true; },
+          [&](SeatsQueried& queried) { return handle_seats_query(now, queried, out), true; },
           [&](TokenMade& made) {
             with_seat(find_seat(made.seat), out, [&](Seat& seat, SeatOutputs& outputs) {
               seat.handle_token(made.token, made.room, outputs);
@@ -629,6 +631,7 @@ void Rooms::append_metrics(MetricSamples& samples) const {
   add("stoa_room_participants", "Participants of rooms.", kGauge, seats_.size());
   add("stoa_room_tracks_published", "Tracks that participants publish.", kGauge, published);
   add("stoa_room_tracks_subscribed", "Tracks that participants are subscribed to.", kGauge, subscribed);
+  append_quality_metrics(samples);
   add("stoa_room_joins_total", "Participants that were let in.", kCounter, counters_.joins);
   add("stoa_room_resumes_total", "Participants whose signalling came back.", kCounter, counters_.resumes);
   add("stoa_room_joins_refused_total", "Requests to join that were refused.", kCounter, counters_.refused);

@@ -154,6 +154,11 @@ class Rooms {
                 const livekit::pb::MoveParticipantRequest& move, const RoomCalled& called, RoomsOutputs& out);
   void handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, RoomsOutputs& out);
   void handle_seat_moved(Timestamp now, const SeatMoved& moved, RoomsOutputs& out);
+  // What the REST API asks (rooms_report.cc).
+  void handle_query(const RoomsQueried& queried, RoomsOutputs& out);
+  void query_participants(const RoomsQueried& queried, OwnedRoom& owned, RoomsOutputs& out);
+  void handle_seats_query(Timestamp now, const SeatsQueried& queried, RoomsOutputs& out);
+  void append_quality_metrics(MetricSamples& samples) const;
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
   // Has a seat do something, and carries out what follows. Null: there is none.

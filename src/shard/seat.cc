@@ -472,7 +472,7 @@ void Seat::handle_deadline(Timestamp now, SeatOutputs& out) {
   }
   if (now >= report_at_) {
     report_at_ = now + world_.config.report_interval;
-    measure(out);
+    measure(now, out);
   }
   if (now >= levels_at_) report_levels(now, out);
   if (now >= budget_at_) {

@@ -35,6 +35,7 @@
 #include "room/layer_choice.h"
 #include "room/loudness.h"
 #include "room/quality.h"
+#include "room/report.h"
 #include "room/room.h"
 #include "session/webrtc/port.h"
 #include "shard/mail.h"
@@ -185,6 +186,10 @@ class Seat {
   std::vector<webrtc::SessionId> sessions() const;
   std::size_t published() const { return by_name_.size(); }
   std::size_t subscribed() const { return subscriptions_.size(); }
+  // As measured last; none while nothing flows.
+  const std::optional<room::ConnectionScore>& score() const { return score_; }
+  // seat_report.cc, for the API: who it is and how it is connected, and, with streams, what flows.
+  room::SeatReport report(Timestamp now, bool with_streams) const;
 
  private:
   // One of our tracks, as the room knows it.
@@ -199,8 +204,10 @@ class Seat {
     std::string sid, cid;                  // Which track it is; empty: not known yet.
     std::string name;                      // In the hub; empty: not published.
     room::Loudness loudness;
-    float level = 0;                      // As reported.
-    std::int64_t expected = 0, lost = 0;  // When it was measured last.
+    float level = 0;                            // As reported.
+    std::int64_t expected = 0, lost = 0;        // When it was measured last.
+    std::vector<room::Readings> readings;       // By layer.
+    std::optional<room::StreamQuality> scored;  // What went into the score last.
   };
   struct Subscription {
     room::Subscribed what;
@@ -212,6 +219,8 @@ class Seat {
     webrtc::StreamId fed_from;
     bool is_unsupported = false;  // The client cannot take this codec.
     payload::Encoding unsupported = payload::Encoding::kVp8;
+    room::Readings readings;
+    std::optional<room::StreamQuality> scored;  // What went into the score last.
     room::Quality fits = room::Quality::kHigh;  // kOff: there is no room for it.
     // What its layers brought so far, and how fast.
     struct Rate {
@@ -285,12 +294,18 @@ class Seat {
   const std::string* find_unpublished_codec(const Subscription& subscription) const;
   void handle_unsupported(Timestamp now, const std::vector<std::uint64_t>& keys, SeatOutputs& out);
   Subscription* find_by_key(std::uint64_t key);
-  void measure(SeatOutputs& out);
+  void measure(Timestamp now, SeatOutputs& out);
   // Which layers of a track that it publishes are wanted, and which other codec.
   void tell_wanted(const std::string& name, room::Quality quality, const std::string* other,
                    SeatOutputs& out);
   void report_levels(Timestamp now, SeatOutputs& out);
   void lose_media(std::string_view why, SeatOutputs& out);
+
+  // seat_report.cc: what the API is told.
+  void note_readings(Timestamp now, OwnMedia& media, const webrtc::TrackStats& stats);
+  std::vector<room::ConnectionReport> connections() const;
+  room::PublishedReport report(Timestamp now, const OwnMedia& media, const webrtc::TrackStats& stats) const;
+  room::SentReport report(Timestamp now, const Subscription& subscription) const;
 
   // seat_budget.cc: what fits of what it is sent.
   // Bits a second for all that it is sent; 0: there is no limit.
@@ -337,6 +352,7 @@ class Seat {
   bool is_short_of_sections_ = false, frees_sections_ = false;
   std::uint64_t next_key_ = 1, next_publication_ = 1;
   std::optional<room::ConnectionQuality> reported_;
+  std::optional<room::ConnectionScore> score_;
   // What its announcements said of codecs and redundancy, by cid.
   static constexpr std::size_t kPreferencesMax = 256;
   std::vector<webrtc::PeerPreference> preferences_;

@@ -541,12 +541,15 @@ void Seat::lose_media(std::string_view why, SeatOutputs& out) {
   put_out(room::LeaveReason::kMediaFailure, true, out);
 }
 
-void Seat::measure(SeatOutputs& out) {
+void Seat::measure(Timestamp now, SeatOutputs& out) {
   std::vector<room::StreamQuality> streams;
   const std::optional<Duration> round_trip = world_.port.round_trip(sending());
-  for (const auto& [sid, subscription] : subscriptions_) {
+  score_.reset();
+  for (auto& [sid, subscription] : subscriptions_) {
+    subscription.scored.reset();
     if (!subscription.seat || !subscription.fed_from.is_set()) continue;
     auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
+    if (stats) subscription.readings.add({.at = now, .bytes = stats->bytes});
     if (!stats || stats->packets == 0) continue;
     streams.push_back({.is_video = subscription.what.track.kind == room::TrackKind::kVideo,
                        .loss = stats->loss,
@@ -554,10 +557,12 @@ void Seat::measure(SeatOutputs& out) {
                        .round_trip = round_trip.value_or(Duration()),
                        .has_redundancy = stats->with_red * 2 > stats->packets,
                        .is_silent = has_lost_path_});
+    subscription.scored = streams.back();
   }
   for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {
     auto found = own_.find(track.track);
     if (found == own_.end() || found->second.name.empty()) continue;
+    note_readings(now, found->second, track);
     std::int64_t expected = 0, lost = 0;
     std::uint64_t packets = 0, with_red = 0;
     Duration jitter;
@@ -577,9 +582,11 @@ void Seat::measure(SeatOutputs& out) {
          .round_trip = round_trip.value_or(Duration()),
          .has_redundancy = with_red * 2 > packets,
          .is_silent = has_lost_path_});
+    found->second.scored = streams.back();
   }
   if (streams.empty()) return;
   const room::ConnectionScore score = room::score_of(streams);
+  score_ = score;
   if (reported_ == score.quality) return;
   reported_ = score.quality;
   command(room::ReportQuality{score.quality, static_cast<float>(score.mos)}, out);

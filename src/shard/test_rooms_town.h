@@ -217,6 +217,16 @@ class RoomsTown {
   void run_for(Duration duration) {
     run_until([] { return false; }, duration);
   }
+  // As control does: the owner of the room is asked, and it asks those who have the seats. What they say is
+  // in `found` and `seats`.
+  void ask_about(api::RoomsQuery wish) {
+    found.reset();
+    seats.clear();
+    const ShardIndex to = owner(wish.room);
+    post(to, RoomsQueried{++queries_, std::make_shared<const api::RoomsQuery>(std::move(wish))});
+    EXPECT_TRUE(
+        run_until([&] { return found && seats.size() >= found->seat_answers; }, Duration::seconds(1)));
+  }
   // The node stops.
   void end() {
     for (ShardIndex i = 0; i < shards_.size(); ++i) {
@@ -250,6 +260,8 @@ class RoomsTown {
   std::vector<std::string> log;
   std::size_t relayed = 0;  // Packets from shard to shard.
   std::size_t tokens = 0;
+  std::optional<RoomsFound> found;
+  std::vector<SeatsFound> seats;
   std::map<std::uint64_t, RoomAnswered> answers;  // Of ask_server().
   std::vector<RpcAnswered> rpc_answers;
   std::function<bool(const Mail&)> holds;  // What is held until release().
@@ -272,16 +284,19 @@ class RoomsTown {
       person.sending->receive(kind);
   }
   void call(Person& person, ShardIndex shard, const std::string& resumed = "") {
-    http::Request request{.method = http::Method::kGet,
-                          .path = "/rtc",
-                          .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16",
-                          .peer_address = "198.51.100.7"};
+    http::Request request{
+        .method = http::Method::kGet,
+        .path = "/rtc",
+        .query = "access_token=" + person.room + "/" + person.identity + "&protocol=16&sdk=js&version=2.9.1",
+        .peer_address = "198.51.100.7"};
     request.query += query;
     if (!resumed.empty()) request.query += "&reconnect=1&sid=" + resumed;
     if (person.is_single) {
       pb::WrappedJoinRequest wrapped;
       pb::JoinRequest join;
       join.mutable_client_info()->set_protocol(16);
+      join.mutable_client_info()->set_sdk(pb::ClientInfo::JS);
+      join.mutable_client_info()->set_version("2.9.1");
       join.mutable_connection_settings()->set_auto_subscribe(true);
       join.set_reconnect(!resumed.empty());
       join.set_participant_sid(resumed);
@@ -449,6 +464,12 @@ class RoomsTown {
       post(wanted->shard, TokenMade{wanted->seat, "token of " + wanted->room, wanted->room});
     } else if (auto* told = std::get_if<RoomHappened>(&mail)) {
       happened.push_back(told->happened);
+    } else if (auto* rooms = std::get_if<RoomsFound>(&mail)) {
+      EXPECT_EQ(rooms->question, queries_);
+      found = std::move(*rooms);
+    } else if (auto* some = std::get_if<SeatsFound>(&mail)) {
+      EXPECT_EQ(some->question, queries_);
+      seats.push_back(std::move(*some));
     } else if (auto* answered = std::get_if<RoomAnswered>(&mail)) {
       answers.emplace(answered->question, std::move(*answered));
     } else if (auto* rpc = std::get_if<RpcAnswered>(&mail)) {
@@ -464,6 +485,7 @@ class RoomsTown {
     access->video->room_join = true;
     access->video->can_update_own_metadata = true;
     access->video->room = token.substr(0, slash);
+    access->video->hidden = access->identity.starts_with("ghost");
     auto grant = std::make_shared<RoomGrant>();
     grant->room.name = access->video->room;
     grant->access = std::move(access);
@@ -484,7 +506,7 @@ class RoomsTown {
   Outputs out_;
   DatagramBatch batch_;
   api::RequestKey requests_ = 0;
-  std::uint64_t seeds_ = 0, questions_ = 0;
+  std::uint64_t seeds_ = 0, questions_ = 0, queries_ = 0;
 };
 
 }  // namespace stoa::shard

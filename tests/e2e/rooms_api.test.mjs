@@ -221,6 +221,73 @@ test('services that are not here say so', { timeout: 30_000 }, async () => {
   assert.equal((await twirp('CreateIngress', {}, { service: 'Ingress', grant: { ingressAdmin: true } })).json.code, 'unimplemented');
 });
 
+test('statistics say how the media of participants flows', { timeout: 90_000 }, async () => {
+  const [anna, ben] = [await meetings.join('anna', 'measured'), await meetings.join('ben', 'measured', { isSingle: false })];
+  const picture = await anna.showPicture({ source: 1, layers: [135] });
+  await anna.speak();
+  await ben.untilSees('anna', { picture: 1 });
+  const made = spawnSync(findProgram('stoa'), ['token', 'create', '--dev', '--scope', 'rooms:read'], { encoding: 'utf8' });
+  const authorization = `Bearer ${made.stdout.trim()}`;
+  const read = async (path, status = 200) => {
+    const response = await fetch(`${server.origin}/api/v1/rooms${path}`, { headers: { authorization } });
+    assert.equal(response.status, status, path);
+    return response.json();
+  };
+  const statistics = (of) => read(`/measured/participants/${of}/statistics`);
+  // Rates are of two seconds and more in which everything flowed.
+  const flows = ({ layers: [layer] }) => layer.bitrate_bps > 0 && layer.packets > 200;
+  const first = await until('everything flows', async () => {
+    const { published } = await statistics('anna');
+    return published.length === 2 && published.every((track) => flows(track)) && published;
+  }, { within: 30_000 });
+  const counted = Object.fromEntries(first.map(({ kind, layers }) => [kind, layers.map(({ packets, bytes }) => ({ packets, bytes }))]));
+  const began = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+
+  const hers = await statistics('anna');
+  const seconds = (Date.now() - began) / 1000;
+  assert.deepEqual([hers.room, hers.identity, hers.client.sdk], ['measured', 'anna', 'js']);
+  assert.match(hers.client.version, /^\d+\.\d+/);
+  const { quality, mos, transport, round_trip_ms: roundTrip, paths } = hers.connection;
+  assert.match(quality, /^(excellent|good|poor)$/);
+  assert.ok(mos > 1 && mos <= 4.5 && roundTrip >= 0 && roundTrip < 1000, JSON.stringify(hers.connection));
+  assert.deepEqual([transport, paths.map(({ carries }) => carries)], ['udp', ['both']]);
+  const video = hers.published.find(({ kind }) => kind === 'video');
+  const audio = hers.published.find(({ kind }) => kind === 'audio');
+  assert.deepEqual([video.track, video.source, video.codec, video.muted], [picture, 'camera', 'VP8', false]);
+  assert.deepEqual([audio.source, audio.codec, audio.layers.length], ['microphone', 'opus', 1]);
+  assert.deepEqual(video.layers.map(({ quality: name, width, height }) => [name, width, height]), [['low', 240, 135], ['medium', 480, 270]]);
+  // What was counted meanwhile is what the rates say, as far as a busy machine is steady; 50 packets of sound a second are.
+  const grown = (track, i) => ((track.layers[i].bytes - counted[track.kind][i].bytes) * 8) / seconds;
+  for (const [track, i] of [[audio, 0], [video, 0], [video, 1]]) {
+    const { active, bitrate_bps: bitrate, interval_ms: interval } = track.layers[i];
+    assert.ok(active && interval >= 500 && interval < 6000, JSON.stringify(track));
+    assert.ok(bitrate > grown(track, i) / 4 && bitrate < grown(track, i) * 4, `${track.kind} ${i}: ${bitrate} and ${grown(track, i)} b/s`);
+  }
+  const sounds = (audio.layers[0].packets - counted.audio[0].packets) / seconds;
+  assert.ok(sounds > 25 && sounds < 60, `${sounds} packets of sound a second`);
+  assert.ok(video.layers[1].frame_rate > 1 && video.layers[1].frame_rate < 30 && audio.layers[0].frames === null);
+  assert.ok(video.score.mos >= mos && audio.score.mos >= mos && audio.score.delay_impairment > 0);
+
+  const his = await statistics('ben');
+  assert.deepEqual([his.published, his.sent.length, his.connection.transport], [[], 2, 'udp']);
+  assert.ok(his.connection.paths.some(({ carries }) => carries === 'sent'));
+  const shown = his.sent.find(({ kind }) => kind === 'video');
+  assert.deepEqual([shown.track, shown.publisher, shown.codec, shown.flowing, shown.layer, shown.quality, shown.width], [picture, 'anna', 'VP8', true, 1, 'medium', 480]);
+  assert.ok(shown.bitrate_bps > 0 && shown.packets > 0 && shown.plis >= 0 && shown.round_trip_ms >= 0 && shown.loss < 0.5, JSON.stringify(shown));
+
+  const { rooms } = await read('?limit=200');
+  assert.deepEqual(rooms.filter(({ name }) => name === 'measured').map((room) => [room.participants, room.publishers, room.recording]), [[2, 1, false]]);
+  assert.equal((await read('/measured')).sid, rooms.find(({ name }) => name === 'measured').sid);
+  const { participants } = await read('/measured/participants');
+  assert.deepEqual(participants.map((one) => [one.identity, one.state, one.transport, one.client.sdk, one.published]),
+    [['anna', 'active', 'udp', 'js', 2], ['ben', 'active', 'udp', 'js', 0]]);
+  assert.equal((await statistics(participants[0].sid)).identity, 'anna');
+  await ben.leave();
+  await until('he is gone', async () => (await read('/measured/participants')).participants.length === 1);
+  assert.equal((await read('/measured/participants/ben/statistics', 404)).error.code, 'participant_not_found');
+});
+
 test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
   const ask = (room, body, headers = {}) => fetch(`${server.origin}/api/v1/rooms/${room}/tokens`, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
   const response = await ask('my%20room', JSON.stringify({ name: 'Anna', identity: 'anna' }));

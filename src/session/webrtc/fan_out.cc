@@ -309,7 +309,10 @@ std::size_t FanOut::senders() const { return impl_->senders.size(); }
 
 OutletStats FanOut::stats(SenderId sender, std::size_t outlet) const {
   const Sender* found = impl_->find_sender(sender);
-  return found && outlet < found->outlets.size() ? found->outlets[outlet].stats : OutletStats{};
+  if (!found || outlet >= found->outlets.size()) return {};
+  OutletStats stats = found->outlets[outlet].stats;
+  if (const Layer* feed = found->outlets[outlet].feed) stats.layer = feed->index;
+  return stats;
 }
 
 std::optional<Duration> FanOut::round_trip(SenderId sender) const {

@@ -100,7 +100,8 @@ struct OutletStats {
   std::uint64_t skipped = 0;  // Fell behind the history.
   double loss = 0;            // Of the last report, 0 to 1.
   Duration jitter, round_trip;
-  std::uint64_t remb_bps = 0;  // 0: none came.
+  std::uint64_t remb_bps = 0;                // 0: none came.
+  std::optional<payload::LayerIndex> layer;  // That feeds it.
 };
 
 class FanOut {

@@ -85,6 +85,7 @@ bool InboundLayer::admit(Timestamp now, std::int64_t index, rtcp::PacketOrigin o
 
 void InboundLayer::handle_media(Timestamp now, std::int64_t timestamp) {
   last_media = now;
+  if (frames == 0 || timestamp > last_timestamp) ++frames;
   last_timestamp = std::max(last_timestamp, timestamp);
   has_ended = false;
 }

@@ -107,6 +107,8 @@ class InboundLayer {
   rtcp::SenderClock clock;
   KeyframeWish keyframe;
   std::uint64_t packets = 0, bytes = 0;  // That were admitted.
+  std::uint64_t frames = 0;              // By their timestamps.
+  std::uint64_t nacks = 0, plis = 0;     // Packets and keyframes asked for.
   std::uint64_t with_red = 0;            // Of them, with redundancy.
   bool is_active = false;                // Carries packets now.
   bool has_ended = false;                // BYE, and nothing since.

@@ -508,6 +508,9 @@ std::vector<TrackStats> Receiver::track_stats() const {
       LayerStats& one = stats.layers.emplace_back();
       one.packets = layer.packets;
       one.bytes = layer.bytes;
+      one.frames = layer.frames;
+      one.nacks = layer.nacks;
+      one.plis = layer.plis;
       one.with_red = layer.with_red;
       one.is_active = layer.is_active;
       const InboundSource* source = layer.ssrc() ? impl_->demux.find(*layer.ssrc()) : nullptr;

@@ -107,6 +107,8 @@ struct ReceiverStats {
 // What came of one layer of a track.
 struct LayerStats {
   std::uint64_t packets = 0, bytes = 0;  // First sent and sent again, duplicates left out.
+  std::uint64_t frames = 0;              // First sent.
+  std::uint64_t nacks = 0, plis = 0;     // Packets, and keyframes (by FIR, too), that were asked for.
   std::uint64_t with_red = 0;            // Of packets: with redundancy.
   std::int64_t expected = 0, lost = 0;   // Since its SSRC began; lost is before repair.
   Duration jitter;

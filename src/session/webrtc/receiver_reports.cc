@@ -143,6 +143,7 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
       if (!codec->has_rtx && is_unanswered) sequences = sequences.first(1);
       feedback.write_nack(*layer.ssrc(), sequences, out);
       stats.nacks_sent += sequences.size();
+      layer.nacks += sequences.size();
     } else if (const auto* given_up = std::get_if<rtcp::GivenUp>(&output)) {
       stats.lost += given_up->packets;
       // What is shown of the picture stays broken until the next keyframe.
@@ -185,6 +186,7 @@ void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, Inbou
     feedback.write_fir(*layer.ssrc(), layer.keyframe.command(), out);
   }
   ++stats.plis_sent;
+  ++layer.plis;
   layer.keyframe.mark_sent(now, layer.round_trip());
 }
 

@@ -116,6 +116,10 @@ class PeerClient {
     return channel.value_or(0);
   }
 
+  void send_rtcp(Bytes packet) {
+    (void)dialer->send_rtcp(packet, out_);
+    sort();
+  }
   void send_data(sctp::StreamId channel, std::string_view text) {
     EXPECT_TRUE(dialer->send_data(time_.now(), channel, sctp::MessageKind::kBytes,
                                   SharedBytes(std::string(text)), out_));
