@@ -195,6 +195,7 @@ void Port::seat_outlets(Timestamp now, Session& session) {
     fan_out_.open_outlet(session.sender, one.seat.outlet, *one.config);
     outlet.ssrc = one.config->ssrc;
     fan_out_.set_layer_max(now, session.sender, one.seat.outlet, outlet.layer_max, fan_out_outputs_);
+    fan_out_.set_frames_wanted(session.sender, one.seat.outlet, outlet.frames_wanted);
     fan_out_.set_source(now, session.sender, one.seat.outlet, outlet.source, fan_out_outputs_);
   }
 }

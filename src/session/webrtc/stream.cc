@@ -58,7 +58,8 @@ void History::restore(Timestamp now, std::span<const payload::PacketBatch> group
   const std::int64_t shift = timestamp_shift();
   clear();
   for (const payload::PacketBatch& batch : group) append(now, batch, layer);
-  if (timestamp_shift() == shift) epoch_ = epoch;
+  // What was left out before is not known any more, and numbers with it.
+  if (timestamp_shift() == shift && aboves_.empty()) epoch_ = epoch;
 }
 
 void History::clear() {
@@ -68,6 +69,9 @@ void History::clear() {
   keyframe_.reset();
   padding_count_ = 0;
   clock_.clear();
+  above_ = {};
+  highest_layer_ = 0;
+  newest_picture_ = -1;
   is_new_ = true;
   refused_in_a_row_ = 0;
   ++epoch_;
@@ -137,6 +141,8 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   }
   if (is_refused(sequence)) return;
   if (is_new_) sequence = close_up(packet.sequence);
+  const std::optional<Above> before = above_before(sequence);
+  if (!before) return;
   if (static_cast<std::size_t>(end_ - begin_) == slots_.size()) {
     if (slots_.size() < packets_max_) {
       grow();
@@ -157,14 +163,19 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
     oldest_ = newest_ = sequence;
     newest_timestamp_ = timestamp;
     ++frames_;
+    ++layer_frames_[temporal_layer_of(packet)];
   } else if (sequence > newest_) {
     if (sequence > newest_ + 1) note_hole(newest_ + 1, sequence);
     newest_ = sequence;
-    if (timestamp > newest_timestamp_) ++frames_;
+    if (timestamp > newest_timestamp_) {
+      ++frames_;
+      ++layer_frames_[temporal_layer_of(packet)];
+    }
     newest_timestamp_ = std::max(newest_timestamp_, timestamp);
   } else {
     fill_hole(sequence);
   }
+  if (!pictures_.empty()) note_level(at, *before);
   note_keyframe(sequence);
   if (sequence < newest_) note_late(sequence);
 }
@@ -194,25 +205,109 @@ void History::give_up_hole() {
 
 void History::note_hole(std::int64_t from, std::int64_t to) {
   if (holes_.size() == kHolesMax) give_up_hole();
-  holes_.push_back({from, to});
+  holes_.push_back({from, to, above_});
 }
 
-bool History::fill_hole(std::int64_t sequence) {
-  for (auto hole = holes_.end(); hole != holes_.begin();) {
-    --hole;
-    if (sequence >= hole->end) return false;
-    if (sequence < hole->begin) continue;
-    const std::int64_t end = hole->end;
-    if (sequence == hole->begin) {
-      if (++hole->begin == end) holes_.erase(hole);
-    } else {
-      hole->end = sequence;
-      if (sequence + 1 < end) holes_.insert(hole + 1, {sequence + 1, end});
-      if (holes_.size() > kHolesMax) give_up_hole();
-    }
-    return true;
+const History::Hole* History::find_hole(std::int64_t sequence) const {
+  for (auto hole = holes_.rbegin(); hole != holes_.rend() && sequence < hole->end; ++hole)
+    if (sequence >= hole->begin) return &*hole;
+  return nullptr;
+}
+
+void History::fill_hole(std::int64_t sequence) {
+  const Hole* found = find_hole(sequence);
+  if (found == nullptr) return;
+  const auto hole = holes_.begin() + (found - holes_.data());
+  const Hole rest{sequence + 1, hole->end, hole->above};
+  if (sequence == hole->begin) {
+    if (++hole->begin == hole->end) holes_.erase(hole);
+    return;
   }
-  return false;
+  hole->end = sequence;
+  if (rest.begin < rest.end) holes_.insert(hole + 1, rest);
+  if (holes_.size() > kHolesMax) give_up_hole();
+}
+
+// Nothing: which number it would have is not known any more.
+std::optional<Above> History::above_before(std::int64_t sequence) const {
+  if (is_new_ || sequence > newest_) return above_;
+  Above above;
+  if (pictures_.empty()) return above;
+  if (const Hole* hole = find_hole(sequence)) {
+    above = hole->above;
+  } else if (!aboves_.empty() && sequence > oldest_) {
+    return std::nullopt;
+  }
+  above.is_late = true;
+  return above;
+}
+
+void History::note_level(Position at, const Above& before) {
+  const payload::Packet& packet = *slot(at).packet;
+  const std::uint8_t layer = temporal_layer_of(packet);
+  if (aboves_.empty()) {
+    if (layer == 0) return;
+    aboves_.resize(slots_.size());
+  }
+  aboves_[index_of(at)] = before;
+  if (before.is_late) return;
+  highest_layer_ = std::max(highest_layer_, layer);
+  const PictureFields& picture = pictures_[index_of(at)];
+  const bool is_new_picture =
+      counts_pictures() && picture.descriptor_bytes != 0 && picture.picture_id != newest_picture_;
+  if (is_new_picture) newest_picture_ = picture.picture_id;
+  for (std::size_t level = 0; level < layer; ++level) {
+    ++above_.packets[level];
+    if (is_new_picture) ++above_.pictures[level];
+  }
+}
+
+std::uint8_t History::temporal_layer_of(const payload::Packet& packet) const {
+  return pictures_.empty() ? std::uint8_t{0}
+                           : std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
+}
+
+// Numbers grow with sequence numbers; where some are above the level, they and what follows have the same.
+std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_t since,
+                                               std::int64_t number) const {
+  if (level == kFullRate || aboves_.empty()) return find_position(number);
+  const auto left_out = [&](const Above& above) {
+    return static_cast<std::int32_t>(above.packets[level] - since);
+  };
+  std::int64_t low = number, high = std::min(number + std::max(left_out(above_), 0), newest_);
+  while (low <= high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    std::optional<Position> at;
+    std::int64_t each = middle;
+    for (; each <= high && !at; ++each) at = find_position(each);
+    if (!at) {
+      high = middle - 1;
+      continue;
+    }
+    const std::int64_t sequence = each - 1, its = sequence - left_out(above(*at));
+    const bool is_left_out = !above(*at).is_late && slot(*at).packet->facts.temporal_layer > level;
+    if (its == number && !is_left_out) return at;
+    if (its <= number) {
+      low = sequence + 1;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return std::nullopt;
+}
+
+// VP8 marks a frame that refers to the lowest layer alone (RFC 7741 §4.2, Y), so who has all layers below its
+// own may begin with it. VP9 marks one behind which no higher layer refers to what was before it (RFC 9628
+// §4.2, U). Encoders mark those of a higher layer alike which refer to lower layers alone, and servers climb
+// there: some encoders mark no others.
+TemporalLevel History::next_level(Position at, TemporalLevel level, TemporalLevel wanted) const {
+  const payload::PayloadFacts& facts = slot(at).packet->facts;
+  if (!facts.starts_frame || above(at).is_late) return level;
+  if (wanted <= level || facts.is_keyframe || highest_layer_ <= level) return wanted;
+  if (!facts.is_switch_point) return level;
+  if (encoding_ == payload::Encoding::kVp9 && facts.temporal_layer <= level) return wanted;
+  if (facts.temporal_layer != level + 1) return level;
+  return facts.temporal_layer < kTemporalLevels ? facts.temporal_layer : wanted;
 }
 
 const History::Slot* History::find_slot(std::int64_t sequence) const {
@@ -322,12 +417,14 @@ void History::grow() {
   const std::size_t mask = slots_.size() - 1;
   std::vector<Slot> slots(slots_.size() * 2);
   std::vector<PictureFields> pictures(pictures_.empty() ? 0 : slots.size());
+  std::vector<Above> aboves(aboves_.empty() ? 0 : slots.size());
   std::vector<Known> known(slots.size(), {kNoSequence, -1});
   for (Position at = begin_; at < end_; ++at) {
     const std::size_t from = static_cast<std::size_t>(at) & mask,
                       to = static_cast<std::size_t>(at) & (slots.size() - 1);
     slots[to] = slots_[from];
     if (!pictures.empty()) pictures[to] = pictures_[from];
+    if (!aboves.empty()) aboves[to] = aboves_[from];
   }
   for (const Known& each : known_) {
     if (each.sequence == kNoSequence) continue;
@@ -336,6 +433,7 @@ void History::grow() {
   }
   slots_ = std::move(slots);
   pictures_ = std::move(pictures);
+  aboves_ = std::move(aboves);
   known_ = std::move(known);
 }
 
