@@ -219,6 +219,9 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
     if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
     return refuse(facts ? ReceiveRefusal::kUnknownPayload : ReceiveRefusal::kMalformed);
   }
+  // VP9 says it in its payload whatever else it says.
+  if (codec.track.encoding != payload::Encoding::kVp9)
+    layer.frames.handle(elements[Kind::kDependencyDescriptor], *facts);
   forward(track, place.layer, packet, elements, arrived, *facts);
   if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
   if (is_retransmitted) return {};

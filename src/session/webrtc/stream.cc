@@ -30,6 +30,10 @@ PictureFields fields_of(const Parsed& parsed) {
   return fields;
 }
 
+std::uint8_t temporal_layer_of(const payload::Packet& packet) {
+  return std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
+}
+
 }  // namespace
 
 History::History(const HistoryLimits& limits, payload::Encoding encoding,
@@ -175,7 +179,7 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   } else {
     fill_hole(sequence);
   }
-  if (!pictures_.empty()) note_level(at, *before);
+  note_level(at, *before);
   note_keyframe(sequence);
   if (sequence < newest_) note_late(sequence);
 }
@@ -232,7 +236,6 @@ void History::fill_hole(std::int64_t sequence) {
 std::optional<Above> History::above_before(std::int64_t sequence) const {
   if (is_new_ || sequence > newest_) return above_;
   Above above;
-  if (pictures_.empty()) return above;
   if (const Hole* hole = find_hole(sequence)) {
     above = hole->above;
   } else if (!aboves_.empty() && sequence > oldest_) {
@@ -252,7 +255,7 @@ void History::note_level(Position at, const Above& before) {
   aboves_[index_of(at)] = before;
   if (before.is_late) return;
   highest_layer_ = std::max(highest_layer_, layer);
-  const PictureFields& picture = pictures_[index_of(at)];
+  const PictureFields picture = this->picture(at);
   const bool is_new_picture =
       counts_pictures() && picture.descriptor_bytes != 0 && picture.picture_id != newest_picture_;
   if (is_new_picture) newest_picture_ = picture.picture_id;
@@ -260,11 +263,6 @@ void History::note_level(Position at, const Above& before) {
     ++above_.packets[level];
     if (is_new_picture) ++above_.pictures[level];
   }
-}
-
-std::uint8_t History::temporal_layer_of(const payload::Packet& packet) const {
-  return pictures_.empty() ? std::uint8_t{0}
-                           : std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
 }
 
 // Numbers grow with sequence numbers; where some are above the level, they and what follows have the same.
@@ -296,13 +294,15 @@ std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_
   return std::nullopt;
 }
 
-// VP8 marks a frame that refers to the lowest layer alone (RFC 7741 §4.2, Y), so who has all layers below its
-// own may begin with it. VP9 marks one behind which no higher layer refers to what was before it (RFC 9628
-// §4.2, U). Encoders mark those of a higher layer alike which refer to lower layers alone, and servers climb
-// there: some encoders mark no others.
+// Who has all layers below a frame's own may begin with it where it is a switch point: VP8 marks those that
+// refer to the lowest layer alone (RFC 7741 §4.2, Y), with the dependency descriptor it is those that refer
+// to lower ones alone. VP9 marks a picture behind which no higher layer refers to what was before it (RFC
+// 9628 §4.2, U); encoders mark those of a higher layer alike which refer to lower ones alone, some no others.
 TemporalLevel History::next_level(Position at, TemporalLevel level, TemporalLevel wanted) const {
   const payload::PayloadFacts& facts = slot(at).packet->facts;
-  if (!facts.starts_frame || above(at).is_late) return level;
+  const Slot* before = find_slot(slot(at).sequence - 1);
+  // Where what is before it is missing, that may be of the same frame.
+  if (!before || before->timestamp == slot(at).timestamp || above(at).is_late) return level;
   if (wanted <= level || facts.is_keyframe || highest_layer_ <= level) return wanted;
   if (!facts.is_switch_point) return level;
   if (encoding_ == payload::Encoding::kVp9 && facts.temporal_layer <= level) return wanted;

@@ -40,9 +40,8 @@ struct PictureFields {
   std::uint16_t picture_id = 0;
 };
 
-// What a receiver who wants fewer frames gets of a stream with temporal layers: those up to this level. Only
-// VP8 and VP9 say in every payload what layer it is of; H.264 and AV1 say it in the dependency descriptor
-// alone, which is not read for this: they are sent whole.
+// What a receiver who wants fewer frames gets of a stream with temporal layers (PayloadFacts): those up to
+// this level.
 using TemporalLevel = std::uint8_t;
 // Levels that leave something out: 0 to 2. Layers above 3 count as 3.
 inline constexpr std::size_t kTemporalLevels = 3;
@@ -128,7 +127,7 @@ class History {
   std::int64_t timestamp_shift() const { return clock_.shift(); }
   // How many came, ever.
   std::uint64_t frames() const { return frames_; }
-  // The same by temporal layer; of other encodings all in the lowest.
+  // The same by temporal layer.
   const std::array<std::uint64_t, kTemporalLevels + 1>& layer_frames() const { return layer_frames_; }
   // Zeros for a stream without temporal layers.
   const Above& above(Position at) const { return aboves_.empty() ? kNothing : aboves_[index_of(at)]; }
@@ -167,7 +166,6 @@ class History {
   const Hole* find_hole(std::int64_t sequence) const;
   void fill_hole(std::int64_t sequence);
   std::optional<Above> above_before(std::int64_t sequence) const;
-  std::uint8_t temporal_layer_of(const payload::Packet& packet) const;
   void note_level(Position at, const Above& before);
   void note_hole(std::int64_t from, std::int64_t to);
   void give_up_hole();

@@ -175,10 +175,12 @@ TEST_F(HistoryLevels, climbs_where_vp8_says_that_a_layer_begins) {
   EXPECT_EQ(next(7, 0, false, 2, kFullRate), kFullRate) << "there is no more";
   EXPECT_EQ(next(8, 3, true, 2, kFullRate), kFullRate);
   EXPECT_EQ(next(9, 0, false, 2, kFullRate), 2) << "but for the one that just came";
-  EXPECT_EQ(next(11, 1, true, 0, 1), 1);
+  EXPECT_EQ(next(11, 1, true, 0, 1), 0) << "10 may be of the same frame";
+  EXPECT_EQ(next(12, 1, true, 0, 1), 1);
   EXPECT_EQ(next(10, 1, true, 0, 1), 0) << "late: some behind it were passed over";
+  EXPECT_EQ(history->next_level(add(13, 1, 12), 0, 1), 0) << "of the frame that 12 is of";
   is_keyframe = true;
-  EXPECT_EQ(next(12, 0, true, 0, kFullRate), kFullRate);
+  EXPECT_EQ(next(14, 0, true, 0, kFullRate), kFullRate);
 }
 
 TEST_F(HistoryLevels, climbs_where_vp9_says_that_nothing_above_looks_back) {
@@ -204,8 +206,8 @@ TEST_F(HistoryLevels, costs_a_stream_without_temporal_layers_nothing) {
   make(payload::Encoding::kHevc);
   add(0, 0);
   add(1, 1);
-  EXPECT_EQ(history->layer_frames()[0], 2u) << "only VP8 and VP9 are thinned";
-  EXPECT_EQ(history->above(history->end() - 1).packets[0], 0u);
+  EXPECT_EQ(history->layer_frames()[1], 1u);
+  EXPECT_EQ(history->above(history->end() - 1).pictures[0], 0u) << "there is none but in VP8";
 }
 
 }  // namespace
