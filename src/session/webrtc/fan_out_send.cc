@@ -199,7 +199,7 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     const History::Slot& slot = history.slot(position);
     if (outlet.level != outlet.run().level && !turn_level(outlet, position, next, plan)) return;
     const Run* const its = outlet.run_of(slot.sequence);
-    if (its == nullptr || (its->is_above(*slot.packet) && !history.above(position).is_late)) {
+    if (its == nullptr || (its->is_above(*slot.packet) && !history.above(position).is_late())) {
       if (plan.count == before) pass(at, outlet, position);  // Of the time before, or not wanted.
       continue;
     }

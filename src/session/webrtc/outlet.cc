@@ -39,11 +39,9 @@ void Outlet::begin_level(Position at, TemporalLevel to) {
   push(begun);
 }
 
-const Run* Outlet::run_of(std::int64_t sequence) const {
-  for (std::size_t i = run_count; i-- > 0;) {
-    if (runs[i].first_source <= sequence) return &runs[i];
-    if (!runs[i].goes_on) break;
-  }
+const Run* Outlet::find_earlier(std::int64_t sequence) const {
+  for (std::size_t i = run_count - 1u; i > 0 && runs[i].goes_on;)
+    if (runs[--i].first_source <= sequence) return &runs[i];
   return nullptr;
 }
 

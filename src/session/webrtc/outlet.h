@@ -180,10 +180,13 @@ struct Outlet {
   // run of its layer and epoch; nothing from there on was sent.
   void begin_level(Position at, TemporalLevel to);
   // The run that a packet of `feed` is sent in. Null: it is of the time before all that are known.
-  const Run* run_of(std::int64_t sequence) const;
+  const Run* run_of(std::int64_t sequence) const {
+    return run().first_source <= sequence ? &run() : find_earlier(sequence);
+  }
   void note_picture(const PictureFields& fields, const Run& run, std::uint16_t picture_shift);
 
  private:
+  const Run* find_earlier(std::int64_t sequence) const;
   void push(const Run& begun);
 };
 

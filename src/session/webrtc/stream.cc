@@ -241,7 +241,7 @@ std::optional<Above> History::above_before(std::int64_t sequence) const {
   } else if (!aboves_.empty() && sequence > oldest_) {
     return std::nullopt;
   }
-  above.is_late = true;
+  above.late_by = 1;
   return above;
 }
 
@@ -249,11 +249,17 @@ void History::note_level(Position at, const Above& before) {
   const payload::Packet& packet = *slot(at).packet;
   const std::uint8_t layer = temporal_layer_of(packet);
   if (aboves_.empty()) {
+    if (!before.is_late()) newest_at_ = at;
     if (layer == 0) return;
     aboves_.resize(slots_.size());
   }
   aboves_[index_of(at)] = before;
-  if (before.is_late) return;
+  if (before.is_late()) {
+    const Position back = std::min<Position>(at - newest_at_, std::numeric_limits<std::uint16_t>::max());
+    aboves_[index_of(at)].late_by = static_cast<std::uint16_t>(back);
+    return;
+  }
+  newest_at_ = at;
   highest_layer_ = std::max(highest_layer_, layer);
   const PictureFields picture = this->picture(at);
   const bool is_new_picture =
@@ -265,33 +271,30 @@ void History::note_level(Position at, const Above& before) {
   }
 }
 
-// Numbers grow with sequence numbers; where some are above the level, they and what follows have the same.
+// Numbers grow with sequence numbers, and these with positions but for what came late, which is looked for by
+// what came before it.
 std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_t since,
                                                std::int64_t number) const {
   if (level == kFullRate || aboves_.empty()) return find_position(number);
-  const auto left_out = [&](const Above& above) {
-    return static_cast<std::int32_t>(above.packets[level] - since);
+  const auto left_out = [&](Position at) {
+    return static_cast<std::int32_t>(above(at).packets[level] - since);
   };
-  std::int64_t low = number, high = std::min(number + std::max(left_out(above_), 0), newest_);
-  while (low <= high) {
-    const std::int64_t middle = low + (high - low) / 2;
-    std::optional<Position> at;
-    std::int64_t each = middle;
-    for (; each <= high && !at; ++each) at = find_position(each);
-    if (!at) {
-      high = middle - 1;
+  const auto number_of = [&](Position at) { return slot(at).sequence - left_out(at); };
+  const auto is_left_out = [&](Position at) { return slot(at).packet->facts.temporal_layer > level; };
+  std::optional<Position> last;  // In order, that has this number or a lower one.
+  for (Position low = begin_, high = end_; low < high;) {
+    const Position middle = low + (high - low) / 2, newest = middle - above(middle).late_by;
+    if (newest >= begin_ && number_of(newest) > number) {
+      high = newest;
       continue;
     }
-    const std::int64_t sequence = each - 1, its = sequence - left_out(above(*at));
-    const bool is_left_out = !above(*at).is_late && slot(*at).packet->facts.temporal_layer > level;
-    if (its == number && !is_left_out) return at;
-    if (its <= number) {
-      low = sequence + 1;
-    } else {
-      high = middle - 1;
-    }
+    if (newest >= begin_) last = newest;
+    low = middle + 1;
   }
-  return std::nullopt;
+  if (!last) return std::nullopt;
+  if (number_of(*last) == number && !is_left_out(*last)) return last;
+  const auto late = find_position(number + left_out(*last) + (is_left_out(*last) ? 1 : 0));
+  return late && above(*late).is_late() && number_of(*late) == number ? late : std::nullopt;
 }
 
 // Who has all layers below a frame's own may begin with it where it is a switch point: VP8 marks those that
@@ -302,7 +305,7 @@ TemporalLevel History::next_level(Position at, TemporalLevel level, TemporalLeve
   const payload::PayloadFacts& facts = slot(at).packet->facts;
   const Slot* before = find_slot(slot(at).sequence - 1);
   // Where what is before it is missing, that may be of the same frame.
-  if (!before || before->timestamp == slot(at).timestamp || above(at).is_late) return level;
+  if (!before || before->timestamp == slot(at).timestamp || above(at).is_late()) return level;
   if (wanted <= level || facts.is_keyframe || highest_layer_ <= level) return wanted;
   if (!facts.is_switch_point) return level;
   if (encoding_ == payload::Encoding::kVp9 && facts.temporal_layer <= level) return wanted;

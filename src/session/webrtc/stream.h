@@ -53,7 +53,10 @@ inline constexpr TemporalLevel kFullRate = 0xff;
 struct Above {
   std::array<std::uint32_t, kTemporalLevels> packets{};   // Wrap …
   std::array<std::uint16_t, kTemporalLevels> pictures{};  // … too. VP8 only: its ids must go on without gaps.
-  bool is_late = false;                                   // It came when a higher number had come.
+  // Positions back to the packet with the highest number when it came; 0: it was that itself.
+  std::uint16_t late_by = 0;
+
+  bool is_late() const { return late_by != 0; }
 };
 
 class History {
@@ -205,6 +208,7 @@ class History {
   std::uint64_t frames_ = 0;
   std::array<std::uint64_t, kTemporalLevels + 1> layer_frames_{};
   Above above_;                     // Of what comes behind the newest.
+  Position newest_at_ = 0;          // Of the highest sequence number.
   std::uint8_t highest_layer_ = 0;  // Temporal, since clear().
   std::int32_t newest_picture_ = -1;
   payload::UnbrokenClock clock_;

@@ -101,7 +101,7 @@ TEST_F(HistoryLevels, leaves_a_late_packet_the_number_that_was_free_for_it) {
   EXPECT_EQ(number(last - 1, 0), 5);
   EXPECT_FALSE(history->find_in_level(0, 0, 3));
   const Position four = add(4, 2), three = add(3, 0), five = add(5, 1);
-  for (const Position at : {three, four, five}) EXPECT_TRUE(history->above(at).is_late);
+  for (const Position at : {three, four, five}) EXPECT_TRUE(history->above(at).is_late());
   EXPECT_EQ(number(three, 0), 2);
   EXPECT_EQ(number(four, 0), 3);
   EXPECT_EQ(number(five, 0), 4);
