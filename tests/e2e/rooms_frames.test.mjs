@@ -44,6 +44,6 @@ for (const [codec, layers] of [['vp8', [180]], ['vp9', null], ['av1', null]]) {
     }
     const [now] = await look();
     for (const what of ['lost', 'requests', 'repeats', 'freezes']) assert.equal(now[what], before[what], what);
-    assert.equal(now.picture.source, 1);
+    await ben.untilSees('anna', { picture: 1 });
   });
 }
