@@ -349,6 +349,8 @@ void Seat::feed(Timestamp now, Subscription& subscription) {
   world_.hub.set_wish(now, name, id_, quality, world_.hub_outputs);
   if (!subscription.seat) return;
   const TrackHub::Feed* found = world_.hub.find_feed(name);
+  if (is_picture)
+    world_.port.set_frames_wanted(sending(), *subscription.seat, subscription.wish.frames_per_second);
   webrtc::StreamId stream = found && quality != room::Quality::kOff ? found->stream : webrtc::StreamId{};
   if (is_picture && found && found->track.layers > 1 && quality != room::Quality::kOff) {
     const auto highest = static_cast<payload::LayerIndex>(found->track.layers - 1);

@@ -271,6 +271,14 @@ void FanOut::set_layer_max(Timestamp now, SenderId id, std::size_t outlet, paylo
   impl_->emit_wanted(out);
 }
 
+void FanOut::set_frames_wanted(SenderId id, std::size_t outlet, std::uint32_t frames_per_second) {
+  const OutletRef ref{id, static_cast<std::uint16_t>(std::min<std::size_t>(outlet, Outlet::kNone))};
+  Outlet* found = impl_->find_outlet(ref);
+  if (found == nullptr || found->frames_wanted == frames_per_second) return;
+  found->frames_wanted = frames_per_second;
+  if (found->feed) found->level = found->feed->rates.level_for(frames_per_second, kFullRate);
+}
+
 void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
   impl_->now = now;
   for (std::uint32_t index; (index = impl_->pacing.take_due(now)) != Wheel::kNone;) {

@@ -140,6 +140,9 @@ class FanOut {
   // Of a stream with layers: no layer above this one. Changes at a keyframe.
   void set_layer_max(Timestamp now, SenderId sender, std::size_t outlet, payload::LayerIndex layer,
                      FanOutOutputs& out);
+  // No more temporal layers than it takes for so many frames a second, as far as the stream has them; 0: all.
+  // Fewer from the next frame on, more from where the stream lets one in.
+  void set_frames_wanted(SenderId sender, std::size_t outlet, std::uint32_t frames_per_second);
 
   // RR, NACK, PLI, FIR, REMB, XR of the receiver, decrypted. Unknown ones are passed over.
   void handle_rtcp(Timestamp now, WallTime wall, SenderId sender, Bytes packet, FanOutOutputs& out);

@@ -41,7 +41,7 @@ inline constexpr Duration kReplayInterval = Duration::seconds(2);
 inline constexpr Duration kReplaySendMax = Duration::seconds(1);
 // Of a layer: however many ask, its publisher is asked no more often.
 inline constexpr Duration kAskInterval = Duration::milliseconds(300);
-// Histories are looked through for what is too old.
+// Histories are looked through for what is too old, and frames counted.
 inline constexpr Duration kTrimInterval = Duration::seconds(1);
 // A receiver that never reports is told its playout delay so many times.
 inline constexpr std::uint64_t kPlayoutPacketsMax = 1'000;
@@ -142,6 +142,7 @@ struct FanOut::Impl {
   void emit_wanted(FanOutOutputs& out);
   bool has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const;
   void check_layers(Timestamp at);
+  void measure(Timestamp at, Layer& layer);
   void trim_histories(Timestamp at);
 
   // Sending.
@@ -159,6 +160,8 @@ struct FanOut::Impl {
   void plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history, Position position,
                    bool is_again, Plan& plan);
   bool pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Position position);
+  bool turn_level(Outlet& outlet, Position position, std::int64_t next, const Plan& plan);
+  void pass(Timestamp at, Outlet& outlet, Position position);
   bool has_more(const Outlet& outlet) const;
   void drop_finished(Sender& sender, std::size_t list);
   bool write_plan(Timestamp at, Sender& sender, Plan& plan, DatagramBatch& batch);

@@ -116,8 +116,7 @@ bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
   const Run* run = outlet.next_out - out <= kLateMax ? outlet.find_run(out) : nullptr;
   const Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
   std::optional<Position> position;
-  if (layer && layer->history.epoch() == run->epoch)
-    position = layer->history.find_position(run->source_of(out));
+  if (layer && layer->history.epoch() == run->epoch) position = run->find(layer->history, out);
   // What has come but was not sent yet will be.
   if (position && layer == outlet.feed && *position >= outlet.cursor) return true;
   if (!position || !(outlet.has_rtx || outlet.can_repeat)) {

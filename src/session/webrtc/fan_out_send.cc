@@ -17,11 +17,19 @@ void store_u16(std::uint8_t* at, std::uint16_t value) {
 
 }  // namespace
 
+namespace {
+
+// In place of one above the receiver's temporal level that came too late for numbers to close up over it.
+constexpr payload::Packet kFiller{};
+
+}  // namespace
+
 // A packet that will be written: looked at twice, once for its size.
 struct FanOut::Impl::Planned {
   Outlet* outlet;
   const Run* run;
   const History* history;
+  const payload::Packet* packet;
   Position position;
   std::int64_t out;
   std::uint32_t bytes;  // On the wire, without padding to equal sizes.
@@ -173,8 +181,7 @@ void FanOut::Impl::plan_again(Sender& sender, Outlet& outlet, std::int64_t budge
     const Run* run = is_late ? nullptr : outlet.find_run(again.at(i));
     Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
     std::optional<Position> position;
-    if (layer && layer->history.epoch() == run->epoch)
-      position = layer->history.find_position(run->source_of(again.at(i)));
+    if (layer && layer->history.epoch() == run->epoch) position = run->find(layer->history, again.at(i));
     if (!position) {
       if (planned > 0) return;  // It is at the front the next time.
       again.drop_first();
@@ -194,22 +201,28 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
   for (Position position = outlet.cursor; position < history.end() && !plan.is_full(); ++position) {
     if (static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
     const History::Slot& slot = history.slot(position);
-    const Run& run = outlet.run();
-    const std::int64_t out = run.out_of(slot.sequence);
+    if (outlet.level != outlet.run().level && !turn_level(outlet, position, next, plan)) return;
+    const Run* const its = outlet.run_of(slot.sequence);
+    if (its == nullptr || (its->is_above(*slot.packet) && !history.above(position).is_late())) {
+      if (plan.count == before) pass(at, outlet, position);  // Of the time before, or not wanted.
+      continue;
+    }
+    const Run& run = *its;
+    const std::int64_t out = run.out_of(history, position);
     if (out > next + kGapMax) {
       if (plan.count > 0) return;  // Runs that are planned with stay where they are.
       // Where the run has come to the newest keyframe there is nothing to begin with behind it.
       if (const auto keyframe = history.keyframe();
           outlet.is_video && keyframe && *keyframe <= position &&
-          run.out_of(history.keyframe_sequence()) <= next + kGapMax) {
+          run.out_of(history, *history.find_position(history.keyframe_sequence())) <= next + kGapMax) {
         outlet.cursor = position + 1;  // Far ahead of what came behind it: whoever misses it asks again.
         continue;
       }
       if (pass_gap(at, ref, outlet, position)) plan_media(at, ref, sender, outlet, budget, plan);
       return;
     }
-    if (slot.sequence < run.first_source || out < next - kLateMax) {
-      if (plan.count == before) outlet.cursor = position + 1;  // Of the time before, or too late.
+    if (out < next - kLateMax) {
+      if (plan.count == before) pass(at, outlet, position);
       continue;
     }
     plan_packet(sender, outlet, run, history, position, false, plan);
@@ -217,6 +230,25 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     // Where a switch is near, no more than to the end of a frame.
     if (outlet.waits_for && slot.packet->marker) return;
   }
+}
+
+// Begins another temporal level with this packet where one may. False: what is planned goes first.
+bool FanOut::Impl::turn_level(Outlet& outlet, Position position, std::int64_t next, const Plan& plan) {
+  const Run& run = outlet.run();
+  const History& history = outlet.feed->history;
+  const TemporalLevel to = history.next_level(position, run.level, outlet.level);
+  if (to == run.level || history.slot(position).sequence < run.first_source ||
+      run.out_of(history, position) < next)
+    return true;
+  if (plan.count > 0) return false;
+  outlet.begin_level(position, to);
+  return true;
+}
+
+// What is not sent.
+void FanOut::Impl::pass(Timestamp at, Outlet& outlet, Position position) {
+  outlet.cursor = position + 1;
+  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
 }
 
 // Too much was lost to go on as if it might still come. True: there is something to go on with, which is
@@ -235,13 +267,14 @@ bool FanOut::Impl::pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Positio
 void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history,
                                Position position, bool is_again, Plan& plan) {
   const History::Slot& slot = history.slot(position);
-  const payload::Packet& packet = *slot.packet;
+  const payload::Packet& packet = run.is_above(*slot.packet) ? kFiller : *slot.packet;
   Planned& planned = plan.packets[plan.count++];
   planned.outlet = &outlet;
   planned.run = &run;
   planned.history = &history;
+  planned.packet = &packet;
   planned.position = position;
-  planned.out = run.out_of(slot.sequence);
+  planned.out = run.out_of(history, position);
   planned.is_again = is_again;
   planned.is_rtx = is_again && outlet.has_rtx;
   planned.is_red = outlet.sends_red(packet, planned.is_rtx);
@@ -303,7 +336,7 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
                                 std::uint8_t* out) {
   Outlet& outlet = *planned.outlet;
   const History::Slot& slot = planned.history->slot(planned.position);
-  const payload::Packet& packet = *slot.packet;
+  const payload::Packet& packet = *planned.packet;
   HeaderValues values;
   values.sequence = static_cast<std::uint16_t>(planned.is_rtx ? outlet.rtx_sequence++ : planned.out);
   values.timestamp = static_cast<std::uint32_t>(planned.run->timestamp_of(slot.timestamp));
@@ -330,7 +363,7 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
     prefix_bytes = packet.red_headers_bytes;
     payload::write_red_headers(payload.first(prefix_bytes), outlet.payload_type, prefix);
     payload = payload.subspan(prefix_bytes);
-  } else if (planned.run->rewrites_pictures) {
+  } else if (planned.run->rewrites_pictures && !payload.empty()) {
     const PictureFields fields = planned.history->picture(planned.position);
     if (fields.descriptor_bytes != 0) {
       write_prefix(planned, prefix + prefix_bytes);
@@ -356,7 +389,8 @@ void FanOut::Impl::write_prefix(const Planned& planned, std::uint8_t* out) const
   const Run& run = *planned.run;
   const History::Slot& slot = planned.history->slot(planned.position);
   std::memcpy(out, slot.block->payload(*slot.packet).data(), fields.descriptor_bytes);
-  const auto picture = static_cast<std::uint16_t>(fields.picture_id + run.picture_offset);
+  const auto picture =
+      static_cast<std::uint16_t>(fields.picture_id + run.picture_shift(*planned.history, planned.position));
   if (fields.picture_id_bits == 15) {
     store_u16(out + fields.picture_id_at, static_cast<std::uint16_t>(0x8000 | (picture & 0x7fff)));
   } else {
@@ -373,7 +407,7 @@ void FanOut::Impl::write_prefix(const Planned& planned, std::uint8_t* out) const
 void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planned) {
   Outlet& outlet = *planned.outlet;
   const History::Slot& slot = planned.history->slot(planned.position);
-  const payload::Packet& packet = *slot.packet;
+  const payload::Packet& packet = *planned.packet;
   if (planned.is_again) {
     outlet.again->drop_first();
     ++outlet.stats.retransmitted;
@@ -396,6 +430,7 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   }
   if (planned.out < outlet.next_out) return;
   outlet.next_out = planned.out + 1;
+  if (planned.packet == &kFiller) return;
   outlet.last_timestamp =
       std::max(planned.run->timestamp_of(slot.timestamp),
                outlet.has_sent ? outlet.last_timestamp : std::numeric_limits<std::int64_t>::min());
@@ -404,7 +439,8 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   outlet.has_sent = true;
   outlet.ends_frame = packet.marker;
   if (planned.history->has_descriptors())
-    outlet.note_picture(planned.history->picture(planned.position), *planned.run);
+    outlet.note_picture(planned.history->picture(planned.position), *planned.run,
+                        planned.run->picture_shift(*planned.history, planned.position));
   if (packet.descriptor_bytes >= 3) {
     const Bytes descriptor = slot.block->descriptor(packet);
     outlet.last_frame =

@@ -159,7 +159,7 @@ Duration FanOut::Impl::elapsed_to(const Outlet& outlet, const Layer& layer, Posi
   // In ticks of its own clock where the newest packet sent was of this layer too.
   const Run* run = outlet.has_run() ? &outlet.run() : nullptr;
   if (run && run->stream == layer.stream && run->layer == layer.index && run->epoch == history.epoch() &&
-      outlet.next_out > run->first_out)
+      outlet.next_out > run->entered_out)
     return Duration::from_ticks(timestamp - outlet.last_source_timestamp, layer.clock_rate);
   std::optional<WallTime> last = outlet.last_captured;
   if (outlet.feed)
@@ -181,6 +181,7 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   outlet.feed = layer;
   enter(Role::kFed, layer->fed, ref, outlet);
   if (outlet.is_video) {
+    outlet.level = layer->rates.level_for(outlet.frames_wanted, kFullRate);
     outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
     outlet.replay_until = history.end();
     outlet.keyframe_sent_at = at;
@@ -272,11 +273,21 @@ void FanOut::Impl::check_layers(Timestamp at) {
   });
 }
 
+// Who wants fewer frames gets as many as before though their rate has changed.
+void FanOut::Impl::measure(Timestamp at, Layer& layer) {
+  if (!layer.rates.measure(at, layer.history.layer_frames())) return;
+  for (const OutletRef& ref : layer.fed) {
+    Outlet& outlet = *find_outlet(ref);
+    if (outlet.frames_wanted != 0) outlet.level = layer.rates.level_for(outlet.frames_wanted, outlet.level);
+  }
+}
+
 void FanOut::Impl::trim_histories(Timestamp at) {
   trimmed_at = Timestamp::never();
   streams.for_each([&](StreamId, Stream& stream) {
     for (std::size_t i = 0; i < stream.layer_count(); ++i) {
       History& history = stream.layers[i]->history;
+      measure(at, *stream.layers[i]);
       history.trim(at);
       if (history.begin() < history.end()) trimmed_at = at + kTrimInterval;
     }

@@ -12,6 +12,7 @@
 #include "proto/rtcp/nack_generator.h"
 #include "proto/rtcp/sender_clock.h"
 #include "proto/rtp/unwrap.h"
+#include "session/webrtc/inbound_frames.h"
 
 namespace stoa::webrtc {
 
@@ -106,6 +107,7 @@ class InboundLayer {
   rtcp::NackGenerator nack;
   rtcp::SenderClock clock;
   KeyframeWish keyframe;
+  InboundFrames dependencies;
   std::uint64_t packets = 0, bytes = 0;  // That were admitted.
   std::uint64_t frames = 0;              // By their timestamps.
   std::uint64_t nacks = 0, plis = 0;     // Packets and keyframes asked for.

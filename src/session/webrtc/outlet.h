@@ -2,8 +2,9 @@
 //
 // A run is a stretch of one layer, sent with the same offsets. A new one begins where the layer or the stream
 // changes, where the receiver fell behind, and where it is given a keyframe once more; numbers go on without
-// a hole there, unless a frame was left in its middle. The last few runs are remembered, so that an outgoing
-// number finds its packet.
+// a hole there, unless a frame was left in its middle. One begins, too, where more or fewer temporal layers
+// are sent; what is missing before it keeps its numbers there. The last few runs are remembered, so that an
+// outgoing number finds its packet.
 #pragma once
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "session/webrtc/frame_rates.h"
 #include "session/webrtc/header.h"
 #include "session/webrtc/retransmit.h"
 #include "session/webrtc/stream.h"
@@ -39,6 +41,7 @@ struct Layer {
   }
 
   History history;
+  FrameRates rates;
   StreamId stream;
   payload::LayerIndex index;
   bool can_ask;  // For a keyframe.
@@ -74,12 +77,33 @@ struct Run {
   bool rewrites_pictures = false;
   std::int64_t first_out = 0;
   std::int64_t first_source = 0;
+  std::int64_t entered_out = 0;  // first_out of the run that this one goes on with, of another level.
+  TemporalLevel level = kFullRate;
+  bool goes_on = false;  // Where the run before it ends, with all of its offsets.
+  std::uint16_t pictures_above = 0;
+  std::uint32_t packets_above = 0;    // History::above() where it begins.
   std::int64_t timestamp_offset = 0;  // From the history's timestamps.
   std::int64_t edge = 0;              // Timestamp of the source where live begins.
   std::int64_t excess = 0;            // Ticks ahead of the clock at the edge.
 
-  std::int64_t out_of(std::int64_t sequence) const { return sequence - first_source + first_out; }
+  // Of a packet that is left out: what the next has that is not.
+  std::int64_t out_of(const History& history, Position at) const {
+    const std::int64_t out = history.slot(at).sequence - first_source + first_out;
+    if (level == kFullRate) return out;
+    return out - static_cast<std::int32_t>(history.above(at).packets[level] - packets_above);
+  }
+  // Where nothing is left out.
   std::int64_t source_of(std::int64_t out) const { return out - first_out + first_source; }
+  std::optional<Position> find(const History& history, std::int64_t out) const {
+    return history.find_in_level(level, packets_above, source_of(out));
+  }
+  bool is_above(const payload::Packet& packet) const { return packet.facts.temporal_layer > level; }
+  // Added to the source's picture id.
+  std::uint16_t picture_shift(const History& history, Position at) const {
+    if (level == kFullRate) return picture_offset;
+    return static_cast<std::uint16_t>(picture_offset - history.above(at).pictures[level] + pictures_above);
+  }
+  void set_level(const History& history, Position at, TemporalLevel to);
   // Grows strictly with its argument, by at least a kCatchUp-th.
   std::int64_t timestamp_of(std::int64_t timestamp) const {
     if (timestamp < edge)
@@ -102,6 +126,7 @@ struct Outlet {
   bool has_sent = false, ends_frame = true;  // The newest packet sent was the last of its frame.
   bool is_open = false, is_video = true, is_queued = false, can_repeat = false;
   std::uint8_t run_count = 0;
+  TemporalLevel level = kFullRate;  // Where it is to come to; the run's is where it is.
   std::uint16_t next_queued = kNone;
   std::array<Run, kRuns> runs;  // The newest is runs[run_count - 1].
   HeaderTemplate header;
@@ -118,7 +143,8 @@ struct Outlet {
   // Where it should be fed from.
   StreamId source;
   payload::LayerIndex layer_max = payload::kLayersMax - 1;
-  Layer* waits_for = nullptr;  // For a keyframe of this one.
+  std::uint32_t frames_wanted = 0;  // A second. 0: all.
+  Layer* waits_for = nullptr;       // For a keyframe of this one.
   Position waits_from = 0;
   Timestamp waits_since;
   payload::Encoding encoding = payload::Encoding::kH264;
@@ -154,7 +180,18 @@ struct Outlet {
   // newest packet sent to the newest of the layer (video) or to this one (audio: it is never drawn together).
   // Requires: feed, at >= begin().
   void begin_run(Position at, std::int64_t sequence, Duration elapsed);
-  void note_picture(const PictureFields& fields, const Run& run);
+  // From the packet at `at` on, which is of a new frame, other temporal layers are sent. Requires: feed, a
+  // run of its layer and epoch; nothing from there on was sent.
+  void begin_level(Position at, TemporalLevel to);
+  // The run that a packet of `feed` is sent in. Null: it is of the time before all that are known.
+  const Run* run_of(std::int64_t sequence) const {
+    return run().first_source <= sequence ? &run() : find_earlier(sequence);
+  }
+  void note_picture(const PictureFields& fields, const Run& run, std::uint16_t picture_shift);
+
+ private:
+  const Run* find_earlier(std::int64_t sequence) const;
+  void push(const Run& begun);
 };
 
 }  // namespace stoa::webrtc

@@ -230,6 +230,13 @@ void Port::set_layer_max(Timestamp now, SessionId receiver, std::size_t outlet, 
   handle_fan_out_outputs(out);
 }
 
+void Port::set_frames_wanted(SessionId receiver, std::size_t outlet, std::uint32_t frames_per_second) {
+  std::unique_ptr<Session>* found = sessions_.find(receiver);
+  if (!found || outlet >= (*found)->outlets.size()) return;
+  (*found)->outlets[outlet].frames_wanted = frames_per_second;
+  if ((*found)->sender.is_set()) fan_out_.set_frames_wanted((*found)->sender, outlet, frames_per_second);
+}
+
 Result<void, sctp::Refusal> Port::send_data(Timestamp now, SessionId id, sctp::StreamId channel,
                                             sctp::MessageKind kind, SharedBytes payload, PortOutputs& out) {
   std::unique_ptr<Session>* found = sessions_.find(id);

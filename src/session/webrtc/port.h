@@ -242,6 +242,8 @@ class Port {
   // Of an outlet that has a stream with layers: no layer above this one.
   void set_layer_max(Timestamp now, SessionId session, std::size_t outlet, payload::LayerIndex layer,
                      PortOutputs& out);
+  // Of video: FanOut::set_frames_wanted().
+  void set_frames_wanted(SessionId session, std::size_t outlet, std::uint32_t frames_per_second);
   std::optional<OutletStats> outlet_stats(SessionId session, std::size_t outlet);
   // Of all tracks that came, by number.
   std::vector<TrackStats> track_stats(SessionId session);

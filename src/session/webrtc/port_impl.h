@@ -37,6 +37,7 @@ struct Port::Session {
   struct Outlet {
     StreamId source;
     payload::LayerIndex layer_max = payload::kLayersMax - 1;
+    std::uint32_t frames_wanted = 0;
     // Of peers: whose it is, and the SSRC and the redundancy with which the sender has it.
     std::optional<std::uint64_t> key;
     std::uint32_t ssrc = 0;

@@ -207,6 +207,7 @@ void Port::seat_outlets(Timestamp now, Session& session) {
     outlet.ssrc = one.config->ssrc;
     outlet.red_payload_type = one.config->red_payload_type;
     fan_out_.set_layer_max(now, session.sender, one.seat.outlet, outlet.layer_max, fan_out_outputs_);
+    fan_out_.set_frames_wanted(session.sender, one.seat.outlet, outlet.frames_wanted);
     fan_out_.set_source(now, session.sender, one.seat.outlet, outlet.source, fan_out_outputs_);
   }
 }

@@ -224,6 +224,9 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   }
   layer.with_red += arrived.red.has_value();
   if (arrived.red && arrived.is_newest && highest) recover(now, place, packet, arrived, *highest, out);
+  // VP9 says it in its payload whatever else it says.
+  if (codec.track.encoding != payload::Encoding::kVp9)
+    layer.dependencies.handle(elements[Kind::kDependencyDescriptor], *facts);
   forward(track, place.layer, packet, elements, arrived, *facts);
   if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
   if (is_retransmitted) return {};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proto/rtp/dependency_descriptor.h"
 #include "session/webrtc/test_receiver.h"
 
 namespace stoa::webrtc {
@@ -710,6 +711,38 @@ TEST(Receiver, passes_extension_values_on) {
   auto packet = peer.packets(0).at(0);
   EXPECT_TRUE(packet.has_audio_level && !packet.has_orientation && !packet.marker);
   EXPECT_EQ(packet.audio_level, 0x9e);
+}
+
+TEST(Receiver, tells_temporal_layers_by_the_dependency_descriptor) {
+  rtp::DependencyStructure structure;
+  structure.decode_target_count = 2;
+  structure.template_count = 2;
+  structure.templates[0].indications.fill(rtp::DecodeTargetIndication::kSwitch);
+  structure.templates[1].temporal_id = 1;
+  structure.templates[1].indications[1] = rtp::DecodeTargetIndication::kDiscardable;
+  structure.templates[1].frame_diffs[0] = 1;
+  structure.templates[1].frame_diff_count = 1;
+  const auto key = rtp::write_dependency_descriptor(
+      {.structure = structure, .active_targets = {}, .frame = structure.templates[0]}, &structure);
+  const auto delta = rtp::write_dependency_descriptor({.template_id = 1,
+                                                       .frame_number = 1,
+                                                       .structure = {},
+                                                       .active_targets = {},
+                                                       .frame = structure.templates[1]},
+                                                      &structure);
+  ASSERT_TRUE(key && delta);
+  Peer peer;
+  Sent first = video(1, vp8_keyframe()), second = video(2, vp8_delta());
+  first.elements = {{kDescriptorId, *key}};
+  second.elements = {{kDescriptorId, *delta}};
+  ASSERT_TRUE(peer.send(first));
+  ASSERT_TRUE(peer.send(second));
+  peer.flush();
+  const auto packets = peer.packets(1);
+  ASSERT_EQ(packets.size(), 2u);
+  EXPECT_EQ(packets[0].facts.temporal_layer, 0);
+  EXPECT_EQ(packets[1].facts.temporal_layer, 1);
+  EXPECT_TRUE(packets[1].facts.is_switch_point);
 }
 
 }  // namespace

@@ -30,6 +30,10 @@ PictureFields fields_of(const Parsed& parsed) {
   return fields;
 }
 
+std::uint8_t temporal_layer_of(const payload::Packet& packet) {
+  return std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
+}
+
 }  // namespace
 
 History::History(const HistoryLimits& limits, payload::Encoding encoding,
@@ -58,7 +62,8 @@ void History::restore(Timestamp now, std::span<const payload::PacketBatch> group
   const std::int64_t shift = timestamp_shift();
   clear();
   for (const payload::PacketBatch& batch : group) append(now, batch, layer);
-  if (timestamp_shift() == shift) epoch_ = epoch;
+  // What was left out before is not known any more, and numbers with it.
+  if (timestamp_shift() == shift && aboves_.empty()) epoch_ = epoch;
 }
 
 void History::clear() {
@@ -68,6 +73,9 @@ void History::clear() {
   keyframe_.reset();
   padding_count_ = 0;
   clock_.clear();
+  above_ = {};
+  highest_layer_ = 0;
+  newest_picture_ = -1;
   is_new_ = true;
   refused_in_a_row_ = 0;
   ++epoch_;
@@ -137,6 +145,8 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   }
   if (is_refused(sequence)) return;
   if (is_new_) sequence = close_up(packet.sequence);
+  const std::optional<Above> before = above_before(sequence);
+  if (!before) return;
   if (static_cast<std::size_t>(end_ - begin_) == slots_.size()) {
     if (slots_.size() < packets_max_) {
       grow();
@@ -157,14 +167,19 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
     oldest_ = newest_ = sequence;
     newest_timestamp_ = timestamp;
     ++frames_;
+    ++layer_frames_[temporal_layer_of(packet)];
   } else if (sequence > newest_) {
     if (sequence > newest_ + 1) note_hole(newest_ + 1, sequence);
     newest_ = sequence;
-    if (timestamp > newest_timestamp_) ++frames_;
+    if (timestamp > newest_timestamp_) {
+      ++frames_;
+      ++layer_frames_[temporal_layer_of(packet)];
+    }
     newest_timestamp_ = std::max(newest_timestamp_, timestamp);
   } else {
     fill_hole(sequence);
   }
+  note_level(at, *before);
   note_keyframe(sequence);
   if (sequence < newest_) note_late(sequence);
 }
@@ -194,25 +209,108 @@ void History::give_up_hole() {
 
 void History::note_hole(std::int64_t from, std::int64_t to) {
   if (holes_.size() == kHolesMax) give_up_hole();
-  holes_.push_back({from, to});
+  holes_.push_back({from, to, above_});
 }
 
-bool History::fill_hole(std::int64_t sequence) {
-  for (auto hole = holes_.end(); hole != holes_.begin();) {
-    --hole;
-    if (sequence >= hole->end) return false;
-    if (sequence < hole->begin) continue;
-    const std::int64_t end = hole->end;
-    if (sequence == hole->begin) {
-      if (++hole->begin == end) holes_.erase(hole);
-    } else {
-      hole->end = sequence;
-      if (sequence + 1 < end) holes_.insert(hole + 1, {sequence + 1, end});
-      if (holes_.size() > kHolesMax) give_up_hole();
-    }
-    return true;
+const History::Hole* History::find_hole(std::int64_t sequence) const {
+  for (auto hole = holes_.rbegin(); hole != holes_.rend() && sequence < hole->end; ++hole)
+    if (sequence >= hole->begin) return &*hole;
+  return nullptr;
+}
+
+void History::fill_hole(std::int64_t sequence) {
+  const Hole* found = find_hole(sequence);
+  if (found == nullptr) return;
+  const auto hole = holes_.begin() + (found - holes_.data());
+  const Hole rest{sequence + 1, hole->end, hole->above};
+  if (sequence == hole->begin) {
+    if (++hole->begin == hole->end) holes_.erase(hole);
+    return;
   }
-  return false;
+  hole->end = sequence;
+  if (rest.begin < rest.end) holes_.insert(hole + 1, rest);
+  if (holes_.size() > kHolesMax) give_up_hole();
+}
+
+// Nothing: which number it would have is not known any more.
+std::optional<Above> History::above_before(std::int64_t sequence) const {
+  if (is_new_ || sequence > newest_) return above_;
+  Above above;
+  if (const Hole* hole = find_hole(sequence)) {
+    above = hole->above;
+  } else if (!aboves_.empty() && sequence > oldest_) {
+    return std::nullopt;
+  }
+  above.late_by = 1;
+  return above;
+}
+
+void History::note_level(Position at, const Above& before) {
+  const payload::Packet& packet = *slot(at).packet;
+  const std::uint8_t layer = temporal_layer_of(packet);
+  if (aboves_.empty()) {
+    if (!before.is_late()) newest_at_ = at;
+    if (layer == 0) return;
+    aboves_.resize(slots_.size());
+  }
+  aboves_[index_of(at)] = before;
+  if (before.is_late()) {
+    const Position back = std::min<Position>(at - newest_at_, std::numeric_limits<std::uint16_t>::max());
+    aboves_[index_of(at)].late_by = static_cast<std::uint16_t>(back);
+    return;
+  }
+  newest_at_ = at;
+  highest_layer_ = std::max(highest_layer_, layer);
+  const PictureFields picture = this->picture(at);
+  const bool is_new_picture =
+      counts_pictures() && picture.descriptor_bytes != 0 && picture.picture_id != newest_picture_;
+  if (is_new_picture) newest_picture_ = picture.picture_id;
+  for (std::size_t level = 0; level < layer; ++level) {
+    ++above_.packets[level];
+    if (is_new_picture) ++above_.pictures[level];
+  }
+}
+
+// Numbers grow with sequence numbers, and these with positions but for what came late, which is looked for by
+// what came before it.
+std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_t since,
+                                               std::int64_t number) const {
+  if (level == kFullRate || aboves_.empty()) return find_position(number);
+  const auto left_out = [&](Position at) {
+    return static_cast<std::int32_t>(above(at).packets[level] - since);
+  };
+  const auto number_of = [&](Position at) { return slot(at).sequence - left_out(at); };
+  const auto is_left_out = [&](Position at) { return slot(at).packet->facts.temporal_layer > level; };
+  std::optional<Position> last;  // In order, that has this number or a lower one.
+  for (Position low = begin_, high = end_; low < high;) {
+    const Position middle = low + (high - low) / 2, newest = middle - above(middle).late_by;
+    if (newest >= begin_ && number_of(newest) > number) {
+      high = newest;
+      continue;
+    }
+    if (newest >= begin_) last = newest;
+    low = middle + 1;
+  }
+  if (!last) return std::nullopt;
+  if (number_of(*last) == number && !is_left_out(*last)) return last;
+  const auto late = find_position(number + left_out(*last) + (is_left_out(*last) ? 1 : 0));
+  return late && above(*late).is_late() && number_of(*late) == number ? late : std::nullopt;
+}
+
+// Who has all layers below a frame's own may begin with it where it is a switch point: VP8 marks those that
+// refer to the lowest layer alone (RFC 7741 §4.2, Y), with the dependency descriptor it is those that refer
+// to lower ones alone. VP9 marks a picture behind which no higher layer refers to what was before it (RFC
+// 9628 §4.2, U); encoders mark those of a higher layer alike which refer to lower ones alone, some no others.
+TemporalLevel History::next_level(Position at, TemporalLevel level, TemporalLevel wanted) const {
+  const payload::PayloadFacts& facts = slot(at).packet->facts;
+  const Slot* before = find_slot(slot(at).sequence - 1);
+  // Where what is before it is missing, that may be of the same frame.
+  if (!before || before->timestamp == slot(at).timestamp || above(at).is_late()) return level;
+  if (wanted <= level || facts.is_keyframe || highest_layer_ <= level) return wanted;
+  if (!facts.is_switch_point) return level;
+  if (encoding_ == payload::Encoding::kVp9 && facts.temporal_layer <= level) return wanted;
+  if (facts.temporal_layer != level + 1) return level;
+  return facts.temporal_layer < kTemporalLevels ? facts.temporal_layer : wanted;
 }
 
 const History::Slot* History::find_slot(std::int64_t sequence) const {
@@ -322,12 +420,14 @@ void History::grow() {
   const std::size_t mask = slots_.size() - 1;
   std::vector<Slot> slots(slots_.size() * 2);
   std::vector<PictureFields> pictures(pictures_.empty() ? 0 : slots.size());
+  std::vector<Above> aboves(aboves_.empty() ? 0 : slots.size());
   std::vector<Known> known(slots.size(), {kNoSequence, -1});
   for (Position at = begin_; at < end_; ++at) {
     const std::size_t from = static_cast<std::size_t>(at) & mask,
                       to = static_cast<std::size_t>(at) & (slots.size() - 1);
     slots[to] = slots_[from];
     if (!pictures.empty()) pictures[to] = pictures_[from];
+    if (!aboves.empty()) aboves[to] = aboves_[from];
   }
   for (const Known& each : known_) {
     if (each.sequence == kNoSequence) continue;
@@ -336,6 +436,7 @@ void History::grow() {
   }
   slots_ = std::move(slots);
   pictures_ = std::move(pictures);
+  aboves_ = std::move(aboves);
   known_ = std::move(known);
 }
 

@@ -40,6 +40,25 @@ struct PictureFields {
   std::uint16_t picture_id = 0;
 };
 
+// What a receiver who wants fewer frames gets of a stream with temporal layers (PayloadFacts): those up to
+// this level.
+using TemporalLevel = std::uint8_t;
+// Levels that leave something out: 0 to 2. Layers above 3 count as 3.
+inline constexpr std::size_t kTemporalLevels = 3;
+inline constexpr TemporalLevel kFullRate = 0xff;
+
+// How much that is above a level came before a packet, in the order of sequence numbers; without it numbers
+// close up, for all receivers of that level alike. What was missing when the numbers behind it were given
+// away counts as kept: its number stays free for it.
+struct Above {
+  std::array<std::uint32_t, kTemporalLevels> packets{};   // Wrap …
+  std::array<std::uint16_t, kTemporalLevels> pictures{};  // … too. VP8 only: its ids must go on without gaps.
+  // Positions back to the packet with the highest number when it came; 0: it was that itself.
+  std::uint16_t late_by = 0;
+
+  bool is_late() const { return late_by != 0; }
+};
+
 class History {
  public:
   // Sequence numbers that may be missing at a time; the oldest are given up beyond that.
@@ -113,7 +132,17 @@ class History {
   std::int64_t timestamp_shift() const { return clock_.shift(); }
   // How many came, ever.
   std::uint64_t frames() const { return frames_; }
+  // The same by temporal layer.
+  const std::array<std::uint64_t, kTemporalLevels + 1>& layer_frames() const { return layer_frames_; }
+  // Zeros for a stream without temporal layers.
+  const Above& above(Position at) const { return aboves_.empty() ? kNothing : aboves_[index_of(at)]; }
+  // Of the packets up to this level, and those that came late: the one whose number less what was above the
+  // level since `since` is `number`.
+  std::optional<Position> find_in_level(TemporalLevel level, std::uint32_t since, std::int64_t number) const;
+  // The level from this packet on, for who was sent `level` up to here and is to come to `wanted`.
+  TemporalLevel next_level(Position at, TemporalLevel level, TemporalLevel wanted) const;
   bool has_descriptors() const { return !pictures_.empty(); }
+  bool counts_pictures() const { return encoding_ == payload::Encoding::kVp8; }
 
  private:
   struct Known {
@@ -122,6 +151,7 @@ class History {
   };
   struct Hole {
     std::int64_t begin, end;
+    Above above;
   };
   struct Keyframe {
     std::int64_t sequence;
@@ -138,7 +168,10 @@ class History {
   }
   void append_packet(Timestamp now, const payload::PacketBatch& batch, const payload::Packet& packet);
   bool is_refused(std::int64_t sequence);
-  bool fill_hole(std::int64_t sequence);
+  const Hole* find_hole(std::int64_t sequence) const;
+  void fill_hole(std::int64_t sequence);
+  std::optional<Above> above_before(std::int64_t sequence) const;
+  void note_level(Position at, const Above& before);
   void note_hole(std::int64_t from, std::int64_t to);
   void give_up_hole();
   std::int64_t close_up(std::int64_t raw) const;
@@ -154,6 +187,7 @@ class History {
   void grow();
 
   static constexpr std::size_t kPaddingsKept = 32;
+  static constexpr Above kNothing{};
 
   HistoryLimits limits_;
   std::optional<HistoryLimits> group_;
@@ -161,8 +195,9 @@ class History {
   payload::Encoding encoding_;
   std::vector<Slot> slots_;  // Rings, by position …
   std::vector<PictureFields> pictures_;
-  std::vector<Known> known_;  // … and by sequence number.
-  std::vector<Held> held_;    // A ring: the blocks that slots point into.
+  std::vector<Above> aboves_;  // Empty before the first packet of a higher temporal layer.
+  std::vector<Known> known_;   // … and by sequence number.
+  std::vector<Held> held_;     // A ring: the blocks that slots point into.
   std::size_t held_first_ = 0, held_count_ = 0;
   Position begin_ = 0, end_ = 0;
   std::size_t held_bytes_ = 0;
@@ -173,6 +208,11 @@ class History {
   std::int64_t oldest_ = 0, newest_ = 0;  // Sequence numbers.
   std::int64_t newest_timestamp_ = 0;
   std::uint64_t frames_ = 0;
+  std::array<std::uint64_t, kTemporalLevels + 1> layer_frames_{};
+  Above above_;                     // Of what comes behind the newest.
+  Position newest_at_ = 0;          // Of the highest sequence number.
+  std::uint8_t highest_layer_ = 0;  // Temporal, since clear().
+  std::int32_t newest_picture_ = -1;
   payload::UnbrokenClock clock_;
   std::vector<Hole> holes_;                             // In order.
   std::array<std::int64_t, kPaddingsKept> paddings_{};  // Raw numbers of those that were closed up.

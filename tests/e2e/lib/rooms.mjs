@@ -195,6 +195,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
         frames: stat?.framesDecoded ?? 0, bytes: stat?.bytesReceived ?? 0, width: stat?.frameWidth ?? 0, height: stat?.frameHeight ?? 0,
         energy: stat?.totalAudioEnergy ?? 0, packets: stat?.packetsReceived ?? 0, lost: stat?.packetsLost ?? 0,
         discarded: stat?.packetsDiscarded ?? 0, samples: stat?.totalSamplesReceived ?? 0, concealed: stat?.concealedSamples ?? 0,
+        freezes: stat?.freezeCount ?? 0, requests: stat?.pliCount ?? 0, repeats: stat?.nackCount ?? 0,
         picture: readPicture(one.track?.attachedElements.at(-1)),
       };
     },
