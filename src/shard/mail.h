@@ -232,7 +232,7 @@ struct RoomsQueried {
 };
 struct SeatsQueried {
   std::uint64_t question;
-  std::string room;
+  std::string room;  // Its sid.
   std::vector<room::ParticipantId> participants;
   bool with_streams;
 };

@@ -78,7 +78,7 @@ void Rooms::query_participants(const RoomsQueried& queried, OwnedRoom& owned, Ro
   found.seat_answers = by_shard.size();
   out.push(SendControlMail{std::move(found)});
   for (auto& [shard, participants] : by_shard)
-    send(shard, SeatsQueried{queried.question, query.room, std::move(participants), is_one}, out);
+    send(shard, SeatsQueried{queried.question, owned.sid, std::move(participants), is_one}, out);
 }
 
 void Rooms::handle_seats_query(Timestamp now, const SeatsQueried& queried, RoomsOutputs& out) {
