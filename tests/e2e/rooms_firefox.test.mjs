@@ -4,6 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { fakeCamera, launchChromium, launchFirefox } from './lib/browser.mjs';
 import { Meetings, makeToken, openVisitor, signalUrl } from './lib/rooms.mjs';
 import { Server } from './lib/server.mjs';
+import { until } from './lib/until.mjs';
 
 let server, chromium, firefox, meetings, fox;
 before(async () => {
@@ -65,6 +66,26 @@ test('Firefox sends layers and gets the one that it asks for', { timeout: 90_000
       await who.untilAnswers('received', [whose, 'camera'], (facts) => facts.height === height, { within: 25_000, what: `gets ${whose} ${height} lines high` });
     }
   }
+});
+
+// Chromium says temporal layers of VP8 in the dependency descriptor alone, whether a viewer knows it or not.
+test('Firefox gets fewer frames a second when it asks for fewer, and all again', { timeout: 90_000 }, async () => {
+  const anna = await meetings.join('anna', 'frames');
+  await anna.showPicture({ source: 1, width: 640, height: 360, fps: 30, layers: [180] });
+  await joinWithFirefox('frames');
+  const before = await fox.untilSees('anna', { picture: 1 });
+  for (const [fps, what, least, most] of [[6, 'a quarter', 10, 27], [0, 'all', 60, 100]]) {
+    await fox.wish('anna', 'camera', { fps });
+    await until(`Firefox gets ${what} of 30 frames a second`, async () => {
+      const { frames } = await fox.untilAnswers('received', ['anna', 'camera'], () => true);
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const more = (await fox.untilAnswers('received', ['anna', 'camera'], () => true)).frames - frames;
+      if (more < least || more > most) throw new Error(`${more} in 3 s`);
+      return true;
+    }, { within: 30_000, every: 10 });
+  }
+  const now = await fox.untilSees('anna', { picture: 1 });
+  for (const what of ['lost', 'requests', 'repeats']) assert.equal(now[what], before[what], what);
 });
 
 test('Firefox comes back when its connection is lost', { timeout: 90_000 }, async () => {

@@ -37,8 +37,7 @@ struct Source {
                      payload::LayerIndex layer) {
     Buffer body(40, 0);
     body[0] = 1;  // Not a keyframe of VP8.
-    for (int i = 0; i < 4; ++i)
-      body[static_cast<std::size_t>(1 + i)] = static_cast<std::uint8_t>(picture >> (8 * i));
+    for (std::size_t i = 0; i < 4; ++i) body[1 + i] = static_cast<std::uint8_t>(picture >> (8 * i));
     body[5] = static_cast<std::uint8_t>(piece);
     body[6] = static_cast<std::uint8_t>(pieces);
     body[7] = layer;
