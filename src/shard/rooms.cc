@@ -617,41 +617,4 @@ void Rooms::close_all(Timestamp now, WallTime wall, RoomsOutputs& out) {
   }
 }
 
-void Rooms::append_metrics(MetricSamples& samples) const {
-  auto add = [&](const char* name, const char* help, MetricKind kind, std::size_t value) {
-    samples.push_back({name, help, kind, {}, static_cast<double>(value)});
-  };
-  using enum MetricKind;
-  std::size_t published = 0, subscribed = 0;
-  seats_.for_each([&](auto, const std::unique_ptr<Seat>& seat) {
-    published += seat->published();
-    subscribed += seat->subscribed();
-  });
-  add("stoa_rooms", "Rooms.", kGauge, rooms_.size());
-  add("stoa_room_participants", "Participants of rooms.", kGauge, seats_.size());
-  add("stoa_room_tracks_published", "Tracks that participants publish.", kGauge, published);
-  add("stoa_room_tracks_subscribed", "Tracks that participants are subscribed to.", kGauge, subscribed);
-  append_quality_metrics(samples);
-  add("stoa_room_joins_total", "Participants that were let in.", kCounter, counters_.joins);
-  add("stoa_room_resumes_total", "Participants whose signalling came back.", kCounter, counters_.resumes);
-  add("stoa_room_joins_refused_total", "Requests to join that were refused.", kCounter, counters_.refused);
-  add("stoa_room_joins_timed_out_total", "Requests to join that were not answered in time.", kCounter,
-      counters_.timed_out);
-  add("stoa_room_media_failures_total", "Participants whose media connection failed.", kCounter,
-      seat_counters_.media_failures);
-  add("stoa_room_signal_frames_total", "Frames of signalling.", kCounter, seat_counters_.frames);
-  add("stoa_room_signal_refused_total", "Frames of signalling that do not read.", kCounter,
-      seat_counters_.bad_frames);
-  add("stoa_room_signal_floods_total", "Participants that sent too much signalling.", kCounter,
-      seat_counters_.floods);
-  add("stoa_room_offers_total", "Offers of participants.", kCounter, seat_counters_.offers);
-  add("stoa_room_descriptions_refused_total", "Offers and answers of participants that were refused.",
-      kCounter, seat_counters_.bad_offers);
-  add("stoa_room_data_packets_total", "Data packets of participants.", kCounter, seat_counters_.data_packets);
-  add("stoa_room_data_refused_total", "Data packets that were refused.", kCounter,
-      seat_counters_.data_refused);
-  add("stoa_room_data_dropped_total", "Data packets that a receiver did not take.", kCounter,
-      seat_counters_.data_dropped);
-}
-
 }  // namespace stoa::shard

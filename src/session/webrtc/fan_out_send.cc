@@ -37,9 +37,7 @@ struct FanOut::Impl::Planned {
   std::uint8_t padding_bytes;  // Of a packet that is nothing else.
   bool is_again, is_rtx, is_red, tells_playout;
 
-  std::size_t payload_bytes(const payload::Packet& packet) const {
-    return is_red ? packet.kept_bytes() : packet.payload_bytes;
-  }
+  std::size_t payload_bytes() const { return is_red ? packet->kept_bytes() : packet->payload_bytes; }
 };
 
 struct FanOut::Impl::Plan {
@@ -281,7 +279,7 @@ void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, c
   planned.tells_playout = outlet.tells_playout;
   planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet, planned.tells_playout));
   planned.padding_bytes = packet.payload_bytes == 0 ? 1 : 0;
-  planned.bytes = planned.header_bytes + static_cast<std::uint32_t>(planned.payload_bytes(packet)) +
+  planned.bytes = planned.header_bytes + static_cast<std::uint32_t>(planned.payload_bytes()) +
                   planned.padding_bytes + sender.tag_bytes +
                   (planned.is_rtx ? static_cast<std::uint32_t>(rtp::kOriginalSequenceBytes) : 0u);
   plan.bytes += planned.bytes;
@@ -418,7 +416,7 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
   ++outlet.stats.packets;
   outlet.stats.with_red += planned.is_red;
-  const std::size_t payload_bytes = planned.payload_bytes(packet);
+  const std::size_t payload_bytes = planned.payload_bytes();
   outlet.stats.bytes += payload_bytes;
   ++totals.packets;
   totals.bytes += payload_bytes;
