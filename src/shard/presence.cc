@@ -23,6 +23,10 @@ void Presence::add(Timestamp now, const room::ParticipantsChanged& changed) {
   if (entries_.size() >= kPresenceMax) due_ = now;
 }
 
+bool Presence::has(std::string_view sid) const {
+  return std::ranges::any_of(entries_, [&](const Entry& entry) { return entry.participant->sid == sid; });
+}
+
 room::ParticipantsChanged Presence::since(Mark mark) const {
   room::ParticipantsChanged changed;
   for (const Entry& entry : entries_)

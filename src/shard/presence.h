@@ -1,11 +1,13 @@
-// Who comes and goes without publishing, on its way to the seats that a shard has of a room.
+// Who comes, changes and goes and has no tracks (any more), on its way to the seats that a shard has of a
+// room.
 //
 // Where hundreds come in a second, a frame to everybody for each of them would be the square of them. So in a
-// crowd such news is gathered for a moment and told as one frame. The rest is told at once, after what was
-// gathered, so that nothing overtakes what it builds on.
+// crowd such news is gathered for a moment and told as one frame. Other news of participants, and data of one
+// who is news itself, comes after what was gathered: nothing overtakes what it builds on.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -29,6 +31,7 @@ class Presence {
   void add(Timestamp now, const room::ParticipantsChanged& changed);
   Mark mark() const { return next_; }
   bool is_empty() const { return entries_.empty(); }
+  bool has(std::string_view sid) const;   // Whether news of this participant waits.
   Timestamp due() const { return due_; }  // Never: nothing waits.
 
   // What waits, for who came at `mark`, in order. Nothing of it when that is later than all of it.

@@ -300,14 +300,17 @@ void Rooms::remove_seat(std::uint64_t id) {
 void Rooms::handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out) {
   auto floor = floors_.find(told.room);
   if (floor == floors_.end()) return;
+  const auto& seats = floor->second.seats;
+  Presence& presence = floor->second.presence;
   const auto* changed = std::get_if<room::ParticipantsChanged>(told.event.get());
-  if (changed && told.only.empty() && floor->second.seats.size() >= kCrowdSeats &&
-      Presence::may_wait(*told.event)) {
-    floor->second.presence.add(now, *changed);
-    return timers_.set({TimerKind::kFloor, told.room}, floor->second.presence.due());
+  // What waits is for everybody who is here.
+  const bool is_for_all = told.only.empty() && (!told.except || !seats.contains(told.except->value()));
+  if (changed && is_for_all && seats.size() >= kCrowdSeats && Presence::may_wait(*told.event)) {
+    presence.add(now, *changed);
+    return timers_.set({TimerKind::kFloor, told.room}, presence.due());
   }
-  if (changed || std::holds_alternative<room::DataArrived>(*told.event))
-    tell_presence(now, told.room, floor->second, out);
+  const auto* data = std::get_if<room::DataArrived>(told.event.get());
+  if (changed || (data && presence.has(data->from_sid))) tell_presence(now, told.room, floor->second, out);
   RenderedEvent event(*told.event);
   auto tell = [&](Seat* seat) {
     with_seat(seat, out, [&](Seat&, SeatOutputs& outputs) { seat->handle_event(now, event, outputs); });
@@ -316,7 +319,7 @@ void Rooms::handle_told(Timestamp now, const RoomTold& told, RoomsOutputs& out) 
     for (room::ParticipantId participant : told.only) tell(find_seat(told.room, participant));
     return;
   }
-  for (const auto& [participant, place] : floor->second.seats)
+  for (const auto& [participant, place] : seats)
     if (!told.except || told.except->value() != participant) tell(find_seat(place.seat));
 }
 

@@ -40,8 +40,10 @@ void Rooms::handle_query(const RoomsQueried& queried, RoomsOutputs& out) {
   RoomsFound found{.question = queried.question};
   if (query.kind == Kind::kRooms) {
     for (auto one = rooms_.upper_bound(query.after); one != rooms_.end() && found.rooms.size() <= query.limit;
-         ++one)
+         ++one) {
       found.rooms.push_back(one->second->room.info());
+      found.rooms.back().metadata.clear();  // Long, and not told.
+    }
     out.push(SendControlMail{std::move(found)});
     return;
   }

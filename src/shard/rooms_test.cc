@@ -254,6 +254,22 @@ TEST(Rooms, tell_a_crowd_who_comes_and_goes_in_few_frames) {
   for (int i = 0; i < 10; ++i) town.say(*people[people.size() - 1 - static_cast<std::size_t>(i)], leave);
   ASSERT_TRUE(town.run_until([&] { return present(anna) == std::ssize(people) + 1 - 10; }));
   EXPECT_LT(frames() - then, 4u);
+
+  // Who is hidden from now on is gone for the others, not for itself.
+  Person& ghost = *people[1];
+  pb::UpdateParticipantRequest hide;
+  hide.set_room("meeting");
+  hide.set_identity(ghost.identity);
+  hide.mutable_permission()->set_hidden(true);
+  hide.mutable_permission()->set_can_subscribe(true);
+  town.ask_server(hide);
+  ASSERT_TRUE(town.run_until([&] { return present(anna) == std::ssize(people) - 10; }));
+  town.run_for(kPresenceWait * 2);
+  for (const pb::SignalResponse& response : ghost.all(pb::SignalResponse::kUpdate))
+    for (const pb::ParticipantInfo& one : response.update().participants())
+      if (one.sid() == ghost.sid) {
+        EXPECT_NE(one.state(), pb::ParticipantInfo::DISCONNECTED);
+      }
 }
 
 TEST(Rooms, pause_what_does_not_fit_and_say_so) {

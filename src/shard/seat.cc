@@ -162,6 +162,7 @@ void Seat::resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out) {
   *room_update.mutable_room_update()->mutable_room() = livekit::to_wire(room_info_);
   send(room_update, out);
   if (std::exchange(drops_next_resume_, false)) return cut_signal(now, kGoingAway, out);
+  if (had_budget_) tell_stream_states(out);
   out.push(SeatTokenWanted{});
   if (is_single_) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
@@ -392,8 +393,10 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                  [&](const room::DataArrived& data) { deliver(now, data); },
                  [&](const room::RoomChanged& changed) { room_info_ = changed.room; },
                  [&](const room::ParticipantsChanged& changed) {
-                   for (const room::SharedParticipant& one : changed.participants)
+                   for (const room::SharedParticipant& one : changed.participants) {
                      if (one->sid == self_->sid) self_ = one;
+                     note_muted(*one);
+                   }
                  },
                  [&](const auto&) {},
              },

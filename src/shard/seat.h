@@ -225,6 +225,7 @@ class Seat {
     // What its layers brought so far, and how fast.
     struct Rate {
       std::uint64_t bytes = 0, bits_per_second = 0;
+      Timestamp flowed_at;
     };
     std::array<Rate, payload::kLayersMax> rates;
     webrtc::StreamId measured;
@@ -312,6 +313,8 @@ class Seat {
   void set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out);
   void share_budget(Timestamp now, SeatOutputs& out);
   void measure_rates(Timestamp now);
+  void note_muted(const room::ParticipantInfo& publisher);
+  void tell_stream_states(SeatOutputs& out);
   room::BudgetClaim claim_of(const Subscription& subscription) const;
 
   // seat_data.cc: data channels.
@@ -373,6 +376,7 @@ class Seat {
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
   std::optional<std::uint64_t> budget_bps_;
+  bool had_budget_ = false;
   Timestamp budget_at_ = Timestamp::never(), rates_at_;
   // The client is told with its new token; what comes of the new room waits for that. Who would miss some of
   // it joins anew.

@@ -268,7 +268,7 @@ void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
     *known = what;
     return;
   }
-  log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
+  if (waiting_.empty()) log(LogLevel::kWarning, "subscribes to more tracks than one connection carries", out);
   if (waiting_.size() < kWaitingMax) return waiting_.push_back(what);
   // The client may ask again when there is room.
   command(room::Subscribe{{what.track.sid}, false}, out);
@@ -549,10 +549,10 @@ void Seat::measure(Timestamp now, SeatOutputs& out) {
   score_.reset();
   for (auto& [sid, subscription] : subscriptions_) {
     subscription.scored.reset();
-    if (!subscription.seat || !subscription.fed_from.is_set()) continue;
+    if (!subscription.seat) continue;
     auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
     if (stats) subscription.readings.add({.at = now, .bytes = stats->bytes});
-    if (!stats || stats->packets == 0) continue;
+    if (!stats || stats->packets == 0 || !subscription.fed_from.is_set()) continue;
     streams.push_back({.is_video = subscription.what.track.kind == room::TrackKind::kVideo,
                        .loss = stats->loss,
                        .jitter = stats->jitter,

@@ -244,10 +244,7 @@ bool FanOut::Impl::turn_level(Outlet& outlet, Position position, std::int64_t ne
 }
 
 // What is not sent.
-void FanOut::Impl::pass(Timestamp at, Outlet& outlet, Position position) {
-  outlet.cursor = position + 1;
-  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
-}
+void FanOut::Impl::pass(Timestamp at, Outlet& outlet, Position position) { outlet.advance(at, position + 1); }
 
 // Too much was lost to go on as if it might still come. True: there is something to go on with, which is
 // farther on and begins with the next number.
@@ -412,8 +409,7 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
     ++totals.retransmitted;
     return;
   }
-  outlet.cursor = planned.position + 1;
-  if (outlet.cursor == outlet.replay_until) outlet.replayed_at = at;
+  outlet.advance(at, planned.position + 1);
   ++outlet.stats.packets;
   outlet.stats.with_red += planned.is_red;
   const std::size_t payload_bytes = planned.payload_bytes();

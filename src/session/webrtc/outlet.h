@@ -170,6 +170,10 @@ struct Outlet {
   Run& run() { return runs[run_count - 1u]; }
   const Run& run() const { return runs[run_count - 1u]; }
   bool has_run() const { return run_count > 0; }
+  void advance(Timestamp now, Position to) {
+    if (cursor < replay_until && to >= replay_until) replayed_at = now;
+    cursor = to;
+  }
   // The run that this outgoing number was sent in. Null when that is not known any longer.
   const Run* find_run(std::int64_t out) const {
     for (std::size_t i = run_count; i-- > 0;)

@@ -256,6 +256,10 @@ Result<payload::PayloadFacts, ReceiveRefusal> Receiver::Impl::inspect(const Inbo
   return *facts;
 }
 
+// Of one packet: browsers bring one or two frames again, and more would let a publisher have us send many
+// packets for each of its own.
+constexpr std::int64_t kRecoveredMax = 4;
+
 // Packets that are missing between the newest before and this one, whose frames this one brings along: for
 // receivers that take no redundancy they are as good as come. RED has no sequence numbers: its frames are of
 // the packets just before it, so what came before is not later than the newest.
@@ -268,6 +272,7 @@ void Receiver::Impl::recover(Timestamp now, InboundPlace place, const rtp::Packe
   std::uint32_t before = layer.last_rtp_time();
   for (std::int64_t index = by.index - count; index < by.index; ++index) {
     const payload::RedBlock block = payload::take_oldest(red);
+    if (by.index - index > kRecoveredMax) continue;
     rtp::Packet lost = packet;
     lost.header.timestamp = packet.header.timestamp - block.timestamp_offset;
     lost.header.marker = false;

@@ -138,6 +138,15 @@ TEST(ReceiverRed, makes_good_what_was_lost_before_it_and_asks_for_nothing) {
   EXPECT_EQ(peer.send(plain(5)).error(), ReceiveRefusal::kDuplicate);
 }
 
+TEST(ReceiverRed, makes_few_packets_of_one) {
+  Peer peer(red_agreement());
+  ASSERT_TRUE(peer.send(plain(1)));
+  ASSERT_TRUE(peer.send(red(32, 30)));
+  peer.run_for(Duration::milliseconds(10));
+  expect_frames(heard(peer), {1, 28, 29, 30, 31, 32});
+  EXPECT_EQ(peer.receiver.stats().recovered, 4u);
+}
+
 TEST(ReceiverRed, asks_for_what_redundancy_does_not_reach) {
   Peer peer(red_agreement());
   ASSERT_TRUE(peer.send(plain(1)));
