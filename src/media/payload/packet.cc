@@ -29,7 +29,7 @@ void PacketWriter::add_red(const Packet& packet, const RedPayload& red) {
   placed.payload_bytes = static_cast<std::uint16_t>(red.primary.size());
 }
 
-// Behind what is there, for now without payload.
+// Puts the pieces behind what is there. Which of them are payload, redundancy and descriptor the caller says.
 Packet& PacketWriter::place(const Packet& packet, std::initializer_list<Bytes> pieces) {
   std::size_t bytes = 0;
   for (Bytes piece : pieces) bytes += piece.size();
