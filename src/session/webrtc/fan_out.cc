@@ -173,6 +173,7 @@ void FanOut::remove_stream(StreamId id) {
     while (!layer->waiting.empty()) impl_->stop_waiting(*impl_->find_outlet(layer->waiting.back()));
     while (!layer->fed.empty()) impl_->leave_feed(*impl_->find_outlet(layer->fed.back()));
     erase_value(impl_->dirty, layer);
+    erase_value(impl_->gathered, layer);
     erase_value(impl_->wanted, layer);
   }
   if (stream->layer_count() > 1 && --impl_->layered_streams == 0)
@@ -300,12 +301,13 @@ void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
     impl_->check_layers(now);
   }
   if (now >= impl_->trimmed_at) impl_->trim_histories(now);
+  if (now >= impl_->gathered_until) impl_->release_gathered();
   impl_->emit_wanted(out);
 }
 
 Timestamp FanOut::next_deadline() const {
   return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->layers_checked_at, impl_->trimmed_at,
-                   impl_->next_wish()});
+                   impl_->gathered_until, impl_->next_wish()});
 }
 
 bool FanOut::fill(Timestamp now, DatagramBatch& batch) { return impl_->fill(now, batch); }

@@ -70,6 +70,9 @@ struct FanOutConfig {
   // Sound that waited so long to be sent (we, or the receiver's share, had no time for it) is skipped: played
   // late it is worth nothing, and it would stay late.
   Duration audio_late_max = Duration::milliseconds(400);
+  // Where several speak and hundreds hear them, what one says waits so long for what the others say, to leave
+  // with it in one train. 0: it does not.
+  Duration gather_max = Duration::milliseconds(5);
   // Retransmissions to one receiver: at most this share of what it was sent in the last second, and once in a
   // round trip for each packet.
   double retransmission_share_max = 0.5;

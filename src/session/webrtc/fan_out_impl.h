@@ -59,6 +59,10 @@ inline constexpr std::uint32_t kNacksMax = Retransmissions::kQueueMax;
 inline constexpr Duration kNacksInterval = Duration::milliseconds(10);
 // What may be sent again whatever was sent before.
 inline constexpr std::uint64_t kRetransmissionFloorBytes = 20'000;
+// Sound that so many are sent waits for that of others who speak (FanOutConfig::gather_max) …
+inline constexpr std::size_t kGatherOutlets = 200;
+// … if somebody else that many hear spoke so lately.
+inline constexpr Duration kGatherCompany = Duration::milliseconds(40);
 
 struct Stream {
   payload::RtpTrack track;
@@ -128,6 +132,9 @@ struct FanOut::Impl {
   void reconsider(Timestamp at, Stream& stream);
   void append(Timestamp at, StreamId id, std::span<const payload::PacketBatch> batches, bool is_group);
   void take_group(Timestamp at, Layer& layer, std::span<const payload::PacketBatch> group);
+  void note_dirty(Timestamp at, Layer& layer, bool is_sound);
+  bool may_wait(Timestamp at, const Layer& layer);
+  void release_gathered();
   void wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* layer);
   void stop_waiting(Outlet& outlet);
   void leave_feed(Outlet& outlet);
@@ -194,8 +201,12 @@ struct FanOut::Impl {
   std::uint32_t send_time = 0;  // As abs-send-time.
   SlotTable<Stream, struct StreamTag> streams;
   SlotTable<std::unique_ptr<Sender>, struct SenderTag> senders;
-  std::vector<SenderId> ids;  // By index, for wheels.
-  std::vector<Layer*> dirty;  // With packets that nobody looked at yet.
+  std::vector<SenderId> ids;                      // By index, for wheels.
+  std::vector<Layer*> dirty;                      // With packets that nobody looked at yet.
+  std::vector<Layer*> gathered;                   // The same, of sound that waits for other sound …
+  Timestamp gathered_until = Timestamp::never();  // … till then.
+  StreamId crowd_heard;                           // The last whose sound might have waited …
+  Timestamp crowd_heard_at;                       // … and when.
   std::vector<Layer*> wanted;
   std::vector<SenderId> work;  // From work_first on: senders with something to send.
   std::size_t work_first = 0;

@@ -28,13 +28,33 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
       layer.frames_of_others[j] = stream->layers[j]->history.frames();
     has_changed |= !layer.is_alive;
     layer.is_alive = true;
-    if (!layer.is_dirty) {
-      layer.is_dirty = true;
-      dirty.push_back(&layer);
-    }
+    if (!layer.is_dirty) note_dirty(at, layer, !payload::is_video(stream->track.encoding));
   }
   if (has_changed && stream->layer_count() > 1) reconsider(at, *stream);
   if (trimmed_at == Timestamp::never()) trimmed_at = at + kTrimInterval;
+}
+
+// A datagram by itself costs several times what it costs in a train, and a receiver of several who speak gets
+// one of each within a few milliseconds: where that is many receivers, the first waits for the others.
+void FanOut::Impl::note_dirty(Timestamp at, Layer& layer, bool is_sound) {
+  layer.is_dirty = true;
+  if (!is_sound || !may_wait(at, layer)) return dirty.push_back(&layer);
+  if (gathered.empty()) gathered_until = at + config.gather_max;
+  gathered.push_back(&layer);
+}
+
+bool FanOut::Impl::may_wait(Timestamp at, const Layer& layer) {
+  if (layer.fed.size() < kGatherOutlets || config.gather_max <= Duration()) return false;
+  const bool has_company = crowd_heard != layer.stream && at - crowd_heard_at < kGatherCompany;
+  crowd_heard = layer.stream;
+  crowd_heard_at = at;
+  return has_company || !gathered.empty();
+}
+
+void FanOut::Impl::release_gathered() {
+  dirty.insert(dirty.end(), gathered.begin(), gathered.end());
+  gathered.clear();
+  gathered_until = Timestamp::never();
 }
 
 // Who is fed goes on where it was; the packets have the numbers that they had.
