@@ -3,6 +3,16 @@
 #include <algorithm>
 
 namespace stoa::shard {
+namespace {
+
+// What may be long in what is told of a participant.
+std::size_t bytes_of(const room::ParticipantInfo& info) {
+  std::size_t bytes = info.identity.size() + info.name.size() + info.metadata.size();
+  for (const auto& [name, value] : info.attributes) bytes += name.size() + value.size();
+  return bytes;
+}
+
+}  // namespace
 
 bool Presence::may_wait(const room::Event& event) {
   const auto* changed = std::get_if<room::ParticipantsChanged>(&event);
@@ -19,8 +29,9 @@ void Presence::add(Timestamp now, const room::ParticipantsChanged& changed) {
   for (const room::SharedParticipant& one : changed.participants) {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.participant->sid == one->sid; });
     entries_.push_back({next_++, one});
+    bytes_ += bytes_of(*one);
   }
-  if (entries_.size() >= kPresenceMax) due_ = now;
+  if (entries_.size() >= kPresenceMax || bytes_ >= kPresenceBytesMax) due_ = now;
 }
 
 bool Presence::has(std::string_view sid) const {

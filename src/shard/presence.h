@@ -17,7 +17,8 @@ namespace stoa::shard {
 
 inline constexpr std::size_t kCrowdSeats = 32;  // From so many of a room here on, news waits …
 inline constexpr Duration kPresenceWait = Duration::milliseconds(250);  // … for so long …
-inline constexpr std::size_t kPresenceMax = 256;                        // … or until it is about so many.
+inline constexpr std::size_t kPresenceMax = 256;                        // … or until it is about so many …
+inline constexpr std::size_t kPresenceBytesMax = 128u << 10;            // … or so much text.
 
 class Presence {
  public:
@@ -48,6 +49,7 @@ class Presence {
   };
   std::vector<Entry> entries_;  // By number.
   Mark next_ = 0, first_ = 0;
+  std::size_t bytes_ = 0;  // Of texts, what was replaced included.
   Timestamp due_ = Timestamp::never();
 };
 

@@ -49,6 +49,30 @@ TEST(Presence, waits_from_the_first_news_on) {
   EXPECT_THAT(told(presence, 0), ElementsAre("carl1"));
 }
 
+TEST(Presence, does_not_wait_once_it_is_much) {
+  Presence presence;
+  for (std::size_t i = 0; i + 1 < kPresenceMax; ++i) presence.add(kStart, change("one " + std::to_string(i)));
+  EXPECT_EQ(presence.due(), kStart + kPresenceWait);
+  presence.add(kStart, change("the last"));
+  EXPECT_EQ(presence.due(), kStart);
+}
+
+TEST(Presence, does_not_wait_once_it_is_long) {
+  Presence presence;
+  room::ParticipantInfo talkative;
+  talkative.metadata.assign(60'000, 'x');
+  talkative.attributes["about"].assign(60'000, 'y');
+  talkative.sid = "anna";
+  presence.add(kStart, {{std::make_shared<const room::ParticipantInfo>(talkative)}});
+  EXPECT_EQ(presence.due(), kStart + kPresenceWait);
+  talkative.sid = "ben";
+  presence.add(kStart + kTick, {{std::make_shared<const room::ParticipantInfo>(talkative)}});
+  EXPECT_EQ(presence.due(), kStart + kTick);
+  presence = presence.next();
+  presence.add(kStart + kTick * 2, change("carl"));
+  EXPECT_EQ(presence.due(), kStart + kTick * 2 + kPresenceWait);
+}
+
 TEST(Presence, tells_the_newest_of_each_in_the_order_of_the_news) {
   Presence presence;
   presence.add(kStart, change("anna", 1));
