@@ -182,10 +182,12 @@ struct TransportAsked {
   std::string room, identity;
   bool is_tcp_only;
 };
-// From a seat to the owner of its room.
+// From a seat to the owner of its room. The participant's sid says whose seat it is: in another room of the
+// name somebody else may have the id.
 struct RoomAsked {
-  std::string room, sid;  // Its sid, too: as above.
+  std::string room;
   room::ParticipantId participant;
+  std::string participant_sid;
   room::Command command;
 };
 // From the owner to a shard: for these seats, or all but one of the room's seats there.
@@ -216,6 +218,7 @@ struct SeatMoved {
   room::ParticipantId before;
   std::string to_room, to_sid;
   room::ParticipantId after;
+  std::string after_sid;
 };
 // A call of the server's API on its way to the owner of its room, or to every shard. Answered by
 // RoomAnswered.

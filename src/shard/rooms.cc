@@ -250,8 +250,10 @@ void Rooms::handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& 
   auto id = seats_.insert(nullptr);
   if (!id.is_set()) {
     send(signal.shard, JoinRefused{signal.request, {503, "too many participants"}, false}, out);
-    return send(owner_of(room, config_.shards),
-                RoomAsked{room, sid, participant, room::Leave{room::LeaveReason::kJoinFailure}}, out);
+    return send(
+        owner_of(room, config_.shards),
+        RoomAsked{room, participant, opened.joined.self->sid, room::Leave{room::LeaveReason::kJoinFailure}},
+        out);
   }
   Floor& floor = floors_[sid];
   floor.seats[participant.value()] = {id.value(), floor.presence.mark()};
@@ -331,13 +333,19 @@ void Rooms::tell_presence(Timestamp now, const std::string& room_sid, Floor& flo
   const room::Event whole = gathered.since(gathered.first());
   RenderedEvent for_all(whole);
   for (const auto& [participant, place] : floor.seats) {
-    const bool is_new = place.mark > gathered.first();
-    const room::Event rest = is_new ? gathered.since(place.mark) : room::ParticipantsChanged();
-    if (is_new && std::get<room::ParticipantsChanged>(rest).participants.empty()) continue;
-    RenderedEvent for_one(rest);
-    with_seat(find_seat(place.seat), out, [&](Seat& seat, SeatOutputs& outputs) {
-      seat.handle_event(now, is_new ? for_one : for_all, outputs);
-    });
+    const auto tell = [&](RenderedEvent& news) {
+      with_seat(find_seat(place.seat), out,
+                [&](Seat& seat, SeatOutputs& outputs) { seat.handle_event(now, news, outputs); });
+    };
+    if (place.mark <= gathered.first()) {
+      tell(for_all);
+      continue;
+    }
+    room::ParticipantsChanged rest = gathered.since(place.mark);
+    if (rest.participants.empty()) continue;
+    const room::Event event = std::move(rest);
+    RenderedEvent for_one(event);
+    tell(for_one);
   }
 }
 
@@ -363,7 +371,8 @@ void Rooms::handle_seat_outputs(Seat& seat, SeatOutputs& outputs, RoomsOutputs& 
         Overloaded{
             [&](SeatCommand& asked) {
               send(owner_of(room, config_.shards),
-                   RoomAsked{room, seat.room_sid(), seat.participant(), std::move(asked.command)}, out);
+                   RoomAsked{room, seat.participant(), seat.participant_sid(), std::move(asked.command)},
+                   out);
             },
             [&](SeatFrame& frame) {
               send(frame.to.shard, SignalSent{frame.to.request, std::move(frame.frame), frame.is_text}, out);
@@ -471,7 +480,8 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
           },
           [&](RoomAsked& asked) {
             OwnedRoom* owned = find_room(asked.room);
-            if (owned == nullptr || owned->sid != asked.sid) return true;
+            const auto info = owned ? owned->room.participant(asked.participant) : nullptr;
+            if (info == nullptr || info->sid != asked.participant_sid) return true;
             owned->room.handle(now, wall, asked.participant, std::move(asked.command), owned->outputs);
             handle_room_outputs(asked.room, out);
             return true;

@@ -166,7 +166,9 @@ void Rooms::handle_entered(Timestamp now, WallTime wall, RoomEntered& entered, R
   if (owned) joined = owned->room.put_in(now, wall, std::move(entered.luggage), owned->outputs);
   if (joined) {
     // Before what the new room says to it.
-    send(shard, SeatMoved{entered.from_room, before, name, joined->room.sid, joined->participant}, out);
+    send(shard,
+         SeatMoved{entered.from_room, before, name, joined->room.sid, joined->participant, joined->self->sid},
+         out);
     out.push(SendControlMail{RoomAnswered{entered.question, answer_with(pb::MoveParticipantResponse())}});
   } else {
     send(shard, SeatClosed{entered.from_room, before, room::LeaveReason::kRemoved}, out);

@@ -147,8 +147,12 @@ TEST(RoomsMoves, that_would_miss_what_happens_end_in_a_fresh_start) {
   EXPECT_TRUE(town.run_until([&] { return !carl.find("anna"); }));
 }
 
-TEST(Rooms, of_one_name_do_not_hear_what_was_said_in_the_one_before) {
+class RoomsOfOneName : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Sid, RoomsOfOneName, testing::Values("", "RM_kept"));
+
+TEST_P(RoomsOfOneName, do_not_hear_what_was_said_in_the_one_before) {
   RoomsTown town(2, spread());
+  town.room_sid = GetParam();
   const std::string room = town.room_of(0);
   Person& anna = town.join(room, "anna", 0);
   Person& ben = town.join(room, "ben", 1);

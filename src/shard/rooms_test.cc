@@ -218,6 +218,45 @@ TEST(Rooms, tell_publishers_what_nobody_looks_at) {
   EXPECT_TRUE(town.run_until([&] { return ben.receiver().of(1).size() > before + 10; }));
 }
 
+TEST(Rooms, pass_on_nothing_of_what_is_muted_though_it_is_sent) {
+  RoomsTown town(2, spread());
+  const std::string room = town.room_of(0);
+  Person& anna = town.join(room, "anna", 0);
+  Person& ben = town.join(room, "ben", 1);
+  const auto got = [&](std::uint32_t tag) { return ben.receiver().of(tag).size(); };
+  town.publish(anna, MediaKind::kVideo, 1);
+  town.publish(anna, MediaKind::kAudio, 2);
+  ASSERT_TRUE(town.run_until([&] { return got(1) > 10 && got(2) > 10; }));
+  const auto mute = [&](bool is_muted) {
+    for (const pb::TrackInfo& track : ben.find("anna")->tracks()) {
+      pb::SignalRequest request;
+      request.mutable_mute()->set_sid(track.sid());
+      request.mutable_mute()->set_muted(is_muted);
+      town.say(anna, request);
+    }
+    ASSERT_TRUE(town.run_until([&] {
+      return std::ranges::all_of(ben.find("anna")->tracks(),
+                                 [&](const pb::TrackInfo& track) { return track.muted() == is_muted; });
+    }));
+  };
+  mute(true);
+  const std::size_t pictures = got(1), sounds = got(2);
+  town.run_for(Duration::seconds(2));
+  EXPECT_EQ(got(1), pictures);
+  EXPECT_EQ(got(2), sounds);
+  // Who comes now is not sent anything either.
+  Person& carl = town.join(room, "carl", 0);
+  town.run_for(Duration::seconds(1));
+  EXPECT_TRUE(carl.receiver().of(1).empty() && carl.receiver().of(2).empty());
+  mute(false);
+  ASSERT_TRUE(town.run_until([&] { return got(1) > pictures + 10 && got(2) > sounds + 10; }));
+  EXPECT_TRUE(ben.receiver().of(1)[pictures].is_keyframe);
+  EXPECT_TRUE(town.run_until([&] { return !carl.receiver().of(1).empty(); }));
+  EXPECT_TRUE(carl.receiver().of(1).front().is_keyframe);
+  expect_whole(ben.receiver().of(1));
+  expect_whole(ben.receiver().of(2));
+}
+
 TEST(Rooms, tell_a_crowd_who_comes_and_goes_in_few_frames) {
   RoomsTown town(1);
   Person& anna = town.join("meeting", "anna", 0);

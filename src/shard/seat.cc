@@ -19,6 +19,8 @@ constexpr double kRequestBytes = 2048;  // A frame of so many bytes counts as an
 constexpr std::size_t kTracksPerRequestMax = 1'000;
 constexpr std::uint16_t kNormalClosure = 1000, kPolicyViolation = 1008, kGoingAway = 1001;
 
+double weight_of(std::size_t bytes) { return static_cast<double>(bytes) / kRequestBytes; }
+
 }  // namespace
 
 const SharedBytes* RenderedEvent::frame(bool is_text, const livekit::ClientTraits& traits) {
@@ -44,6 +46,7 @@ Seat::Seat(const SeatWorld& world, Opening opening, Rng rng)
       client_(opening.client),
       room_(opening.joined.room.name),
       participant_(opening.joined.participant),
+      participant_sid_(opening.joined.self->sid),
       room_info_(std::move(opening.joined.room)),
       self_(std::move(opening.joined.self)),
       others_at_start_(std::move(opening.joined.others)),
@@ -188,7 +191,7 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
 bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
-  const double cost = 1 + static_cast<double>(bytes) / kRequestBytes;
+  const double cost = 1 + weight_of(bytes);
   if (requests_.has(now, cost, {config.requests_per_second, config.request_burst})) {
     requests_.take(cost);
     return true;
@@ -199,6 +202,10 @@ bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   cut_signal(now, kPolicyViolation, out);
   command(room::Leave{room::LeaveReason::kStateMismatch}, out);
   return false;
+}
+
+void Seat::excuse_length(const pb::SessionDescription& description) {
+  requests_.give_back(weight_of(description.sdp().size()));
 }
 
 void Seat::handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out) {
@@ -395,7 +402,7 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                  [&](const room::ParticipantsChanged& changed) {
                    for (const room::SharedParticipant& one : changed.participants) {
                      if (one->sid == self_->sid) self_ = one;
-                     note_muted(*one);
+                     handle_muted(now, *one);
                    }
                  },
                  [&](const auto&) {},
@@ -407,6 +414,7 @@ void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutp
   room_ = moved.to_room;
   room_info_.sid = moved.to_sid;
   participant_ = moved.after;
+  participant_sid_ = moved.after_sid;
   for (auto& [sid, subscription] : subscriptions_) drop_subscription(now, subscription);
   subscriptions_.clear();
   waiting_.clear();

@@ -180,6 +180,7 @@ class Seat {
   const std::string& room() const { return room_; }
   const std::string& room_sid() const { return room_info_.sid; }
   room::ParticipantId participant() const { return participant_; }
+  const std::string& participant_sid() const { return participant_sid_; }
   const std::shared_ptr<const RoomGrant>& grant() const { return grant_; }
   const room::SharedParticipant& self() const { return self_; }
   const std::optional<SignalAddress>& signal() const { return signal_; }
@@ -252,6 +253,8 @@ class Seat {
   void put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
   bool takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out);
+  // A description that we asked for counts as a frame, however long our asking makes it.
+  void excuse_length(const livekit::pb::SessionDescription& description);
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
@@ -278,6 +281,7 @@ class Seat {
   void unpublish(OwnMedia& media);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
   void wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out);
+  void handle_muted(Timestamp now, const room::ParticipantInfo& publisher);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
   // Requires: choice < what.media.size().
@@ -313,7 +317,6 @@ class Seat {
   void set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out);
   void share_budget(Timestamp now, SeatOutputs& out);
   void measure_rates(Timestamp now);
-  void note_muted(const room::ParticipantInfo& publisher);
   void tell_stream_states(SeatOutputs& out);
   room::BudgetClaim claim_of(const Subscription& subscription) const;
 
@@ -338,6 +341,7 @@ class Seat {
   IpAddress client_;
   std::string room_;
   room::ParticipantId participant_;
+  std::string participant_sid_;  // In the room that it is in now; self_'s once it was told of itself there.
   room::RoomInfo room_info_;
   room::SharedParticipant self_;
   std::vector<room::SharedParticipant> others_at_start_;

@@ -266,7 +266,8 @@ class RoomsTown {
   std::vector<RpcAnswered> rpc_answers;
   std::function<bool(const Mail&)> holds;  // What is held until release().
   std::function<void(const Mail&)> on_mail;
-  std::string query;  // Of requests to join, besides what they need.
+  std::string query;     // Of requests to join, besides what they need.
+  std::string room_sid;  // As of a room that is kept; empty: a new one each time.
 
  private:
   struct Posted {
@@ -476,7 +477,7 @@ class RoomsTown {
       rpc_answers.push_back(std::move(*rpc));
     }
   }
-  static Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) {
+  Result<std::shared_ptr<const RoomGrant>, RequestDenied> decide(const std::string& token) const {
     const std::size_t slash = token.find('/');
     if (slash == std::string::npos || slash == 0) return refuse(RequestDenied{401, "no token"});
     auto access = std::make_shared<livekit::AccessGrant>();
@@ -488,6 +489,7 @@ class RoomsTown {
     access->video->hidden = access->identity.starts_with("ghost");
     auto grant = std::make_shared<RoomGrant>();
     grant->room.name = access->video->room;
+    grant->room.sid = room_sid;
     grant->access = std::move(access);
     return grant;
   }
