@@ -197,7 +197,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   InboundLayer& layer = track.layers[place.layer];
   auto highest = layer.highest();
   arrived.is_newest = !highest || arrived.index > *highest;
-  std::uint64_t recovered = layer.nack.stats().recovered;
+  std::uint64_t answered = layer.nack.stats().answered;
   if (!layer.admit(now, arrived.index, arrived.origin, nack_outputs))
     return refuse(ReceiveRefusal::kDuplicate);
   take_nack_outputs(now, track, layer, out);
@@ -208,7 +208,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   ++layer.packets;
   layer.bytes += bytes;
   bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
-  if (is_retransmitted || layer.nack.stats().recovered != recovered) ++stats.retransmitted;
+  if (is_retransmitted || layer.nack.stats().answered != answered) ++stats.retransmitted;
 
   if (arrived.payload.empty()) {
     if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
@@ -280,10 +280,8 @@ void Receiver::Impl::recover(Timestamp now, InboundPlace place, const rtp::Packe
     if (is_later && index <= highest) return;  // Numbers and frames do not go together.
     if (!is_later || index <= highest) continue;
     before = lost.header.timestamp;
-    Arrived arrived{.codec = by.codec,
-                    .index = index,
-                    .origin = rtcp::PacketOrigin::kRetransmitted,
-                    .payload = block.frame};
+    Arrived arrived{
+        .codec = by.codec, .index = index, .origin = rtcp::PacketOrigin::kRecovered, .payload = block.frame};
     auto facts = inspect(demux.sections()[place.section].codecs[by.codec], arrived);
     if (!facts || !layer.admit(now, index, arrived.origin, nack_outputs)) continue;
     take_nack_outputs(now, track, layer, out);

@@ -156,6 +156,23 @@ TEST(ReceiverRed, asks_for_what_redundancy_does_not_reach) {
   EXPECT_THAT(peer.nacked(), ElementsAre(2, 3));
 }
 
+// Who was let go of so many requests is asked for one at a time, until it answers.
+TEST(ReceiverRed, is_no_answer_to_what_was_asked_for) {
+  Peer peer(red_agreement());
+  ASSERT_TRUE(peer.send(plain(1)));
+  std::size_t asked = 0;
+  for (std::int64_t i = 13; i < 253; i += 12) {
+    peer.outputs.clear();
+    ASSERT_TRUE(peer.send(red(i, 1)));  // Ten before it are beyond its reach.
+    peer.run_for(Duration::milliseconds(20));
+    asked = peer.nacked().size();
+    peer.run_for(Duration::seconds(2));
+  }
+  EXPECT_EQ(peer.receiver.stats().recovered, 20u);
+  EXPECT_EQ(peer.receiver.stats().retransmitted, 0u);
+  EXPECT_EQ(asked, 1u);
+}
+
 TEST(ReceiverRed, does_not_guess_where_times_do_not_fit_the_numbers) {
   Peer peer(red_agreement());
   ASSERT_TRUE(peer.send(plain(1)));
