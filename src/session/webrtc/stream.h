@@ -172,6 +172,7 @@ class History {
   void fill_hole(std::int64_t sequence);
   std::optional<Above> above_before(std::int64_t sequence) const;
   void note_level(Position at, const Above& before);
+  void note_lateness(Position end);
   void note_hole(std::int64_t from, std::int64_t to);
   void give_up_hole();
   std::int64_t close_up(std::int64_t raw) const;
