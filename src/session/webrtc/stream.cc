@@ -65,8 +65,12 @@ void History::append(Timestamp now, const payload::PacketBatch& batch, payload::
 void History::restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer) {
   const std::uint32_t epoch = epoch_;
   const std::int64_t shift = timestamp_shift();
+  const std::uint64_t frames = frames_;
+  const auto layer_frames = layer_frames_;
   clear();
   for (const payload::PacketBatch& batch : group) append(now, batch, layer);
+  frames_ = frames;
+  layer_frames_ = layer_frames;
   // What was left out before is not known any more, and numbers with it.
   if (timestamp_shift() == shift && aboves_.empty()) epoch_ = epoch;
 }

@@ -182,7 +182,9 @@ TEST_F(HistoryLevels, numbers_mean_nothing_any_more_where_a_group_takes_their_pl
   is_keyframe = false;
   for (int i = 0; i < 8; ++i) add(i, i % 2 == 0 ? 0 : 1);
   const std::uint32_t epoch = history->epoch();
+  const auto frames = history->layer_frames();
   history->restore(now, group, 0);
+  EXPECT_EQ(history->layer_frames(), frames) << "they came before";
   EXPECT_NE(history->epoch(), epoch);
   EXPECT_EQ(number(history->begin() + 4, 0), 2);
   EXPECT_EQ(history->find_in_level(0, 0, 3), history->begin() + 6);
