@@ -237,8 +237,10 @@ void run_machines(ByteReader& input) {
       case 5: nacks.drop_before(input.u16()); break;
       default: {
         std::uint16_t sequence = input.u16();
-        nacks.handle_packet(now, sequence,
-                            what < 32 ? PacketOrigin::kRetransmitted : PacketOrigin::kFirstSent, out);
+        const PacketOrigin origin = what < 32   ? PacketOrigin::kRetransmitted
+                                    : what < 64 ? PacketOrigin::kRecovered
+                                                : PacketOrigin::kFirstSent;
+        nacks.handle_packet(now, sequence, origin, out);
         reception.handle_packet(now, sequence, input.u32());
       }
     }

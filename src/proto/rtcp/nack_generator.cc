@@ -19,7 +19,7 @@ std::vector<NackGenerator::Missing>::iterator NackGenerator::find(std::int64_t s
 
 void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketOrigin origin,
                                   NackOutputs& out) {
-  if (origin == PacketOrigin::kRetransmitted) {
+  if (origin != PacketOrigin::kFirstSent) {
     if (!extender_.is_started()) return;
     std::int64_t ahead = extend_sequence(extender_.highest(), sequence) - extender_.highest();
     if (ahead > 0 && ahead <= kDropoutMax) {
@@ -29,8 +29,12 @@ void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketO
     }
     auto found = find(extender_.highest() + ahead);
     if (found == missing_.end()) return;
-    ++stats_.recovered;
-    reorder_wait_ = std::max(reorder_wait_ - reorder_wait_ / 16, config_.wait_min);
+    if (origin == PacketOrigin::kRecovered) {
+      ++stats_.recovered;
+    } else {
+      ++stats_.answered;
+      reorder_wait_ = std::max(reorder_wait_ - reorder_wait_ / 16, config_.wait_min);
+    }
     missing_.erase(found);
     return;
   }
@@ -45,7 +49,7 @@ void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketO
       if (found == missing_.end()) return;
       // An answer takes a round trip. What comes sooner was on its way before it was asked for.
       bool is_answer = found->tries > 0 && now - found->asked >= round_trip_ / 2;
-      ++(is_answer ? stats_.recovered : stats_.reordered);
+      ++(is_answer ? stats_.answered : stats_.reordered);
       if (!is_answer) learn_wait(now - found->noticed);
       missing_.erase(found);
       return;

@@ -36,13 +36,15 @@ struct GivenUp {
 };
 using NackOutputs = Outbox<std::variant<NackWanted, GivenUp>>;
 
-enum class PacketOrigin : std::uint8_t { kFirstSent, kRetransmitted };
+// kRecovered: made of the redundancy of another packet, which answers no request.
+enum class PacketOrigin : std::uint8_t { kFirstSent, kRetransmitted, kRecovered };
 
 // Copyable counters.
 struct NackStats {
   std::uint64_t noticed = 0;    // Packets that were missing for a while.
   std::uint64_t reordered = 0;  // Came by themselves.
-  std::uint64_t recovered = 0;  // Came because they were asked for.
+  std::uint64_t answered = 0;   // Came because they were asked for.
+  std::uint64_t recovered = 0;  // Did not come, and were made of redundancy.
   std::uint64_t given_up = 0;
   std::uint64_t requests = 0;  // Packets asked for, each time counted.
 };
@@ -51,9 +53,9 @@ class NackGenerator {
  public:
   explicit NackGenerator(const NackConfig& config = {});
 
-  // A packet of the stream arrived; a retransmission under the number it first had. One that overtook the
-  // highest number (its first sending was lost or is late) moves the stream on like any packet; one from far
-  // off says nothing.
+  // A packet of the stream arrived; a retransmission, or what was recovered, under the number it first had.
+  // One that overtook the highest number (its first sending was lost or is late) moves the stream on like any
+  // packet; one from far off says nothing.
   void handle_packet(Timestamp now, std::uint16_t sequence, PacketOrigin origin, NackOutputs& out);
   // Asks for what is due and gives up what is too old.
   void handle_deadline(Timestamp now, NackOutputs& out);

@@ -66,7 +66,7 @@ TEST(NackGenerator, asks_after_the_wait_and_again_after_a_round_trip) {
   driver.arrive(105, 65'535, PacketOrigin::kRetransmitted);
   driver.arrive(106, 1);  // A retransmission on the stream's own SSRC.
   EXPECT_EQ(driver.nacks.missing(), 0u);
-  EXPECT_EQ(driver.nacks.stats().recovered, 3u);
+  EXPECT_EQ(driver.nacks.stats().answered, 3u);
   EXPECT_EQ(driver.nacks.stats().requests, 5u);
   EXPECT_THAT(driver.ask(200), IsEmpty());
   EXPECT_EQ(driver.nacks.next_deadline(), Timestamp::never());
@@ -115,6 +115,22 @@ TEST(NackGenerator, learns_to_wait_for_a_network_that_reorders) {
     driver.arrive(1150 + 200 * i, static_cast<std::uint16_t>(6 + 2 * i), PacketOrigin::kRetransmitted);
   }
   EXPECT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(2));
+}
+
+TEST(NackGenerator, learns_nothing_of_answers_from_what_was_recovered) {
+  Driver driver;
+  driver.arrive(0, 1);
+  driver.arrive(0, 3);
+  driver.arrive(8, 2);
+  ASSERT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(10));
+  driver.arrive(20, 7);
+  driver.arrive(20, 6, PacketOrigin::kRecovered);
+  EXPECT_THAT(driver.ask(30), ElementsAre(4, 5));
+  driver.arrive(140, 5, PacketOrigin::kRecovered);
+  EXPECT_EQ(driver.nacks.missing(), 1u);
+  EXPECT_EQ(driver.nacks.stats().recovered, 2u);
+  EXPECT_EQ(driver.nacks.stats().answered, 0u);
+  EXPECT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(10));
 }
 
 TEST(NackGenerator, never_waits_longer_than_it_may) {

@@ -93,8 +93,7 @@ void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from
   outlet.is_video = payload::is_video(from.encoding);
   outlet.ssrc = from.ssrc;
   outlet.payload_type = from.payload_type & 0x7f;
-  outlet.has_red = from.red_payload_type.has_value();
-  outlet.red_payload_type = from.red_payload_type.value_or(0) & 0x7f;
+  outlet.set_red(from.red_payload_type);
   outlet.has_nack = from.has_nack;
   outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
   outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
@@ -244,6 +243,16 @@ void FanOut::close_outlet(SenderId id, std::size_t index) {
   Sender* sender = impl_->find_sender(id);
   if (sender == nullptr || index >= sender->outlets.size() || !sender->outlets[index].is_open) return;
   impl_->close(*sender, static_cast<std::uint16_t>(index));
+}
+
+void FanOut::set_red(SenderId id, std::size_t outlet, std::optional<std::uint8_t> payload_type) {
+  const OutletRef ref{id, static_cast<std::uint16_t>(std::min<std::size_t>(outlet, Outlet::kNone))};
+  Outlet* found = impl_->find_outlet(ref);
+  if (found == nullptr) return;
+  found->set_red(payload_type);
+  if (!found->can_repeat) return;
+  found->repeats_from = found->next_out;
+  found->again.reset();
 }
 
 void FanOut::set_path(SenderId id, const std::optional<ice::Path>& path) {

@@ -135,6 +135,9 @@ class FanOut {
   void open_outlet(SenderId sender, std::size_t outlet, const OutletConfig& config);
   // It is silent from here on, and its index is free.
   void close_outlet(SenderId sender, std::size_t outlet);
+  // The receiver takes redundancy (RED) under this type from now on, or none. All else goes on, but that
+  // what was sent before is not repeated under its own number.
+  void set_red(SenderId sender, std::size_t outlet, std::optional<std::uint8_t> payload_type);
   // None: nothing is sent until there is one.
   void set_path(SenderId sender, const std::optional<ice::Path>& path);
   // Feeds an outlet from this stream from its next fit keyframe on (audio: at once); until then what fed it

@@ -121,23 +121,55 @@ TEST(FanOutRed, retransmits_the_frame_alone_since_rtx_is_of_opus) {
   EXPECT_EQ(peer.of(kAudioSsrc)[7].payload_type, kRedType);
 }
 
-TEST(FanOutRed, goes_on_without_a_number_twice_when_an_outlet_is_opened_anew_without_it) {
+TEST(FanOutRed, ends_and_all_else_goes_on) {
   for (const srtp::Profile profile : {srtp::Profile::kAes128CmHmacSha1_80, srtp::Profile::kAeadAes128Gcm}) {
     FanOutWorld world({}, profile);
     Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
     Peer& peer = world.add_peer({with_red()});
     world.set_source(peer, speaker.stream);
-    speaker.speak(11);
-    world.fan_out.open_outlet(peer.id, 0, FanOutWorld::audio());
-    world.set_source(peer, speaker.stream);
-    speaker.speak(10);
+    const std::int64_t first = speaker.number;
+    speaker.speak(12);
+    world.fan_out.set_red(peer.id, 0, std::nullopt);
+    speaker.speak(12);
     const auto& got = peer.of(kAudioSsrc);
-    ASSERT_GE(got.size(), 20u);
+    ASSERT_EQ(got.size(), 24u);
     FanOutWorld::expect_no_holes(got);
-    EXPECT_EQ(got[9].payload_type, kRedType);
-    EXPECT_EQ(got.back().payload_type, 111);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      const std::int64_t number = first + static_cast<std::int64_t>(i);
+      const bool is_red = i < 12 && Speaker::has_red(number);
+      EXPECT_EQ(got[i].payload_type, is_red ? kRedType : 111) << i;
+      EXPECT_EQ(got[i].payload, is_red ? red_of(111, number) : frame_of(number)) << i;
+      EXPECT_EQ(got[i].timestamp - got[0].timestamp, 960 * i);
+    }
+    EXPECT_EQ(world.fan_out.stats(peer.id, 0).packets, 24u);
+    EXPECT_EQ(world.fan_out.stats(peer.id, 0).with_red, 9u);
     EXPECT_TRUE(world.refusals.empty());
   }
+}
+
+// Two forms under one number would be two texts under one key stream.
+TEST(FanOutRed, repeats_nothing_in_another_form) {
+  FanOutWorld world({}, srtp::Profile::kAes128CmHmacSha1_80);
+  Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+  Peer& peer = world.add_peer({with_red()});
+  world.set_source(peer, speaker.stream);
+  speaker.speak(12);
+  const auto& got = peer.of(kAudioSsrc);
+  const auto nack = [&](std::size_t lost) {
+    world.nack(peer, {static_cast<std::uint16_t>(got[lost].sequence)}, kAudioSsrc);
+  };
+  nack(7);  // It waits to be sent.
+  world.fan_out.set_red(peer.id, 0, std::nullopt);
+  speaker.speak(12);
+  nack(7);
+  nack(11);
+  world.drain();
+  EXPECT_EQ(world.raw.size(), 24u);
+  EXPECT_EQ(world.fan_out.stats(peer.id, 0).nacked_unknown, 2u);
+  nack(12);
+  world.drain();
+  ASSERT_EQ(world.raw.size(), 25u);
+  EXPECT_EQ(world.raw.back(), world.raw[12]);
 }
 
 }  // namespace

@@ -119,7 +119,8 @@ bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
   if (layer && layer->history.epoch() == run->epoch) position = run->find(layer->history, out);
   // What has come but was not sent yet will be.
   if (position && layer == outlet.feed && *position >= outlet.cursor) return true;
-  if (!position || !(outlet.has_rtx || outlet.can_repeat)) {
+  const bool can_send = outlet.has_rtx || (outlet.can_repeat && out >= outlet.repeats_from);
+  if (!position || !can_send) {
     ++outlet.stats.nacked_unknown;
     return true;
   }

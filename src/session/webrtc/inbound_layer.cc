@@ -76,9 +76,10 @@ std::optional<std::int64_t> InboundLayer::extend(std::uint16_t sequence) const {
   return rtcp::extend_sequence(*highest, sequence);
 }
 
-bool InboundLayer::admit(Timestamp now, std::int64_t index, rtcp::PacketOrigin origin,
+bool InboundLayer::admit(Timestamp now, std::int64_t index, std::uint32_t rtp_time, rtcp::PacketOrigin origin,
                          rtcp::NackOutputs& out) {
   if (!window_.insert(index)) return false;
+  if (window_.highest() == index) newest_rtp_time_ = rtp_time;
   nack.handle_packet(now, static_cast<std::uint16_t>(index), origin, out);
   return true;
 }

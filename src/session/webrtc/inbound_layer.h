@@ -82,7 +82,8 @@ class InboundLayer {
   // The number nearest to where the stream stands; nothing before the first packet.
   std::optional<std::int64_t> extend(std::uint16_t sequence) const;
   // False for a duplicate. Says which are given up, and what is missing is asked for from now on.
-  bool admit(Timestamp now, std::int64_t index, rtcp::PacketOrigin origin, rtcp::NackOutputs& out);
+  bool admit(Timestamp now, std::int64_t index, std::uint32_t rtp_time, rtcp::PacketOrigin origin,
+             rtcp::NackOutputs& out);
   // The numbers of an admitted packet, as receivers see them.
   std::int64_t sequence_of(std::int64_t index) const { return index + sequence_offset_; }
   std::int64_t timestamp_of(std::uint32_t rtp_time) { return unwrapper_.unwrap(rtp_time) + time_offset_; }
@@ -98,6 +99,14 @@ class InboundLayer {
   std::optional<std::uint32_t> ssrc() const { return ssrc_; }
   // The newest number; nothing before the first packet.
   std::optional<std::int64_t> highest() const { return window_.highest(); }
+  // The packet that has it.
+  struct Newest {
+    std::int64_t index = 0;
+    std::uint32_t rtp_time = 0;
+  };
+  std::optional<Newest> newest() const {
+    return highest() ? std::optional(Newest{*highest(), newest_rtp_time_}) : std::nullopt;
+  }
   Duration round_trip() const { return round_trip_; }
   void set_round_trip(Duration round_trip);
   Timestamp ended_at() const { return ended_at_; }  // Of has_ended.
@@ -123,6 +132,7 @@ class InboundLayer {
   std::optional<std::uint32_t> ssrc_;
   ReceivedWindow window_;
   rtp::TimestampUnwrapper unwrapper_;
+  std::uint32_t newest_rtp_time_ = 0;
   std::int64_t sequence_offset_ = 0, time_offset_ = 0;
   Timestamp ended_at_;
   Duration round_trip_;

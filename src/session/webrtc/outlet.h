@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 
@@ -138,6 +139,8 @@ struct Outlet {
   std::uint16_t rtx_sequence = 0;
   std::uint16_t last_picture = 0, last_frame = 0;
   std::uint8_t last_tl0 = 0, last_key = 0;
+  // Packets before it went out in another form: under one key none may follow under the same number.
+  std::int64_t repeats_from = std::numeric_limits<std::int64_t>::min();
   std::unique_ptr<Retransmissions> again;
 
   // Where it should be fed from.
@@ -163,6 +166,10 @@ struct Outlet {
   std::array<std::uint32_t, kRoles> places{};  // In the lists.
   OutletStats stats;
 
+  void set_red(std::optional<std::uint8_t> type) {
+    has_red = type.has_value();
+    red_payload_type = type.value_or(0) & 0x7f;
+  }
   // A retransmission stream repairs the payload type without redundancy (its apt), so it has none.
   bool sends_red(const payload::Packet& packet, bool is_rtx) const {
     return has_red && packet.red_bytes > 0 && !is_rtx;

@@ -184,8 +184,11 @@ void Port::seat_outlets(Timestamp now, Session& session) {
   for (std::size_t i = 0; i < by_number.size(); ++i) {
     Session::Outlet& outlet = session.outlets[i];
     const SeatedOutlet* one = by_number[i];
-    const bool goes_on = one && one->config && one->config->ssrc == outlet.ssrc &&
-                         one->config->red_payload_type == outlet.red_payload_type;
+    const bool goes_on = one && one->config && one->config->ssrc == outlet.ssrc;
+    if (goes_on && one->config->red_payload_type != outlet.red_payload_type) {
+      outlet.red_payload_type = one->config->red_payload_type;
+      fan_out_.set_red(session.sender, i, outlet.red_payload_type);
+    }
     if (outlet.ssrc != 0 && !goes_on) {
       fan_out_.close_outlet(session.sender, i);
       outlet.ssrc = 0;

@@ -165,7 +165,7 @@ void Receiver::Impl::pass_over(Timestamp now, const rtp::Packet& packet, std::in
   if (layer.ssrc() != packet.header.ssrc || layer.has_ended) return;
   source->handle_packet(now);
   source->reception.handle_packet(now, packet.header.sequence, packet.header.timestamp);
-  if (!layer.admit(now, index, rtcp::PacketOrigin::kFirstSent, nack_outputs)) return;
+  if (!layer.admit(now, index, packet.header.timestamp, rtcp::PacketOrigin::kFirstSent, nack_outputs)) return;
   take_nack_outputs(now, track, layer, out);
   deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
   Arrived arrived;
@@ -195,10 +195,10 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
                                                     Arrived arrived, ReceiverOutputs& out) {
   Track& track = all_tracks[place.section];
   InboundLayer& layer = track.layers[place.layer];
-  auto highest = layer.highest();
-  arrived.is_newest = !highest || arrived.index > *highest;
-  std::uint64_t recovered = layer.nack.stats().recovered;
-  if (!layer.admit(now, arrived.index, arrived.origin, nack_outputs))
+  const auto newest = layer.newest();
+  arrived.is_newest = !newest || arrived.index > newest->index;
+  std::uint64_t answered = layer.nack.stats().answered;
+  if (!layer.admit(now, arrived.index, packet.header.timestamp, arrived.origin, nack_outputs))
     return refuse(ReceiveRefusal::kDuplicate);
   take_nack_outputs(now, track, layer, out);
   deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
@@ -208,7 +208,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   ++layer.packets;
   layer.bytes += bytes;
   bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
-  if (is_retransmitted || layer.nack.stats().recovered != recovered) ++stats.retransmitted;
+  if (is_retransmitted || layer.nack.stats().answered != answered) ++stats.retransmitted;
 
   if (arrived.payload.empty()) {
     if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
@@ -223,7 +223,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
     return refuse(facts ? ReceiveRefusal::kUnknownPayload : facts.error());
   }
   layer.with_red += arrived.red.has_value();
-  if (arrived.red && arrived.is_newest && highest) recover(now, place, packet, arrived, *highest, out);
+  if (arrived.red && arrived.is_newest && newest) recover(now, place, packet, arrived, *newest, out);
   // VP9 says it in its payload whatever else it says.
   if (codec.track.encoding != payload::Encoding::kVp9)
     layer.dependencies.handle(elements[Kind::kDependencyDescriptor], *facts);
@@ -264,12 +264,12 @@ constexpr std::int64_t kRecoveredMax = 4;
 // receivers that take no redundancy they are as good as come. RED has no sequence numbers: its frames are of
 // the packets just before it, so what came before is not later than the newest.
 void Receiver::Impl::recover(Timestamp now, InboundPlace place, const rtp::Packet& packet, const Arrived& by,
-                             std::int64_t highest, ReceiverOutputs& out) {
+                             const InboundLayer::Newest& newest, ReceiverOutputs& out) {
   Track& track = all_tracks[place.section];
   InboundLayer& layer = track.layers[place.layer];
   payload::RedPayload red = *by.red;
   const auto count = static_cast<std::int64_t>(red.earlier_count());
-  std::uint32_t before = layer.last_rtp_time();
+  std::uint32_t before = newest.rtp_time;
   for (std::int64_t index = by.index - count; index < by.index; ++index) {
     const payload::RedBlock block = payload::take_oldest(red);
     if (by.index - index > kRecoveredMax) continue;
@@ -277,15 +277,13 @@ void Receiver::Impl::recover(Timestamp now, InboundPlace place, const rtp::Packe
     lost.header.timestamp = packet.header.timestamp - block.timestamp_offset;
     lost.header.marker = false;
     const bool is_later = rtp::is_newer(lost.header.timestamp, before) && block.timestamp_offset > 0;
-    if (is_later && index <= highest) return;  // Numbers and frames do not go together.
-    if (!is_later || index <= highest) continue;
+    if (is_later && index <= newest.index) return;  // Numbers and frames do not go together.
+    if (!is_later || index <= newest.index) continue;
     before = lost.header.timestamp;
-    Arrived arrived{.codec = by.codec,
-                    .index = index,
-                    .origin = rtcp::PacketOrigin::kRetransmitted,
-                    .payload = block.frame};
+    Arrived arrived{
+        .codec = by.codec, .index = index, .origin = rtcp::PacketOrigin::kRecovered, .payload = block.frame};
     auto facts = inspect(demux.sections()[place.section].codecs[by.codec], arrived);
-    if (!facts || !layer.admit(now, index, arrived.origin, nack_outputs)) continue;
+    if (!facts || !layer.admit(now, index, lost.header.timestamp, arrived.origin, nack_outputs)) continue;
     take_nack_outputs(now, track, layer, out);
     forward(track, place.layer, lost, {}, arrived, *facts);
     ++stats.recovered;

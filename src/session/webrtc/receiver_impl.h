@@ -86,7 +86,7 @@ struct Receiver::Impl {
                                       const Elements& elements, Arrived arrived, ReceiverOutputs& out);
   static Result<payload::PayloadFacts, ReceiveRefusal> inspect(const InboundCodec& codec, Arrived& arrived);
   void recover(Timestamp now, InboundPlace place, const rtp::Packet& packet, const Arrived& by,
-               std::int64_t highest, ReceiverOutputs& out);
+               const InboundLayer::Newest& newest, ReceiverOutputs& out);
   bool select_codec(Timestamp now, Track& track, payload::LayerIndex layer, const Arrived& arrived,
                     const payload::PayloadFacts& facts, ReceiverOutputs& out);
   void forward(Track& track, payload::LayerIndex layer, const rtp::Packet& packet, const Elements& elements,

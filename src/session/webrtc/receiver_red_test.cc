@@ -147,6 +147,24 @@ TEST(ReceiverRed, makes_few_packets_of_one) {
   EXPECT_EQ(peer.receiver.stats().recovered, 4u);
 }
 
+TEST(ReceiverRed, makes_good_what_was_lost_behind_a_packet_that_came_late) {
+  Peer peer(red_agreement());
+  for (const Sent& sent : {plain(1), plain(3), plain(2), red(5, 2)}) ASSERT_TRUE(peer.send(sent));
+  expect_frames(heard(peer), {1, 3, 2, 4, 5});
+  EXPECT_EQ(peer.receiver.stats().recovered, 1u);
+}
+
+TEST(ReceiverRed, makes_good_what_was_lost_behind_a_clock_that_was_set_back) {
+  Peer peer(red_agreement());
+  ASSERT_TRUE(peer.send(plain(1)));
+  for (Sent sent : {plain(2), red(4, 1)}) {
+    sent.time -= 960'000;
+    ASSERT_TRUE(peer.send(sent));
+  }
+  peer.flush();
+  EXPECT_THAT(peer.sequences(0), ElementsAre(1, 2, 3, 4));
+}
+
 TEST(ReceiverRed, asks_for_what_redundancy_does_not_reach) {
   Peer peer(red_agreement());
   ASSERT_TRUE(peer.send(plain(1)));
@@ -154,6 +172,23 @@ TEST(ReceiverRed, asks_for_what_redundancy_does_not_reach) {
   peer.run_for(Duration::milliseconds(50));
   expect_frames(heard(peer), {1, 4, 5});
   EXPECT_THAT(peer.nacked(), ElementsAre(2, 3));
+}
+
+// Who was let go of so many requests is asked for one at a time, until it answers.
+TEST(ReceiverRed, is_no_answer_to_what_was_asked_for) {
+  Peer peer(red_agreement());
+  ASSERT_TRUE(peer.send(plain(1)));
+  std::size_t asked = 0;
+  for (std::int64_t i = 13; i < 253; i += 12) {
+    peer.outputs.clear();
+    ASSERT_TRUE(peer.send(red(i, 1)));  // Ten before it are beyond its reach.
+    peer.run_for(Duration::milliseconds(20));
+    asked = peer.nacked().size();
+    peer.run_for(Duration::seconds(2));
+  }
+  EXPECT_EQ(peer.receiver.stats().recovered, 20u);
+  EXPECT_EQ(peer.receiver.stats().retransmitted, 0u);
+  EXPECT_EQ(asked, 1u);
 }
 
 TEST(ReceiverRed, does_not_guess_where_times_do_not_fit_the_numbers) {

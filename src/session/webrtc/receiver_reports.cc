@@ -139,7 +139,7 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
       const rtcp::NackStats& asked = layer.nack.stats();
       std::span<const std::uint16_t> sequences = wanted->sequences;
       // Who never answered is asked for one at a time: an answer to that begins it all again.
-      bool is_unanswered = asked.recovered == 0 && asked.requests - sequences.size() > kUnansweredMax;
+      bool is_unanswered = asked.answered == 0 && asked.requests - sequences.size() > kUnansweredMax;
       if (!codec->has_rtx && is_unanswered) sequences = sequences.first(1);
       feedback.write_nack(*layer.ssrc(), sequences, out);
       stats.nacks_sent += sequences.size();

@@ -34,6 +34,11 @@ std::uint8_t temporal_layer_of(const payload::Packet& packet) {
   return std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
 }
 
+std::uint16_t lateness(Position at, Position newest) {
+  return static_cast<std::uint16_t>(
+      std::min<Position>(at - newest, std::numeric_limits<std::uint16_t>::max()));
+}
+
 }  // namespace
 
 History::History(const HistoryLimits& limits, payload::Encoding encoding,
@@ -60,8 +65,12 @@ void History::append(Timestamp now, const payload::PacketBatch& batch, payload::
 void History::restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer) {
   const std::uint32_t epoch = epoch_;
   const std::int64_t shift = timestamp_shift();
+  const std::uint64_t frames = frames_;
+  const auto layer_frames = layer_frames_;
   clear();
   for (const payload::PacketBatch& batch : group) append(now, batch, layer);
+  frames_ = frames;
+  layer_frames_ = layer_frames;
   // What was left out before is not known any more, and numbers with it.
   if (timestamp_shift() == shift && aboves_.empty()) epoch_ = epoch;
 }
@@ -245,6 +254,18 @@ std::optional<Above> History::above_before(std::int64_t sequence) const {
   return above;
 }
 
+// Of what is kept before `end`. What its first packets came behind may be gone: they count as in order.
+void History::note_lateness(Position end) {
+  Position newest = begin_;
+  for (Position at = begin_; at < end; ++at) {
+    if (slot(at).sequence >= slot(newest).sequence) {
+      newest = at;
+    } else {
+      aboves_[index_of(at)].late_by = lateness(at, newest);
+    }
+  }
+}
+
 void History::note_level(Position at, const Above& before) {
   const payload::Packet& packet = *slot(at).packet;
   const std::uint8_t layer = temporal_layer_of(packet);
@@ -252,11 +273,11 @@ void History::note_level(Position at, const Above& before) {
     if (!before.is_late()) newest_at_ = at;
     if (layer == 0) return;
     aboves_.resize(slots_.size());
+    note_lateness(at);
   }
   aboves_[index_of(at)] = before;
   if (before.is_late()) {
-    const Position back = std::min<Position>(at - newest_at_, std::numeric_limits<std::uint16_t>::max());
-    aboves_[index_of(at)].late_by = static_cast<std::uint16_t>(back);
+    aboves_[index_of(at)].late_by = lateness(at, newest_at_);
     return;
   }
   newest_at_ = at;

@@ -79,7 +79,8 @@ class History {
   // it is kept, and is an Entry with an empty payload.
   void append(Timestamp now, const payload::PacketBatch& batch, payload::LayerIndex layer);
   // The newest keyframe and all that followed it, which came before, in place of what is kept. Positions go
-  // on, and numbers mean what they did unless the epoch changes.
+  // on, and numbers mean what they did unless the epoch changes. Its frames are not counted: how many come in
+  // a second is told by those that come now.
   void restore(Timestamp now, std::span<const payload::PacketBatch> group, payload::LayerIndex layer);
   // Lets go of what is too old. Done by append() as well.
   void trim(Timestamp now);
@@ -130,7 +131,7 @@ class History {
   std::int64_t newest_timestamp() const { return newest_timestamp_; }
   // Added to the source's timestamps. Changes where its clock was set.
   std::int64_t timestamp_shift() const { return clock_.shift(); }
-  // How many came, ever.
+  // How many came, ever; those of groups apart.
   std::uint64_t frames() const { return frames_; }
   // The same by temporal layer.
   const std::array<std::uint64_t, kTemporalLevels + 1>& layer_frames() const { return layer_frames_; }
@@ -172,6 +173,7 @@ class History {
   void fill_hole(std::int64_t sequence);
   std::optional<Above> above_before(std::int64_t sequence) const;
   void note_level(Position at, const Above& before);
+  void note_lateness(Position end);
   void note_hole(std::int64_t from, std::int64_t to);
   void give_up_hole();
   std::int64_t close_up(std::int64_t raw) const;

@@ -111,6 +111,35 @@ TEST_F(HistoryLevels, leaves_a_late_packet_the_number_that_was_free_for_it) {
   EXPECT_EQ(history->find_in_level(0, 0, 6), history->end() - 1);
 }
 
+TEST_F(HistoryLevels, knows_what_had_come_late_when_the_first_of_a_higher_layer_comes) {
+  for (const bool is_late : {false, true}) {
+    make(payload::Encoding::kVp8);
+    std::vector<Position> at(9);
+    for (const std::size_t i : {1u, 2u, 6u, 3u, 4u, 7u}) at[i] = add(static_cast<std::int64_t>(i), 0);
+    if (is_late) at[5] = add(5, 2);
+    at[8] = add(8, 2);
+    for (const std::size_t i : {1u, 2u, 3u, 4u, 6u, 7u}) {
+      EXPECT_EQ(history->find_in_level(0, 0, static_cast<std::int64_t>(i)), at[i]) << i;
+      EXPECT_EQ(history->above(at[i]).is_late(), i == 3 || i == 4) << i;
+    }
+    EXPECT_EQ(history->find_in_level(1, 0, 5), is_late ? std::optional(at[5]) : std::nullopt);
+    EXPECT_FALSE(history->above(at[8]).is_late());
+  }
+}
+
+TEST_F(HistoryLevels, knows_what_had_come_late_also_where_what_it_came_behind_is_gone) {
+  add(1, 0);
+  add(5, 0);
+  now += Duration::seconds(3);
+  for (const int i : {2, 4, 3}) add(i, 0);
+  now += Duration::seconds(2);
+  for (const int i : {6, 7}) add(i, 0);
+  ASSERT_EQ(history->slot(history->begin()).sequence, 2);
+  add(8, 2);
+  for (const std::int64_t i : {2, 3, 4, 6, 7})
+    EXPECT_EQ(history->find_in_level(0, 0, i), history->find_position(i)) << i;
+}
+
 TEST_F(HistoryLevels, closes_up_over_padding_too) {
   add(1, 0);
   padding(2);
@@ -153,7 +182,9 @@ TEST_F(HistoryLevels, numbers_mean_nothing_any_more_where_a_group_takes_their_pl
   is_keyframe = false;
   for (int i = 0; i < 8; ++i) add(i, i % 2 == 0 ? 0 : 1);
   const std::uint32_t epoch = history->epoch();
+  const auto frames = history->layer_frames();
   history->restore(now, group, 0);
+  EXPECT_EQ(history->layer_frames(), frames) << "they came before";
   EXPECT_NE(history->epoch(), epoch);
   EXPECT_EQ(number(history->begin() + 4, 0), 2);
   EXPECT_EQ(history->find_in_level(0, 0, 3), history->begin() + 6);

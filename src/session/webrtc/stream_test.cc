@@ -210,7 +210,9 @@ TEST_F(History_, takes_a_group_that_came_before_in_place_of_what_it_has) {
   EXPECT_EQ(history->position_from(3), end);
   EXPECT_EQ(history->position_from(82), end + 72);
   EXPECT_EQ(history->position_from(100), history->end());
+  EXPECT_EQ(history->frames(), 4u) << "the others did not come now";
   add(100, false, 50);
+  EXPECT_EQ(history->frames(), 5u);
   EXPECT_EQ(history->keyframe_bytes(), 9'050u);
 }
 
