@@ -3,16 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { after, afterEach, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { CreateRoomRequest, DeleteRoomRequest, ListRoomsRequest, ListRoomsResponse, Room } from '@livekit/protocol';
 import { AccessToken, AgentDispatchClient, EgressClient, WebhookReceiver } from 'livekit-server-sdk';
-import { launchChromium } from './lib/browser.mjs';
 import { findProgram } from './lib/program.mjs';
-import { Meetings, apiKey, apiSecret, makeToken, roomService } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { apiKey, apiSecret, makeToken, useMeetings } from './lib/rooms.mjs';
 import { until } from './lib/until.mjs';
 
-let server, browser, meetings, api;
 const events = [];
 const receiver = createServer((request, response) => {
   const chunks = [];
@@ -25,21 +22,15 @@ const receiver = createServer((request, response) => {
 });
 const knowsWebhooks = spawnSync(findProgram('stoa'), ['serve', '--help'], { encoding: 'utf8' }).stdout.includes('--webhooks-urls');
 
-before(async () => {
-  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
-  server = await Server.start({ shards: 2, args: knowsWebhooks ? hooks : [] });
-  browser = await launchChromium();
-  meetings = new Meetings(browser, server);
-  api = roomService(server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
+await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
+
+const meetings = await useMeetings({ server: { args: knowsWebhooks ? hooks : [] } });
+const { server, api } = meetings;
+after(() => {
   receiver.closeAllConnections();
   receiver.close();
 });
-afterEach(() => meetings.leaveAll());
 
 async function signed(grant) {
   const token = new AccessToken(apiKey, apiSecret, { identity: 'tester', ttl: 60 });
@@ -297,7 +288,7 @@ test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
   const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
   assert.deepEqual([claims.sub, claims.name, claims.video.room, claims.video.roomJoin], ['anna', 'Anna', 'my room', true]);
   const visitor = await meetings.visitor('anna');
-  await visitor.join(server.origin.replace('http', 'ws'), token);
+  await visitor.join(meetings.url, token);
   assert.equal((await visitor.self()).name, 'my room');
   assert.equal((await ask('room', '{')).status, 400);
   assert.equal((await ask('room', '[]')).status, 400);

@@ -1,24 +1,12 @@
 // Meetings of livekit-client in Chromium, in both generations of its signalling: with two connections for each
 // participant, and with one.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { fakeCamera, launchChromium } from './lib/browser.mjs';
-import { Meetings, makeToken, roomService, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { test } from 'node:test';
+import { makeToken, useMeetings } from './lib/rooms.mjs';
 import { until } from './lib/until.mjs';
 
-let server, browser, meetings, api;
-before(async () => {
-  server = await Server.start({ shards: 2 });
-  browser = await launchChromium(fakeCamera);
-  meetings = new Meetings(browser, server);
-  api = roomService(server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(() => meetings.leaveAll());
+const meetings = await useMeetings();
+const { server, api } = meetings;
 
 const generations = [['two connections', [false, false]], ['one connection', [true, true]], ['one of each', [true, false]]];
 for (const [name, [first, second]] of generations) {
@@ -272,9 +260,9 @@ test('those removed, and those whose room is deleted, know why', { timeout: 45_0
 
 test('tokens that are no good are refused with the reason', { timeout: 30_000 }, async () => {
   const visitor = await meetings.visitor('anna');
-  const badly = async (...token) => visitor.refused('join', signalUrl(server), await makeToken('anna', 'refused', ...token));
+  const badly = async (...token) => visitor.refused('join', meetings.url, await makeToken('anna', 'refused', ...token));
   for (const isSingle of [true, false]) {
-    const refused = await visitor.refused('join', signalUrl(server), 'nonsense', { isSingle });
+    const refused = await visitor.refused('join', meetings.url, 'nonsense', { isSingle });
     assert.equal(refused.reason, 'NotAllowed', JSON.stringify(refused));
   }
   assert.equal((await badly({ roomJoin: false })).reason, 'NotAllowed');

@@ -1,11 +1,15 @@
-// Rooms as LiveKit's own clients use them: tokens, and livekit-client in a page that is not the product's.
+// Rooms as LiveKit's own clients use them: tokens, and livekit-client in a page that is not the product's. A file of
+// tests begins with `const meetings = await useMeetings()`, and `await meetings.join('anna', 'desk')` is a participant.
 // Everything here works in Playwright's and Puppeteer's pages alike.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { after, afterEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
 import { drawBarcode, readBarcode } from './barcode.mjs';
-import { until } from './until.mjs';
+import { fakeCamera, launchChromium, launchFirefox } from './browser.mjs';
+import { Server } from './server.mjs';
+import { pause, until } from './until.mjs';
 
 // Of servers that are started with --dev.
 export const apiKey = 'devkey';
@@ -17,9 +21,6 @@ export function makeToken(identity, room, grant = {}, { key = apiKey, secret = a
   token.addGrant({ roomJoin: true, room, canUpdateOwnMetadata: true, ...grant });
   return token.toJwt();
 }
-
-export const signalUrl = (server) => server.origin.replace(/^http/, 'ws');
-export const roomService = (server) => new RoomServiceClient(server.origin, apiKey, apiSecret);
 
 /* global document, window, performance, LivekitClient, RTCRtpSender */
 // Runs in the page, after livekit-client.
@@ -310,40 +311,65 @@ class Visitor {
       return answer;
     }, { within, every: 100 });
   }
-}
-
-// A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
-export async function openVisitor(page, server, identity) {
-  const install = `${client}\n${toolsText}`;
-  if (page.addInitScript) await page.addInitScript(install);
-  else await page.evaluateOnNewDocument(install);
-  await page.goto(`${server.origin}/readyz`);
-  return new Visitor(page, identity);
-}
-
-// Opens pages and has them join; everything ends with the test: call `leaveAll` after each.
-export class Meetings {
-  #visitors = [];
-  problems = [];
-
-  constructor(browser, server) {
-    this.browser = browser;
-    this.server = server;
+  untilHeight(identity, height) {
+    const isRight = (facts) => facts.height === height;
+    return this.untilAnswers('received', [identity, 'camera'], isRight, { within: 25_000, what: `gets ${identity} ${height} lines high` });
   }
 
-  async visitor(identity) {
-    const page = await this.browser.newPage();
-    page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
-    const visitor = await openVisitor(page, this.server, identity);
+  // What `received` says of a track after `ms`, its counters without what they had counted before.
+  async receivedIn(ms, identity, source = 'camera') {
+    const look = () => this.untilAnswers('received', [identity, source], () => true);
+    const first = await look();
+    await pause(ms);
+    const last = await look();
+    return Object.fromEntries(Object.entries(last).map(([name, value]) => [name, typeof value === 'number' ? value - first[name] : value]));
+  }
+}
+
+// Opens pages and has them join.
+class Meetings {
+  #visitors = [];
+  server = null;
+  chromium = null;
+  firefox = null; // Shows one page at a time: it slows down those that stand behind others.
+  problems = []; // Errors that pages did not catch.
+
+  // Where clients connect to.
+  get url() {
+    return this.server.origin.replace(/^http/, 'ws');
+  }
+  get api() {
+    return new RoomServiceClient(this.server.origin, apiKey, apiSecret);
+  }
+
+  // A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
+  async visitor(identity, browser = this.chromium) {
+    const page = await browser.newPage();
+    const visitor = new Visitor(page, identity);
     this.#visitors.push(visitor);
+    page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
+    const install = `${client}\n${toolsText}`;
+    if (page.addInitScript) await page.addInitScript(install);
+    else await page.evaluateOnNewDocument(install);
+    await page.goto(`${this.server.origin}/readyz`);
     return visitor;
   }
 
   // `options`: of Room, and isSingle; `grant`, `claims`: of the token.
-  async join(identity, room, { grant, claims, ...options } = {}) {
-    const visitor = await this.visitor(identity);
-    await visitor.join(signalUrl(this.server), await makeToken(identity, room, grant, claims), options);
+  async enter(visitor, room, { grant, claims, ...options } = {}) {
+    await visitor.join(this.url, await makeToken(visitor.identity, room, grant, claims), options);
     return visitor;
+  }
+  async join(identity, room, { browser, ...options } = {}) {
+    return this.enter(await this.visitor(identity, browser), room, options);
+  }
+  // Anna, whose picture is 1, and Ben, whose is 2: they see each other.
+  async pair(room, options) {
+    const [anna, ben] = [await this.join('anna', room, options), await this.join('ben', room, options)];
+    await anna.showPicture({ source: 1 });
+    await ben.showPicture({ source: 2 });
+    await seeEachOther(anna, ben);
+    return { anna, ben };
   }
 
   async leaveAll() {
@@ -352,4 +378,31 @@ export class Meetings {
       await page.close().catch(() => undefined);
     }));
   }
+}
+
+// The first shows picture 1, the second picture 2.
+export const seeEachOther = (first, second, { more } = {}) =>
+  Promise.all([first.untilSees(second.identity, { picture: 2, more }), second.untilSees(first.identity, { picture: 1, more })]);
+
+// Meetings for the tests of a file: a server and Chromium until after its last test, and after each everybody leaves.
+// `server`: options of Server.start, or null where tests start theirs and say so in `meetings.server`; `firefox`: that
+// browser too; `stay`: nobody leaves before the last test is over.
+export async function useMeetings({ server = {}, firefox = false, stay = false } = {}) {
+  const meetings = new Meetings();
+  const end = async () => {
+    await Promise.all([meetings.chromium?.close(), meetings.firefox?.close()]);
+    await meetings.server?.stop();
+  };
+  (stay ? after : afterEach)(() => meetings.leaveAll());
+  after(end);
+  try {
+    const rtc = firefox ? { rtc: ':0' } : {}; // Firefox does not look for peers on loopback.
+    if (server) meetings.server = await Server.start({ shards: 2, ...rtc, ...server });
+    meetings.chromium = await launchChromium(fakeCamera);
+    if (firefox) meetings.firefox = await launchFirefox();
+  } catch (error) {
+    await end(); // Before there are tests, a failure ends the process.
+    throw error;
+  }
+  return meetings;
 }
