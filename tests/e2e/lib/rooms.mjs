@@ -316,6 +316,17 @@ class Visitor {
     return this.untilAnswers('received', [identity, 'camera'], isRight, { within: 25_000, what: `gets ${identity} ${height} lines high` });
   }
 
+  // For a second nothing of the track comes.
+  untilStill(identity, source = 'camera') {
+    let bytes;
+    return until(`no more of ${identity}'s ${source} comes to ${this.identity}`, async () => {
+      const before = bytes;
+      ({ bytes } = await this.received(identity, source));
+      if (bytes !== before) throw new Error(`${before} and ${bytes} bytes`);
+      return true;
+    }, { within: 15_000, every: 1000 });
+  }
+
   // What `received` says of a track after `ms`, its counters without what they had counted before.
   async receivedIn(ms, identity, source = 'camera') {
     const look = () => this.untilAnswers('received', [identity, source], () => true);
