@@ -57,6 +57,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
       media.detach().forEach((element) => element.remove());
       return track(publication, participant);
     });
+    for (const name of ['reconnecting', 'signalReconnecting']) room.on(name, () => tell('away'));
     for (const name of ['connected', 'reconnecting', 'reconnected', 'signalReconnecting', 'signalConnected']) on(name);
     on('disconnected', (reason) => ({ reason: lk.DisconnectReason[reason] }));
     on('moved', (name) => ({ name }));
@@ -269,7 +270,7 @@ class Visitor {
     });
   }
 
-  // The first that it was told since its page was opened and that `judge` likes.
+  // The last that it was told since its page was opened and that `judge` likes.
   untilTold(what, judge = () => true, within = 15_000) {
     return until(`${this.identity} is told ${what}`, async () => {
       const all = await this.page.evaluate(() => window.tools.told());
@@ -277,6 +278,12 @@ class Visitor {
       if (!found) throw new Error(JSON.stringify(all.slice(-6)));
       return found;
     }, { within, every: 100 });
+  }
+  // Told once more, because of `act`.
+  async untilToldAgain(what, act, { judge = () => true, within = 15_000 } = {}) {
+    const before = await this.countTold(what, judge);
+    await act();
+    await until(`${this.identity} is told ${what} again`, async () => (await this.countTold(what, judge)) > before, { within, every: 100 });
   }
   async countTold(what, judge = () => true) {
     return (await this.page.evaluate(() => window.tools.told())).filter((one) => one.what === what && judge(one)).length;
