@@ -8,7 +8,7 @@ import { CreateRoomRequest, DeleteRoomRequest, ListRoomsRequest, ListRoomsRespon
 import { AccessToken, AgentDispatchClient, EgressClient, WebhookReceiver } from 'livekit-server-sdk';
 import { findProgram } from './lib/program.mjs';
 import { apiKey, apiSecret, makeToken, useMeetings } from './lib/rooms.mjs';
-import { until } from './lib/until.mjs';
+import { pause, until } from './lib/until.mjs';
 
 const events = [];
 const receiver = createServer((request, response) => {
@@ -20,12 +20,10 @@ const receiver = createServer((request, response) => {
     response.writeHead(events.length === 1 ? 500 : 200).end(); // The first is to be sent again.
   });
 });
-const knowsWebhooks = spawnSync(findProgram('stoa'), ['serve', '--help'], { encoding: 'utf8' }).stdout.includes('--webhooks-urls');
-
 await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
 const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
 
-const meetings = await useMeetings({ server: { args: knowsWebhooks ? hooks : [] } });
+const meetings = await useMeetings({ server: { args: hooks } });
 const { server, api } = meetings;
 after(() => {
   receiver.closeAllConnections();
@@ -233,7 +231,7 @@ test('statistics say how the media of participants flows', { timeout: 90_000 }, 
   }, { within: 30_000 });
   const counted = Object.fromEntries(first.map(({ kind, layers }) => [kind, layers.map(({ packets, bytes }) => ({ packets, bytes }))]));
   const began = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await pause(3000);
 
   const hers = await statistics('anna');
   const seconds = (Date.now() - began) / 1000;
@@ -297,7 +295,7 @@ test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
   assert.equal((await fetch(`${server.origin}/api/v1/rooms/room/tokens`)).status, 405);
 });
 
-test('webhooks tell what happens in a room, signed, each until it is taken', { timeout: 60_000, skip: !knowsWebhooks && 'this build has no webhooks' }, async () => {
+test('webhooks tell what happens in a room, signed, each until it is taken', { timeout: 60_000 }, async () => {
   await api.createRoom({ name: 'told', departureTimeout: 1 });
   const anna = await meetings.join('anna', 'told');
   await anna.showPicture({ source: 1 });
