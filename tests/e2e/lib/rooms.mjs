@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, afterEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
-import { drawBarcode, readBarcode } from './barcode.mjs';
+import { makePictureText, readBarcode } from './barcode.mjs';
 import { fakeCamera, launchChromium, launchFirefox } from './browser.mjs';
 import { Server } from './server.mjs';
 import { pause, until } from './until.mjs';
@@ -22,11 +22,9 @@ export function makeToken(identity, room, grant = {}, { key = apiKey, secret = a
   return token.toJwt();
 }
 
-/* global document, window, performance, LivekitClient, RTCRtpSender */
+/* global document, window, LivekitClient, RTCRtpSender */
 // Runs in the page, after livekit-client.
-function installTools(drawBarcodeText, readBarcodeText) {
-  const draw = eval(`(${drawBarcodeText})`);
-  const read = eval(`(${readBarcodeText})`);
+function installTools(makePicture, readBarcode) {
   const lk = LivekitClient;
   const told = [];
   const tell = (what, facts = {}) => told.push({ what, at: Date.now(), ...facts });
@@ -79,24 +77,10 @@ function installTools(drawBarcodeText, readBarcodeText) {
   };
 
   // A picture with a barcode whose `source` says whose it is.
-  const paintings = [];
-  const makePicture = ({ source, width, height, fps }) => {
-    const canvas = document.createElement('canvas');
-    Object.assign(canvas, { width, height });
-    const context = canvas.getContext('2d');
-    const began = performance.now();
-    let last = -1;
-    const paint = () => {
-      const frame = Math.floor(((performance.now() - began) * fps) / 1000);
-      if (frame === last) return;
-      last = frame;
-      context.fillStyle = `hsl(${(frame * 3) % 360} 60% 40%)`;
-      context.fillRect(0, 0, width, height);
-      draw(context, width, height, { source, frame, clock: Date.now() % 2 ** 32 });
-    };
-    paint();
-    paintings.push(setInterval(paint, 1000 / fps / 2));
-    return canvas.captureStream(fps).getVideoTracks()[0];
+  const pictures = [];
+  const showNew = (options) => {
+    pictures.push(makePicture(options));
+    return pictures.at(-1).track;
   };
 
   const reader = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -106,7 +90,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     Object.assign(reader.canvas, { width, height: strip });
     reader.drawImage(video, 0, 0, video.videoWidth, (video.videoHeight * 4) / 15, 0, 0, width, strip);
     const { data } = reader.getImageData(0, 0, width, strip);
-    return read(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
+    return readBarcode(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
   };
 
   const statsOf = async (target, type) => {
@@ -136,7 +120,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     },
     leave: () => room.disconnect(),
     async close() {
-      paintings.splice(0).forEach(clearInterval);
+      pictures.splice(0).forEach(({ stop }) => stop());
       await room?.disconnect();
     },
     self: () => ({
@@ -156,7 +140,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     // `layers`: simulcast heights below the picture's own; `codec`: vp8, h264, vp9, av1.
     async showPicture({ source = 1, width = 480, height = 270, fps = 15, layers = null, codec = 'vp8', as = 'camera', options = {} } = {}) {
       const presets = layers?.map((one) => new lk.VideoPreset(Math.round((one * width) / height), one, one * 1200, fps));
-      const sent = await room.localParticipant.publishTrack(makePicture({ source, width, height, fps }), {
+      const sent = await room.localParticipant.publishTrack(showNew({ source, width, height, fps }), {
         source: as, name: as, simulcast: layers !== null, videoSimulcastLayers: presets, videoCodec: codec, backupCodec: false,
         videoEncoding: { maxBitrate: height * 2500, maxFramerate: fps }, ...options,
       });
@@ -255,7 +239,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
 }
 
 const client = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../node_modules/livekit-client/dist/livekit-client.umd.js'), 'utf8');
-const toolsText = `(${installTools})(${JSON.stringify(String(drawBarcode))}, ${JSON.stringify(String(readBarcode))})`;
+const toolsText = `(${installTools})(${makePictureText}, ${readBarcode})`;
 
 // A participant in a page: every tool of window.tools is a method.
 class Visitor {
