@@ -185,9 +185,13 @@ ShardConfig with_loudest(std::size_t most, bool is_spread) {
   config.rooms.limits.loudest_max = most;
   return config;
 }
-void speak(RoomsTown& town, Person& person, std::uint32_t tag, std::uint8_t level) {
+// Comes into the room and speaks, as loudly as said.
+Person& join_speaking(RoomsTown& town, const std::string& room, const std::string& identity,
+                      std::uint32_t tag, std::uint8_t level) {
+  Person& person = town.join(room, identity, 0);
   town.publish(person, MediaKind::kAudio, tag);
   person.sending->sending(tag).level = level;
+  return person;
 }
 // How many packets come of what is sent with this tag, in a second.
 std::size_t heard_in_a_second(RoomsTown& town, Person& person, std::uint32_t tag) {
@@ -200,16 +204,13 @@ class Audible : public testing::TestWithParam<bool> {};
 
 TEST_P(Audible, are_the_loudest_also_when_others_come_later) {
   RoomsTown town(4, with_loudest(1, GetParam()));
-  Person& anna = town.join("meeting", "anna", 0);
-  Person& ben = town.join("meeting", "ben", 0);
-  speak(town, anna, 1, kLoud);
-  speak(town, ben, 2, kSoft);
+  join_speaking(town, "meeting", "anna", 1, kLoud);
+  join_speaking(town, "meeting", "ben", 2, kSoft);
   Person& dora = town.join("meeting", "dora", 0);
   town.run_for(Duration::seconds(4));
   EXPECT_GT(heard_in_a_second(town, dora, 1), 45u);
   EXPECT_EQ(heard_in_a_second(town, dora, 2), 0u);
-  Person& carl = town.join("meeting", "carl", 0);
-  speak(town, carl, 3, kSilent);
+  Person& carl = join_speaking(town, "meeting", "carl", 3, kSilent);
   town.run_for(Duration::seconds(1));
   ASSERT_EQ(dora.find("carl")->tracks_size(), 1);
   EXPECT_EQ(heard_in_a_second(town, dora, 3), 0u);
@@ -223,12 +224,9 @@ TEST_P(Audible, are_the_loudest_also_when_others_come_later) {
 TEST_P(Audible, are_the_loudest_of_the_room_that_one_moved_to) {
   RoomsTown town(4, with_loudest(1, GetParam()));
   const std::string busy = town.room_of(0), quiet = town.room_of(1);
-  Person& anna = town.join(busy, "anna", 0);
-  Person& ben = town.join(busy, "ben", 0);
-  speak(town, anna, 1, kLoud);
-  speak(town, ben, 2, kSoft);
-  Person& carl = town.join(quiet, "carl", 0);
-  speak(town, carl, 3, kSilent);
+  join_speaking(town, busy, "anna", 1, kLoud);
+  Person& ben = join_speaking(town, busy, "ben", 2, kSoft);
+  Person& carl = join_speaking(town, quiet, "carl", 3, kSilent);
   Person& dora = town.join(busy, "dora", 0);
   Person& emil = town.join(quiet, "emil", 0);
   town.run_for(Duration::seconds(4));
@@ -252,10 +250,8 @@ INSTANTIATE_TEST_SUITE_P(Rooms, Audible, testing::Bool(),
 // Also over a network that takes longer than before: when a sound was made is known.
 TEST_P(Audible, go_on_by_the_clock_after_a_silence) {
   RoomsTown town(4, with_loudest(1, GetParam()));
-  Person& anna = town.join("meeting", "anna", 0);
-  Person& ben = town.join("meeting", "ben", 0);
-  speak(town, ben, 2, kLoud);
-  speak(town, anna, 1, kSilent);
+  Person& ben = join_speaking(town, "meeting", "ben", 2, kLoud);
+  Person& anna = join_speaking(town, "meeting", "anna", 1, kSilent);
   Person& dora = town.join("meeting", "dora", 0);
   town.run_for(Duration::seconds(4));
   EXPECT_GT(heard_in_a_second(town, dora, 2), 45u);

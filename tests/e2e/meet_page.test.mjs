@@ -163,8 +163,13 @@ test('the page comes back when its connection is lost', { timeout: 60_000 }, asy
   const [anna, ben] = [await enter('Anna', 'lost'), await enter('Ben', 'lost')];
   await untilSeen(anna, 'Ben');
   for (const scenario of ['signal-reconnect', 'full-reconnect']) {
-    await ben.evaluate((name) => window.stoaMeet.room.simulateScenario(name), scenario);
-    await until('he is away', () => ben.evaluate(() => window.stoaMeet.room.state !== 'connected')).catch(() => undefined);
+    await ben.evaluate((name) => {
+      const { room } = window.stoaMeet;
+      window.isAway = false;
+      for (const word of ['reconnecting', 'signalReconnecting']) room.once(word, () => (window.isAway = true));
+      return room.simulateScenario(name);
+    }, scenario);
+    await until('he is away', () => ben.evaluate(() => window.isAway));
     await until('he is back', () => ben.evaluate(() => window.stoaMeet.room.state === 'connected'), { within: 20_000 });
     await Promise.all([untilSeen(anna, 'Ben'), untilSeen(ben, 'Anna')]);
   }

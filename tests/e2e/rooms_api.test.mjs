@@ -3,16 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { after, afterEach, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { CreateRoomRequest, DeleteRoomRequest, ListRoomsRequest, ListRoomsResponse, Room } from '@livekit/protocol';
 import { AccessToken, AgentDispatchClient, EgressClient, WebhookReceiver } from 'livekit-server-sdk';
-import { launchChromium } from './lib/browser.mjs';
 import { findProgram } from './lib/program.mjs';
-import { Meetings, apiKey, apiSecret, makeToken, roomService } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
-import { until } from './lib/until.mjs';
+import { apiKey, apiSecret, makeToken, useMeetings } from './lib/rooms.mjs';
+import { pause, until } from './lib/until.mjs';
 
-let server, browser, meetings, api;
 const events = [];
 const receiver = createServer((request, response) => {
   const chunks = [];
@@ -23,23 +20,15 @@ const receiver = createServer((request, response) => {
     response.writeHead(events.length === 1 ? 500 : 200).end(); // The first is to be sent again.
   });
 });
-const knowsWebhooks = spawnSync(findProgram('stoa'), ['serve', '--help'], { encoding: 'utf8' }).stdout.includes('--webhooks-urls');
+await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
 
-before(async () => {
-  await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-  const hooks = ['--webhooks-urls', `http://127.0.0.1:${receiver.address().port}/hook`]; // Signed with the development key.
-  server = await Server.start({ shards: 2, args: knowsWebhooks ? hooks : [] });
-  browser = await launchChromium();
-  meetings = new Meetings(browser, server);
-  api = roomService(server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
+const meetings = await useMeetings({ server: { args: hooks } });
+const { server, api } = meetings;
+after(() => {
   receiver.closeAllConnections();
   receiver.close();
 });
-afterEach(() => meetings.leaveAll());
 
 async function signed(grant) {
   const token = new AccessToken(apiKey, apiSecret, { identity: 'tester', ttl: 60 });
@@ -242,7 +231,7 @@ test('statistics say how the media of participants flows', { timeout: 90_000 }, 
   }, { within: 30_000 });
   const counted = Object.fromEntries(first.map(({ kind, layers }) => [kind, layers.map(({ packets, bytes }) => ({ packets, bytes }))]));
   const began = Date.now();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await pause(3000);
 
   const hers = await statistics('anna');
   const seconds = (Date.now() - began) / 1000;
@@ -297,7 +286,7 @@ test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
   const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
   assert.deepEqual([claims.sub, claims.name, claims.video.room, claims.video.roomJoin], ['anna', 'Anna', 'my room', true]);
   const visitor = await meetings.visitor('anna');
-  await visitor.join(server.origin.replace('http', 'ws'), token);
+  await visitor.join(meetings.url, token);
   assert.equal((await visitor.self()).name, 'my room');
   assert.equal((await ask('room', '{')).status, 400);
   assert.equal((await ask('room', '[]')).status, 400);
@@ -306,7 +295,7 @@ test('the page for meetings gets tokens', { timeout: 30_000 }, async () => {
   assert.equal((await fetch(`${server.origin}/api/v1/rooms/room/tokens`)).status, 405);
 });
 
-test('webhooks tell what happens in a room, signed, each until it is taken', { timeout: 60_000, skip: !knowsWebhooks && 'this build has no webhooks' }, async () => {
+test('webhooks tell what happens in a room, signed, each until it is taken', { timeout: 60_000 }, async () => {
   await api.createRoom({ name: 'told', departureTimeout: 1 });
   const anna = await meetings.join('anna', 'told');
   await anna.showPicture({ source: 1 });

@@ -1,21 +1,9 @@
 // livekit-client's own check of a server, as its connection test page runs it.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { fakeCamera, launchChromium } from './lib/browser.mjs';
-import { Meetings, makeToken, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { test } from 'node:test';
+import { makeToken, useMeetings } from './lib/rooms.mjs';
 
-let server, browser, meetings;
-before(async () => {
-  server = await Server.start({ shards: 2 });
-  browser = await launchChromium(fakeCamera);
-  meetings = new Meetings(browser, server);
-});
-after(async () => {
-  await meetings?.leaveAll();
-  await browser?.close();
-  await server?.stop();
-});
+const meetings = await useMeetings();
 
 // There is no TURN server to be found, and no cloud.
 const checks = { checkWebsocket: 'SUCCESS', checkWebRTC: 'SUCCESS', checkTURN: 'SKIPPED', checkReconnect: 'SUCCESS', checkPublishAudio: 'SUCCESS', checkPublishVideo: 'SUCCESS',
@@ -27,7 +15,7 @@ for (const [name, wanted] of Object.entries(checks)) {
       const { ConnectionCheck, CheckStatus } = window.LivekitClient;
       const told = await new ConnectionCheck(url, token)[check]();
       return { status: CheckStatus[told.status], logs: told.logs.map(({ level, message }) => `${level}: ${message}`) };
-    }, [name, signalUrl(server), await makeToken('checker', 'check', { roomCreate: true, roomAdmin: true })]);
+    }, [name, meetings.url, await makeToken('checker', 'check', { roomCreate: true, roomAdmin: true })]);
     assert.equal(status, wanted, logs.join('\n'));
     assert.deepEqual(logs.filter((line) => line.startsWith('error')), []);
   });

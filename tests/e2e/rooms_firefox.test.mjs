@@ -1,33 +1,11 @@
 // Meetings of livekit-client in Firefox, with Chromium.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { fakeCamera, launchChromium, launchFirefox } from './lib/browser.mjs';
-import { Meetings, makeToken, openVisitor, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { test } from 'node:test';
+import { seeEachOther, useMeetings } from './lib/rooms.mjs';
 import { until } from './lib/until.mjs';
 
-let server, chromium, firefox, meetings, fox;
-before(async () => {
-  server = await Server.start({ shards: 2, rtc: ':0' }); // Firefox does not look for peers on loopback.
-  [chromium, firefox] = await Promise.all([launchChromium(fakeCamera), launchFirefox()]);
-  meetings = new Meetings(chromium, server);
-});
-after(async () => {
-  await Promise.all([chromium?.close(), firefox?.close()]);
-  await server?.stop();
-});
-afterEach(async () => {
-  await fox?.page.evaluate(() => window.tools.close()).catch(() => undefined);
-  await fox?.page.close().catch(() => undefined);
-  await meetings.leaveAll();
-});
-
-// One page at a time: Firefox slows down those that stand behind others.
-async function joinWithFirefox(room, options) {
-  fox = await openVisitor(await firefox.newPage(), server, 'fox');
-  await fox.join(signalUrl(server), await makeToken('fox', room), options);
-  return fox;
-}
+const meetings = await useMeetings({ firefox: true });
+const joinWithFirefox = (room, options) => meetings.join('fox', room, { browser: meetings.firefox, ...options });
 
 for (const [name, isFoxSingle, isAnnaSingle] of [['two connections', false, false], ['one connection', true, true], ['one of each', true, false]]) {
   test(`Firefox and Chromium see and hear each other: ${name}`, { timeout: 90_000 }, async () => {
@@ -35,7 +13,7 @@ for (const [name, isFoxSingle, isAnnaSingle] of [['two connections', false, fals
     const anna = await meetings.join('anna', room, { isSingle: isAnnaSingle });
     await anna.showPicture({ source: 1 });
     await anna.speak();
-    await joinWithFirefox(room, { isSingle: isFoxSingle });
+    const fox = await joinWithFirefox(room, { isSingle: isFoxSingle });
     await fox.untilSees('anna', { picture: 1 });
     await fox.untilHears('anna');
     await fox.showPicture({ source: 2 });
@@ -57,13 +35,13 @@ test('Firefox sends layers and gets the one that it asks for', { timeout: 90_000
   const anna = await meetings.join('anna', 'layers');
   const simulcast = { width: 640, height: 360, layers: [90, 180], fps: 10 };
   await anna.showPicture({ source: 1, ...simulcast });
-  await joinWithFirefox('layers', {});
+  const fox = await joinWithFirefox('layers');
   await fox.showPicture({ source: 2, ...simulcast });
   for (const [who, whose] of [[fox, 'anna'], [anna, 'fox']]) {
     await who.untilSees(whose);
     for (const [quality, height] of [[0, 90], [2, 360]]) {
       await who.wish(whose, 'camera', { quality });
-      await who.untilAnswers('received', [whose, 'camera'], (facts) => facts.height === height, { within: 25_000, what: `gets ${whose} ${height} lines high` });
+      await who.untilHeight(whose, height);
     }
   }
 });
@@ -72,15 +50,13 @@ test('Firefox sends layers and gets the one that it asks for', { timeout: 90_000
 test('Firefox gets fewer frames a second when it asks for fewer, and all again', { timeout: 90_000 }, async () => {
   const anna = await meetings.join('anna', 'frames');
   await anna.showPicture({ source: 1, width: 640, height: 360, fps: 30, layers: [180] });
-  await joinWithFirefox('frames');
+  const fox = await joinWithFirefox('frames');
   const before = await fox.untilSees('anna', { picture: 1 });
   for (const [fps, what, least, most] of [[6, 'a quarter', 10, 27], [0, 'all', 60, 100]]) {
     await fox.wish('anna', 'camera', { fps });
     await until(`Firefox gets ${what} of 30 frames a second`, async () => {
-      const { frames } = await fox.untilAnswers('received', ['anna', 'camera'], () => true);
-      await new Promise((resolve) => setTimeout(resolve, 3000));
-      const more = (await fox.untilAnswers('received', ['anna', 'camera'], () => true)).frames - frames;
-      if (more < least || more > most) throw new Error(`${more} in 3 s`);
+      const { frames } = await fox.receivedIn(3000, 'anna');
+      if (frames < least || frames > most) throw new Error(`${frames} in 3 s`);
       return true;
     }, { within: 30_000, every: 10 });
   }
@@ -93,17 +69,15 @@ test('Firefox comes back when its connection is lost', { timeout: 90_000 }, asyn
     const room = `lost-${isSingle}`;
     const anna = await meetings.join('anna', room);
     await anna.showPicture({ source: 1 });
-    await joinWithFirefox(room, { isSingle });
+    const fox = await joinWithFirefox(room, { isSingle });
     await fox.showPicture({ source: 2 });
-    await Promise.all([anna.untilSees('fox', { picture: 2 }), fox.untilSees('anna', { picture: 1 })]);
+    await seeEachOther(anna, fox);
     for (const [scenario, told] of [['signal-reconnect', 'signalReconnecting'], ['full-reconnect', 'reconnected']]) {
       await fox.simulate(scenario);
       await fox.untilTold(told);
       await fox.untilAnswers('self', [], ({ state }) => state === 'connected');
-      await Promise.all([anna.untilSees('fox', { picture: 2 }), fox.untilSees('anna', { picture: 1 })]);
+      await seeEachOther(anna, fox);
     }
-    await fox.page.evaluate(() => window.tools.close());
-    await fox.page.close();
     await meetings.leaveAll();
   }
 });

@@ -3,34 +3,26 @@
 import assert from 'node:assert/strict';
 import { createHmac, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import {
   AddTrackRequest, JoinRequest, SessionDescription, SignalRequest, SignalResponse, TrackSource, TrackType, UpdateParticipantMetadata, UpdateSubscription, WrappedJoinRequest,
 } from '@livekit/protocol';
 import WebSocket from 'ws';
-import { fakeCamera, launchChromium } from './lib/browser.mjs';
-import { Meetings, apiKey, apiSecret, makeToken, roomService, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { apiKey, apiSecret, makeToken, seeEachOther, useMeetings } from './lib/rooms.mjs';
 import { pause, until } from './lib/until.mjs';
 
 const memoryMayGrow = 200 << 20; // Bytes; sanitizers and allocators keep some of what was freed.
-let server, browser, meetings, anna, ben, memory, files;
+const meetings = await useMeetings({ stay: true });
+const { server } = meetings;
+let anna, ben, memory, files;
 before(async () => {
-  server = await Server.start({ shards: 2 });
-  browser = await launchChromium(fakeCamera);
-  meetings = new Meetings(browser, server);
   [anna, ben] = [await meetings.join('anna', 'calm', { isSingle: true }), await meetings.join('ben', 'calm', { isSingle: false })];
   await anna.showPicture({ source: 1, width: 320, height: 180, fps: 10 });
   await ben.showPicture({ source: 2, width: 320, height: 180, fps: 10 });
-  await Promise.all([anna.untilSees('ben', { picture: 2 }), ben.untilSees('anna', { picture: 1 })]);
+  await seeEachOther(anna, ben);
   memory = server.use().residentBytes;
   files = server.use().openFiles;
-});
-after(async () => {
-  await meetings?.leaveAll();
-  await browser?.close();
-  await server?.stop();
 });
 
 const losses = new Set(['reconnecting', 'signalReconnecting', 'disconnected', 'trackUnsubscribed']);
@@ -39,7 +31,7 @@ async function undisturbed(trouble) {
   const facts = async () => [await anna.told(), await ben.told()].map((all) => all.filter(({ what }) => losses.has(what)).length);
   const before_ = await facts();
   await trouble();
-  await Promise.all([anna.untilSees('ben', { picture: 2 }), ben.untilSees('anna', { picture: 1 })]);
+  await seeEachOther(anna, ben);
   assert.deepEqual(await facts(), before_, 'nobody in the meeting lost anything');
   const grown = server.use().residentBytes - memory;
   assert.ok(grown < memoryMayGrow, `the server has ${Math.round(grown / 2 ** 20)} MB more than before`);
@@ -60,7 +52,7 @@ const validate = async (token, path = '/rtc/validate', query = '') => {
 // A client that says what it is told to.
 async function openSignal(identity, room, { query = '', path = '/rtc' } = {}) {
   const token = await makeToken(identity, room);
-  const socket = new WebSocket(`${signalUrl(server)}${path}?access_token=${token}&protocol=17&auto_subscribe=1&sdk=js&version=2.23.0${query}`);
+  const socket = new WebSocket(`${meetings.url}${path}?access_token=${token}&protocol=17&auto_subscribe=1&sdk=js&version=2.23.0${query}`);
   const heard = [];
   const client = {
     socket, heard, code: null,
@@ -252,6 +244,6 @@ test('sockets that never send, and participants that never connect their media, 
 
 test('nothing stays', { timeout: 60_000 }, async () => {
   await undisturbed(async () => {});
-  assert.deepEqual((await roomService(server).listParticipants('calm')).map(({ identity }) => identity).sort(), ['anna', 'ben']);
+  assert.deepEqual((await meetings.api.listParticipants('calm')).map(({ identity }) => identity).sort(), ['anna', 'ben']);
   await until('files are closed', () => server.use().openFiles <= files + 10, { within: 30_000 });
 });

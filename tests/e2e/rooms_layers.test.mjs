@@ -1,40 +1,26 @@
 // Layers and codecs of livekit-client in Chromium: viewers get the layer they ask for, publishers send only what
 // somebody wants, and every codec goes through unchanged.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { fakeCamera, launchChromium } from './lib/browser.mjs';
-import { Meetings, makeToken, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
-import { until } from './lib/until.mjs';
+import { test } from 'node:test';
+import { useMeetings } from './lib/rooms.mjs';
+import { pause, until } from './lib/until.mjs';
 
 // VideoQuality of livekit-client.
 const low = 0, medium = 1, high = 2;
 const simulcast = { width: 960, height: 540, layers: [135, 270], fps: 15 };
-let server, browser, meetings;
-before(async () => {
-  server = await Server.start({ shards: 2 });
-  browser = await launchChromium(fakeCamera);
-  meetings = new Meetings(browser, server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(() => meetings.leaveAll());
+const meetings = await useMeetings();
 
-const untilHeight = (visitor, identity, height) =>
-  visitor.untilAnswers('received', [identity, 'camera'], (facts) => facts.height === height, { within: 25_000, what: `gets ${identity} ${height} lines high` });
-// Layers that send frames, by comparing two looks at them.
-async function untilSending(visitor, wanted, within = 25_000) {
-  let before = await visitor.sent('camera');
+// Layers that send frames, by comparing two looks at them half a second apart.
+async function untilSending(visitor, wanted) {
+  let now = [];
   return until(`${visitor.identity} sends the layers ${wanted}`, async () => {
-    const now = await visitor.sent('camera');
-    const framesBefore = (one) => before.find(({ rid, codec }) => rid === one.rid && codec === one.codec)?.frames ?? 0;
-    const sending = now.filter((one) => one.frames > framesBefore(one)).map(({ rid }) => rid).sort().join();
-    before = now;
-    if (sending !== [...wanted].sort().join()) throw new Error(`${sending}: ${JSON.stringify(now)}`);
+    const before = now;
+    now = await visitor.sent('camera');
+    const framesSince = ({ rid, codec, frames }) => frames - (before.find((one) => one.rid === rid && one.codec === codec)?.frames ?? 0);
+    const sending = now.filter((one) => framesSince(one) > 0).map(({ rid }) => rid).sort().join();
+    if (before.length === 0 || sending !== [...wanted].sort().join()) throw new Error(`${sending}: ${JSON.stringify(now)}`);
     return true;
-  }, { within, every: 500 });
+  }, { within: 25_000, every: 500 });
 }
 
 for (const isSingle of [true, false]) {
@@ -43,15 +29,15 @@ for (const isSingle of [true, false]) {
     const anna = await meetings.join('anna', room, { isSingle });
     await anna.showPicture({ source: 1, ...simulcast });
     const ben = await meetings.join('ben', room, { isSingle });
-    await untilHeight(ben, 'anna', 540);
+    await ben.untilHeight('anna', 540);
     await ben.wish('anna', 'camera', { quality: low });
-    await untilHeight(ben, 'anna', 135);
+    await ben.untilHeight('anna', 135);
     await ben.wish('anna', 'camera', { quality: medium });
-    await untilHeight(ben, 'anna', 270);
+    await ben.untilHeight('anna', 270);
     await ben.wish('anna', 'camera', { width: 200, height: 112 });
-    await untilHeight(ben, 'anna', 135);
+    await ben.untilHeight('anna', 135);
     await ben.wish('anna', 'camera', { width: 1280, height: 720 });
-    await untilHeight(ben, 'anna', 540);
+    await ben.untilHeight('anna', 540);
     await ben.untilSees('anna', { picture: 1 });
   });
 }
@@ -63,7 +49,7 @@ test('two viewers have different layers of one picture', { timeout: 60_000 }, as
   await ben.untilSees('anna');
   await cleo.untilSees('anna');
   await ben.wish('anna', 'camera', { quality: low });
-  await Promise.all([untilHeight(ben, 'anna', 135), untilHeight(cleo, 'anna', 540)]);
+  await Promise.all([ben.untilHeight('anna', 135), cleo.untilHeight('anna', 540)]);
   await Promise.all([ben.untilSees('anna', { picture: 1 }), cleo.untilSees('anna', { picture: 1 })]);
   assert.equal((await ben.received('anna', 'camera')).height, 135);
 });
@@ -77,7 +63,7 @@ test('layers that nobody wants are not sent, and come back at once', { timeout: 
   await untilSending(anna, ['q']);
   const asked = Date.now();
   await ben.wish('anna', 'camera', { quality: high });
-  await untilHeight(ben, 'anna', 540);
+  await ben.untilHeight('anna', 540);
   const took = Date.now() - asked;
   assert.ok(took < 5000, `the high layer came after ${took} ms`);
   await ben.wish('anna', 'camera', { enabled: false });
@@ -92,15 +78,10 @@ test('a disabled track is not sent', { timeout: 60_000 }, async () => {
   const [ben, cleo] = [await meetings.join('ben', 'disabled'), await meetings.join('cleo', 'disabled')];
   await Promise.all([ben.untilSees('anna'), cleo.untilSees('anna')]);
   await ben.wish('anna', 'camera', { enabled: false });
-  let before = await ben.received('anna', 'camera');
-  await until('no more bytes come', async () => {
-    const now = await ben.received('anna', 'camera');
-    const isStill = now.bytes === before.bytes;
-    before = now;
-    return isStill;
-  }, { every: 1000 });
+  await ben.untilStill('anna');
+  const { bytes } = await ben.received('anna', 'camera');
   await cleo.untilSees('anna', { more: 20 });
-  assert.equal((await ben.received('anna', 'camera')).bytes, before.bytes);
+  assert.equal((await ben.received('anna', 'camera')).bytes, bytes);
   await ben.wish('anna', 'camera', { enabled: true });
   await ben.untilSees('anna', { picture: 1 });
 });
@@ -110,25 +91,25 @@ test('a viewer with little room gets smaller pictures, then none, and is told', 
   await anna.showPicture({ source: 1, ...simulcast });
   await anna.speak();
   const ben = await meetings.join('ben', 'room');
-  await untilHeight(ben, 'anna', 540);
+  await ben.untilHeight('anna', 540);
   await untilSending(anna, ['q', 'h', 'f']);
   // What the layers take, over a few seconds.
   const [then, began] = [await anna.sent('camera'), Date.now()];
-  await until('time has passed', () => Date.now() - began > 4000);
+  await pause(4000);
   const now = await anna.sent('camera');
   const [low, medium, high] = now.map(({ bytes }, i) => ((bytes - then[i].bytes) * 8000) / (Date.now() - began));
   const sound = 60_000;
   await ben.simulate('subscriber-bandwidth', Math.round(sound + (medium + high) / 2));
-  await untilHeight(ben, 'anna', 270);
+  await ben.untilHeight('anna', 270);
   await ben.simulate('subscriber-bandwidth', Math.round(sound + (low + medium) / 2));
-  await untilHeight(ben, 'anna', 135);
+  await ben.untilHeight('anna', 135);
   assert.equal((await ben.received('anna', 'camera')).state, 'active');
   await ben.simulate('subscriber-bandwidth', 1000);
   await ben.untilAnswers('received', ['anna', 'camera'], ({ state }) => state === 'paused', { what: 'knows that there is no room' });
   await ben.untilHears('anna');
   await ben.simulate('subscriber-bandwidth', 0);
   await ben.untilAnswers('received', ['anna', 'camera'], ({ state }) => state === 'active', { what: 'knows that there is room' });
-  await untilHeight(ben, 'anna', 540);
+  await ben.untilHeight('anna', 540);
   await ben.untilSees('anna', { picture: 1 });
 });
 
@@ -139,17 +120,11 @@ test('adaptive stream asks for what is shown', { timeout: 60_000 }, async () => 
   await ben.untilTold('trackSubscribed');
   const show = (style) => ben.page.evaluate((css) => (document.querySelector('video').style.cssText = css), style);
   await show('display: block; width: 160px; height: 90px');
-  await untilHeight(ben, 'anna', 135);
+  await ben.untilHeight('anna', 135);
   await show('display: block; width: 960px; height: 540px');
-  await untilHeight(ben, 'anna', 540);
+  await ben.untilHeight('anna', 540);
   await show('display: none');
-  let before = await ben.received('anna', 'camera');
-  await until('nothing more comes', async () => {
-    const now = await ben.received('anna', 'camera');
-    const isStill = now.bytes === before.bytes;
-    before = now;
-    return isStill;
-  }, { within: 15_000, every: 1000 });
+  await ben.untilStill('anna');
 });
 
 for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
@@ -187,7 +162,7 @@ for (const isSingle of [true, false]) {
         };
       }
     });
-    await old.join(signalUrl(server), await makeToken('old', room), { isSingle });
+    await meetings.enter(old, room, { isSingle });
     assert.match((await old.untilSees('anna', { picture: 1, within: 30_000 })).codec, /vp8/i);
     assert.match((await ben.untilSees('anna', { picture: 1 })).codec, /vp9/i);
   });

@@ -1,35 +1,21 @@
 // Meetings of LiveKit's client for servers and agents (@livekit/rtc-node, around the core in Rust that most of
 // their clients share), with itself and with a browser.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, test } from 'node:test';
 import {
   AudioFrame, AudioSource, AudioStream, LocalAudioTrack, LocalVideoTrack, Room, RoomEvent, RpcError, SimulateScenarioKind, TrackKind, TrackPublishOptions,
   TrackSource, VideoBufferType, VideoFrame, VideoSource, VideoStream, dispose,
 } from '@livekit/rtc-node';
 import { readBarcode } from './lib/barcode.mjs';
 import { paintBarcode } from './lib/barcode_paint.mjs';
-import { fakeCamera, launchChromium } from './lib/browser.mjs';
-import { Meetings, makeToken, roomService, signalUrl } from './lib/rooms.mjs';
-import { Server } from './lib/server.mjs';
+import { makeToken, useMeetings } from './lib/rooms.mjs';
 import { until } from './lib/until.mjs';
 
 const width = 480, height = 270, fps = 15, sampleRate = 48_000;
-let server, browser, meetings;
+const meetings = await useMeetings();
 const here = [];
-before(async () => {
-  server = await Server.start({ shards: 2 });
-  browser = await launchChromium(fakeCamera);
-  meetings = new Meetings(browser, server);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-  await dispose();
-});
-afterEach(async () => {
-  await Promise.all(here.splice(0).map((one) => one.leave()));
-  await meetings.leaveAll();
-});
+afterEach(() => Promise.all(here.splice(0).map((one) => one.leave())));
+after(() => dispose());
 
 class Robot {
   told = [];
@@ -39,7 +25,7 @@ class Robot {
     this.room = new Room();
     for (const name of Object.values(RoomEvent)) this.room.on(name, (...args) => this.told.push({ name, args }));
     this.room.on(RoomEvent.TrackSubscribed, (track, _publication, { identity: by }) => void this.follow(track, by));
-    await this.room.connect(signalUrl(server), await makeToken(identity, room, grant), { autoSubscribe: true, dynacast: true });
+    await this.room.connect(meetings.url, await makeToken(identity, room, grant), { autoSubscribe: true, dynacast: true });
     here.push(this);
     return this;
   }
@@ -175,9 +161,9 @@ test('what a robot is called, and who may do what, is told', { timeout: 45_000 }
   await anna.untilAnswers('of', ['robot'], ({ name, metadata, attributes }) => name === 'Robot' && metadata === 'm' && attributes.state === 'listening');
   await anna.set({ attributes: { hand: 'up' } });
   await robot.untilTold(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) => changed.hand === 'up' && identity === 'anna');
-  await roomService(server).updateRoomMetadata('about', 'news');
+  await meetings.api.updateRoomMetadata('about', 'news');
   await robot.untilTold(RoomEvent.RoomMetadataChanged, (metadata) => metadata === 'news');
-  await roomService(server).removeParticipant('about', 'robot');
+  await meetings.api.removeParticipant('about', 'robot');
   await robot.untilTold(RoomEvent.Disconnected);
   await assert.rejects(new Robot().join('robot', 'about', { roomJoin: false }));
 });

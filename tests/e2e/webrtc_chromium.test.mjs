@@ -7,7 +7,7 @@ import { publishSource } from './lib/encoder.mjs';
 import { Program, findProgram } from './lib/program.mjs';
 import { Server } from './lib/server.mjs';
 import { until } from './lib/until.mjs';
-import { judgeRealtime, openTools, rtc, whepUrl, whipUrl } from './lib/webrtc.mjs';
+import { echo, judgeRealtime, openTools, rtc, untilDecoded, whepUrl, whipUrl } from './lib/webrtc.mjs';
 
 let server, browser;
 before(async () => {
@@ -56,12 +56,6 @@ const untilSays = (page, pattern, within = 15_000) => until(`the page says ${pat
 const untilShown = (page, count, within = 20_000) =>
   until(`${count} frames are shown`, async () => (await shownFrames(page)).length >= count, { within, every: 100 });
 const untilMore = async (page, count = 20, within = 15_000) => untilShown(page, (await shownFrames(page)).length + count, within);
-const untilDecoded = (page, name, count, within = 20_000) =>
-  until(`${name} decodes ${count} frames`, async () => {
-    const facts = await rtc(page, 'facts', name);
-    if (facts.framesDecoded < count) throw new Error(JSON.stringify(facts));
-    return facts;
-  }, { within, every: 100 });
 
 test('the studio goes live; viewers get it in real time and by LL-HLS; leaving ends it', { timeout: 90_000 }, async () => {
   const studio = await goLive('stage');
@@ -206,13 +200,8 @@ test('data channels echo text and bytes in order', { timeout: 30_000 }, async ()
   const publisher = await openToolPage(), viewer = await openToolPage();
   await rtc(publisher, 'publish', 'out', whipUrl(server, 'data'), { key: 'data', mimeType: 'video/VP8' });
   await until('data can be watched', () => rtc(viewer, 'watch', 'in', whepUrl(server, 'data'), { channel: 'echo' }).then(() => true));
-  await until('the channel opens', () => rtc(viewer, 'isOpen', 'in'));
-  // Large ones among them, so that they travel in pieces.
-  const messages = Array.from({ length: 200 }, (_, i) =>
-    i % 2 ? Array.from({ length: i % 50 === 1 ? 20_000 : i }, (_, at) => (at + i) & 0xff) : `message ${i} ${'é'.repeat(i % 40 === 0 ? 5000 : i)}`);
-  await rtc(viewer, 'say', 'in', messages);
-  await until('all come back', async () => (await rtc(viewer, 'hear', 'in')).length >= messages.length);
-  assert.deepEqual(await rtc(viewer, 'hear', 'in'), messages);
+  const { sent, heard } = await echo(viewer, 'in');
+  assert.deepEqual(heard, sent);
   await rtc(viewer, 'end', 'in');
   await rtc(publisher, 'end', 'out');
 });

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { fakeCamera, launchChromium, launchFirefox, shownFrames, watchFromStart, watchFromStartInFirefox } from './lib/browser.mjs';
 import { Server } from './lib/server.mjs';
 import { until } from './lib/until.mjs';
-import { judgeRealtime, openTools, rtc, whepUrl, whipUrl } from './lib/webrtc.mjs';
+import { echo, judgeRealtime, openTools, rtc, untilDecoded, whepUrl, whipUrl } from './lib/webrtc.mjs';
 
 // One page of each: Firefox slows down those that stand behind others.
 let server, chromium, firefox, inChromium, inFirefox;
@@ -22,14 +22,6 @@ after(async () => {
   await Promise.all([chromium?.close(), firefox?.close()]);
   await server?.stop();
 });
-
-async function untilDecoded(page, name, count, within = 25_000) {
-  return until(`${name} decodes ${count} frames`, async () => {
-    const facts = await rtc(page, 'facts', name);
-    if (facts.framesDecoded < count) throw new Error(JSON.stringify(facts));
-    return facts;
-  }, { within, every: 100 });
-}
 
 // Publishes in one page and watches in the other; judges what is seen.
 async function carry(channel, mimeType, from, to, source) {
@@ -73,12 +65,8 @@ test('Chromium watches what Firefox publishes', { timeout: 90_000 }, async (cont
 test('data channels echo text and bytes in order', { timeout: 30_000 }, async () => {
   await rtc(inChromium, 'publish', 'data', whipUrl(server, 'data'), { key: 'data', mimeType: 'video/VP8' });
   await until('data can be watched', () => rtc(inFirefox, 'watch', 'in', whepUrl(server, 'data'), { channel: 'echo' }).then(() => true));
-  await until('the channel opens', () => rtc(inFirefox, 'isOpen', 'in'));
-  const messages = Array.from({ length: 200 }, (_, i) =>
-    i % 2 ? Array.from({ length: i % 50 === 1 ? 20_000 : i }, (_, at) => (at + i) & 0xff) : `message ${i} ${'é'.repeat(i % 40 === 0 ? 5000 : i)}`);
-  await rtc(inFirefox, 'say', 'in', messages);
-  await until('all come back', async () => (await rtc(inFirefox, 'hear', 'in')).length >= messages.length);
-  assert.deepEqual(await rtc(inFirefox, 'hear', 'in'), messages);
+  const { sent, heard } = await echo(inFirefox, 'in');
+  assert.deepEqual(heard, sent);
   await rtc(inFirefox, 'end', 'in');
   await rtc(inChromium, 'end', 'data');
 });

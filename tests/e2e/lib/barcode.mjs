@@ -37,7 +37,7 @@ export function clockToUnixMs(clock, now) {
 }
 
 // Draws the strip that readBarcode() reads onto a canvas. Self-contained for the same reason.
-export function drawBarcode(context, width, height, { source, frame, clock }) {
+function drawBarcode(context, width, height, { source, frame, clock }) {
   const columns = 20, rows = 4, rowHeight = Math.floor(height / 15);
   const code = [source, frame >> 16, frame >> 8, frame, clock >>> 24, clock >>> 16, clock >>> 8, clock].map((one) => one & 0xff);
   let crc = 0xffff;
@@ -53,3 +53,26 @@ export function drawBarcode(context, width, height, { source, frame, clock }) {
     context.fillRect(left, row * rowHeight, right - left, rowHeight);
   }
 }
+
+/* global document, performance */
+// A track of pictures with barcodes, their frames counted from 0, and what ends it. Runs in the page.
+function makePicture(draw, { source, width, height, fps }) {
+  const canvas = document.createElement('canvas');
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext('2d');
+  const began = performance.now();
+  let last = -1;
+  const paint = () => {
+    const frame = Math.floor(((performance.now() - began) * fps) / 1000);
+    if (frame === last) return;
+    last = frame;
+    context.fillStyle = `hsl(${(frame * 3) % 360} 60% 40%)`;
+    context.fillRect(0, 0, width, height);
+    draw(context, width, height, { source, frame, clock: Date.now() % 2 ** 32 });
+  };
+  paint();
+  const timer = setInterval(paint, 1000 / fps / 2);
+  return { track: canvas.captureStream(fps).getVideoTracks()[0], stop: () => clearInterval(timer) };
+}
+// Its text, a function of { source, width, height, fps }.
+export const makePictureText = `(options) => (${makePicture})(${drawBarcode}, options)`;

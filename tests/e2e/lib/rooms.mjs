@@ -1,11 +1,15 @@
-// Rooms as LiveKit's own clients use them: tokens, and livekit-client in a page that is not the product's.
+// Rooms as LiveKit's own clients use them: tokens, and livekit-client in a page that is not the product's. A file of
+// tests begins with `const meetings = await useMeetings()`, and `await meetings.join('anna', 'desk')` is a participant.
 // Everything here works in Playwright's and Puppeteer's pages alike.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { after, afterEach } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
-import { drawBarcode, readBarcode } from './barcode.mjs';
-import { until } from './until.mjs';
+import { makePictureText, readBarcode } from './barcode.mjs';
+import { fakeCamera, launchChromium, launchFirefox } from './browser.mjs';
+import { Server } from './server.mjs';
+import { pause, until } from './until.mjs';
 
 // Of servers that are started with --dev.
 export const apiKey = 'devkey';
@@ -18,14 +22,9 @@ export function makeToken(identity, room, grant = {}, { key = apiKey, secret = a
   return token.toJwt();
 }
 
-export const signalUrl = (server) => server.origin.replace(/^http/, 'ws');
-export const roomService = (server) => new RoomServiceClient(server.origin, apiKey, apiSecret);
-
-/* global document, window, performance, LivekitClient, RTCRtpSender */
+/* global document, window, LivekitClient, RTCRtpSender */
 // Runs in the page, after livekit-client.
-function installTools(drawBarcodeText, readBarcodeText) {
-  const draw = eval(`(${drawBarcodeText})`);
-  const read = eval(`(${readBarcodeText})`);
+function installTools(makePicture, readBarcode) {
   const lk = LivekitClient;
   const told = [];
   const tell = (what, facts = {}) => told.push({ what, at: Date.now(), ...facts });
@@ -56,6 +55,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
       media.detach().forEach((element) => element.remove());
       return track(publication, participant);
     });
+    for (const name of ['reconnecting', 'signalReconnecting']) room.on(name, () => tell('away'));
     for (const name of ['connected', 'reconnecting', 'reconnected', 'signalReconnecting', 'signalConnected']) on(name);
     on('disconnected', (reason) => ({ reason: lk.DisconnectReason[reason] }));
     on('moved', (name) => ({ name }));
@@ -77,24 +77,10 @@ function installTools(drawBarcodeText, readBarcodeText) {
   };
 
   // A picture with a barcode whose `source` says whose it is.
-  const paintings = [];
-  const makePicture = ({ source, width, height, fps }) => {
-    const canvas = document.createElement('canvas');
-    Object.assign(canvas, { width, height });
-    const context = canvas.getContext('2d');
-    const began = performance.now();
-    let last = -1;
-    const paint = () => {
-      const frame = Math.floor(((performance.now() - began) * fps) / 1000);
-      if (frame === last) return;
-      last = frame;
-      context.fillStyle = `hsl(${(frame * 3) % 360} 60% 40%)`;
-      context.fillRect(0, 0, width, height);
-      draw(context, width, height, { source, frame, clock: Date.now() % 2 ** 32 });
-    };
-    paint();
-    paintings.push(setInterval(paint, 1000 / fps / 2));
-    return canvas.captureStream(fps).getVideoTracks()[0];
+  const pictures = [];
+  const showNew = (options) => {
+    pictures.push(makePicture(options));
+    return pictures.at(-1).track;
   };
 
   const reader = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
@@ -104,7 +90,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     Object.assign(reader.canvas, { width, height: strip });
     reader.drawImage(video, 0, 0, video.videoWidth, (video.videoHeight * 4) / 15, 0, 0, width, strip);
     const { data } = reader.getImageData(0, 0, width, strip);
-    return read(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
+    return readBarcode(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
   };
 
   const statsOf = async (target, type) => {
@@ -134,7 +120,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     },
     leave: () => room.disconnect(),
     async close() {
-      paintings.splice(0).forEach(clearInterval);
+      pictures.splice(0).forEach(({ stop }) => stop());
       await room?.disconnect();
     },
     self: () => ({
@@ -154,7 +140,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
     // `layers`: simulcast heights below the picture's own; `codec`: vp8, h264, vp9, av1.
     async showPicture({ source = 1, width = 480, height = 270, fps = 15, layers = null, codec = 'vp8', as = 'camera', options = {} } = {}) {
       const presets = layers?.map((one) => new lk.VideoPreset(Math.round((one * width) / height), one, one * 1200, fps));
-      const sent = await room.localParticipant.publishTrack(makePicture({ source, width, height, fps }), {
+      const sent = await room.localParticipant.publishTrack(showNew({ source, width, height, fps }), {
         source: as, name: as, simulcast: layers !== null, videoSimulcastLayers: presets, videoCodec: codec, backupCodec: false,
         videoEncoding: { maxBitrate: height * 2500, maxFramerate: fps }, ...options,
       });
@@ -253,7 +239,7 @@ function installTools(drawBarcodeText, readBarcodeText) {
 }
 
 const client = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../node_modules/livekit-client/dist/livekit-client.umd.js'), 'utf8');
-const toolsText = `(${installTools})(${JSON.stringify(String(drawBarcode))}, ${JSON.stringify(String(readBarcode))})`;
+const toolsText = `(${installTools})(${makePictureText}, ${readBarcode})`;
 
 // A participant in a page: every tool of window.tools is a method.
 class Visitor {
@@ -268,7 +254,7 @@ class Visitor {
     });
   }
 
-  // The first that it was told since its page was opened and that `judge` likes.
+  // The last that it was told since its page was opened and that `judge` likes.
   untilTold(what, judge = () => true, within = 15_000) {
     return until(`${this.identity} is told ${what}`, async () => {
       const all = await this.page.evaluate(() => window.tools.told());
@@ -276,6 +262,12 @@ class Visitor {
       if (!found) throw new Error(JSON.stringify(all.slice(-6)));
       return found;
     }, { within, every: 100 });
+  }
+  // Told once more, because of `act`.
+  async untilToldAgain(what, act, { judge = () => true, within = 15_000 } = {}) {
+    const before = await this.countTold(what, judge);
+    await act();
+    await until(`${this.identity} is told ${what} again`, async () => (await this.countTold(what, judge)) > before, { within, every: 100 });
   }
   async countTold(what, judge = () => true) {
     return (await this.page.evaluate(() => window.tools.told())).filter((one) => one.what === what && judge(one)).length;
@@ -310,40 +302,76 @@ class Visitor {
       return answer;
     }, { within, every: 100 });
   }
-}
-
-// A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
-export async function openVisitor(page, server, identity) {
-  const install = `${client}\n${toolsText}`;
-  if (page.addInitScript) await page.addInitScript(install);
-  else await page.evaluateOnNewDocument(install);
-  await page.goto(`${server.origin}/readyz`);
-  return new Visitor(page, identity);
-}
-
-// Opens pages and has them join; everything ends with the test: call `leaveAll` after each.
-export class Meetings {
-  #visitors = [];
-  problems = [];
-
-  constructor(browser, server) {
-    this.browser = browser;
-    this.server = server;
+  untilHeight(identity, height) {
+    const isRight = (facts) => facts.height === height;
+    return this.untilAnswers('received', [identity, 'camera'], isRight, { within: 25_000, what: `gets ${identity} ${height} lines high` });
   }
 
-  async visitor(identity) {
-    const page = await this.browser.newPage();
-    page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
-    const visitor = await openVisitor(page, this.server, identity);
+  // For a second nothing of the track comes.
+  untilStill(identity, source = 'camera') {
+    let bytes;
+    return until(`no more of ${identity}'s ${source} comes to ${this.identity}`, async () => {
+      const before = bytes;
+      ({ bytes } = await this.received(identity, source));
+      if (bytes !== before) throw new Error(`${before} and ${bytes} bytes`);
+      return true;
+    }, { within: 15_000, every: 1000 });
+  }
+
+  // What `received` says of a track after `ms`, its counters without what they had counted before.
+  async receivedIn(ms, identity, source = 'camera') {
+    const look = () => this.untilAnswers('received', [identity, source], () => true);
+    const first = await look();
+    await pause(ms);
+    const last = await look();
+    return Object.fromEntries(Object.entries(last).map(([name, value]) => [name, typeof value === 'number' ? value - first[name] : value]));
+  }
+}
+
+// Opens pages and has them join.
+class Meetings {
+  #visitors = [];
+  server = null;
+  chromium = null;
+  firefox = null; // Shows one page at a time: it slows down those that stand behind others.
+  problems = []; // Errors that pages did not catch.
+
+  // Where clients connect to.
+  get url() {
+    return this.server.origin.replace(/^http/, 'ws');
+  }
+  get api() {
+    return new RoomServiceClient(this.server.origin, apiKey, apiSecret);
+  }
+
+  // A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
+  async visitor(identity, browser = this.chromium) {
+    const page = await browser.newPage();
+    const visitor = new Visitor(page, identity);
     this.#visitors.push(visitor);
+    page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
+    const install = `${client}\n${toolsText}`;
+    if (page.addInitScript) await page.addInitScript(install);
+    else await page.evaluateOnNewDocument(install);
+    await page.goto(`${this.server.origin}/readyz`);
     return visitor;
   }
 
   // `options`: of Room, and isSingle; `grant`, `claims`: of the token.
-  async join(identity, room, { grant, claims, ...options } = {}) {
-    const visitor = await this.visitor(identity);
-    await visitor.join(signalUrl(this.server), await makeToken(identity, room, grant, claims), options);
+  async enter(visitor, room, { grant, claims, ...options } = {}) {
+    await visitor.join(this.url, await makeToken(visitor.identity, room, grant, claims), options);
     return visitor;
+  }
+  async join(identity, room, { browser, ...options } = {}) {
+    return this.enter(await this.visitor(identity, browser), room, options);
+  }
+  // Anna, whose picture is 1, and Ben, whose is 2: they see each other.
+  async pair(room, options) {
+    const [anna, ben] = [await this.join('anna', room, options), await this.join('ben', room, options)];
+    await anna.showPicture({ source: 1 });
+    await ben.showPicture({ source: 2 });
+    await seeEachOther(anna, ben);
+    return { anna, ben };
   }
 
   async leaveAll() {
@@ -352,4 +380,31 @@ export class Meetings {
       await page.close().catch(() => undefined);
     }));
   }
+}
+
+// The first shows picture 1, the second picture 2.
+export const seeEachOther = (first, second, { more } = {}) =>
+  Promise.all([first.untilSees(second.identity, { picture: 2, more }), second.untilSees(first.identity, { picture: 1, more })]);
+
+// Meetings for the tests of a file: a server and Chromium until after its last test, and after each everybody leaves.
+// `server`: options of Server.start, or null where tests start theirs and say so in `meetings.server`; `firefox`: that
+// browser too; `stay`: nobody leaves before the last test is over.
+export async function useMeetings({ server = {}, firefox = false, stay = false } = {}) {
+  const meetings = new Meetings();
+  const end = async () => {
+    await Promise.all([meetings.chromium?.close(), meetings.firefox?.close()]);
+    await meetings.server?.stop();
+  };
+  (stay ? after : afterEach)(() => meetings.leaveAll());
+  after(end);
+  try {
+    const rtc = firefox ? { rtc: ':0' } : {}; // Firefox does not look for peers on loopback.
+    if (server) meetings.server = await Server.start({ shards: 2, ...rtc, ...server });
+    meetings.chromium = await launchChromium(fakeCamera);
+    if (firefox) meetings.firefox = await launchFirefox();
+  } catch (error) {
+    await end(); // Before there are tests, a failure ends the process.
+    throw error;
+  }
+  return meetings;
 }

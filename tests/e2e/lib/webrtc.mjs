@@ -1,36 +1,21 @@
 // A page's own WHIP and WHEP: nothing of the product's pages, so that what a browser does by itself is seen.
 // Everything here works in Playwright's and Puppeteer's pages alike.
-import { drawBarcode } from './barcode.mjs';
+import { makePictureText } from './barcode.mjs';
+import { until } from './until.mjs';
 
-/* global document, window, performance, RTCPeerConnection, RTCRtpSender, RTCRtpReceiver, MediaStream */
+/* global document, window, RTCPeerConnection, RTCRtpSender, RTCRtpReceiver, MediaStream */
 // Runs in the page.
-function installTools(drawBarcodeText) {
-  const draw = eval(`(${drawBarcodeText})`);
+function installTools(makePicture) {
   const sessions = new Map();
 
-  // A picture with a barcode, its frames counted from 0, and the beeps of the browser's fake microphone (where
-  // there is no sound card, Firefox does not run an AudioContext).
-  const makeStream = async ({ width, height, fps, source }) => {
-    const canvas = document.createElement('canvas');
-    canvas.width = width;
-    canvas.height = height;
-    const context = canvas.getContext('2d');
-    const began = performance.now();
-    let last = -1;
-    const paint = () => {
-      const frame = Math.floor(((performance.now() - began) * fps) / 1000);
-      if (frame === last) return;
-      last = frame;
-      context.fillStyle = `hsl(${frame % 360} 60% 40%)`;
-      context.fillRect(0, 0, width, height);
-      draw(context, width, height, { source, frame, clock: Date.now() % 2 ** 32 });
-    };
-    paint();
-    const timer = setInterval(paint, 1000 / fps / 2);
+  // A picture with a barcode, and the beeps of the browser's fake microphone (where there is no sound card, Firefox
+  // does not run an AudioContext).
+  const makeStream = async (options) => {
+    const picture = makePicture(options);
     const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const stream = new MediaStream([...canvas.captureStream(fps).getVideoTracks(), ...microphone.getAudioTracks()]);
+    const stream = new MediaStream([picture.track, ...microphone.getAudioTracks()]);
     const stop = () => {
-      clearInterval(timer);
+      picture.stop();
       stream.getTracks().forEach((track) => track.stop());
     };
     return { stream, stop };
@@ -174,7 +159,7 @@ function installTools(drawBarcodeText) {
     },
   };
 }
-const installText = `(${installTools})(${JSON.stringify(String(drawBarcode))})`;
+const installText = `(${installTools})(${makePictureText})`;
 
 // A page of the server's origin with window.rtc in it and nothing else. `page` has just been made.
 export async function openTools(page, origin) {
@@ -186,6 +171,25 @@ export async function openTools(page, origin) {
 // Calls a tool of window.rtc.
 export const rtc = (page, tool, ...args) =>
   page.evaluate(([name, given]) => window.rtc[name](...given), [tool, args]);
+
+// Waits until a session has decoded so many frames, and gives its facts.
+export const untilDecoded = (page, name, count, within = 25_000) =>
+  until(`${name} decodes ${count} frames`, async () => {
+    const facts = await rtc(page, 'facts', name);
+    if (facts.framesDecoded < count) throw new Error(JSON.stringify(facts));
+    return facts;
+  }, { within, every: 100 });
+
+// Sends text and bytes over the data channel of a session, large ones among them, so that they travel in pieces.
+// Gives what was sent and what came back.
+export async function echo(page, name) {
+  await until('the channel opens', () => rtc(page, 'isOpen', name));
+  const sent = Array.from({ length: 200 }, (_, i) =>
+    i % 2 ? Array.from({ length: i % 50 === 1 ? 20_000 : i }, (_, at) => (at + i) & 0xff) : `message ${i} ${'é'.repeat(i % 40 === 0 ? 5000 : i)}`);
+  await rtc(page, 'say', name, sent);
+  await until('all come back', async () => (await rtc(page, 'hear', name)).length >= sent.length);
+  return { sent, heard: await rtc(page, 'hear', name) };
+}
 
 export const whipUrl = (server, channel) => `${server.origin}/whip/${channel}`;
 export const whepUrl = (server, channel) => `${server.origin}/whep/${channel}`;
