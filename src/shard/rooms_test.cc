@@ -253,8 +253,9 @@ TEST(Rooms, pass_on_nothing_of_what_is_muted_though_it_is_sent) {
   EXPECT_TRUE(ben.receiver().of(1)[pictures].is_keyframe);
   EXPECT_TRUE(town.run_until([&] { return !carl.receiver().of(1).empty(); }));
   EXPECT_TRUE(carl.receiver().of(1).front().is_keyframe);
-  expect_whole(ben.receiver().of(1));
-  expect_whole(ben.receiver().of(2));
+  for (std::uint32_t tag : {1u, 2u})
+    for (std::size_t i = 1; i < got(tag); ++i)
+      ASSERT_EQ(ben.receiver().of(tag)[i].index, ben.receiver().of(tag)[i - 1].index + 1) << tag;
 }
 
 TEST(Rooms, tell_a_crowd_who_comes_and_goes_in_few_frames) {

@@ -98,18 +98,18 @@ test('names, metadata and attributes are seen by others, and refused without the
   assert.equal((await anna.of('ben')).metadata ?? '', '');
 });
 
-test('muting is seen by others, and hardly anything is sent', { timeout: 60_000 }, async () => {
+test('muting is seen by others, and nothing is passed on', { timeout: 60_000 }, async () => {
   const [anna, ben] = [await meetings.join('anna', 'mute'), await meetings.join('ben', 'mute', { isSingle: false })];
   await anna.showPicture({ source: 1 });
   const microphone = await anna.speak();
   await ben.untilSees('anna', { picture: 1 });
   await ben.untilHears('anna');
-  const { bytes } = await ben.receivedIn(1000, 'anna');
   await anna.mute('camera', true);
   await anna.mute('microphone', true);
   await ben.untilTold('trackMuted', ({ source }) => source === 'camera');
   await ben.untilTold('trackMuted', ({ source }) => source === 'microphone');
-  await until('only black comes', async () => (await ben.receivedIn(1000, 'anna')).bytes < bytes / 4);
+  await ben.untilStill('anna');
+  await ben.untilStill('anna', 'microphone');
   await anna.mute('camera', false);
   await anna.mute('microphone', false);
   await ben.untilTold('trackUnmuted', ({ source }) => source === 'microphone');
