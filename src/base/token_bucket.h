@@ -29,8 +29,6 @@ class TokenBucket {
     return tokens_ >= tokens;
   }
   void take(double tokens) { tokens_ -= tokens; }
-  // What should not have counted. Never above what it held.
-  void give_back(double tokens) { tokens_ += tokens; }
 
  private:
   double tokens_;

@@ -248,9 +248,14 @@ TEST(Rooms, pass_on_nothing_of_what_is_muted_though_it_is_sent) {
   Person& carl = town.join(room, "carl", 0);
   town.run_for(Duration::seconds(1));
   EXPECT_TRUE(carl.receiver().of(1).empty() && carl.receiver().of(2).empty());
+  // Nor is what was sent meanwhile, later.
+  anna.sending->sending(1).wants_keyframe = true;
+  town.run_for(Duration::milliseconds(500));
+  const std::uint32_t sent = anna.sending->sending(1).number;
   mute(false);
   ASSERT_TRUE(town.run_until([&] { return got(1) > pictures + 10 && got(2) > sounds + 10; }));
   EXPECT_TRUE(ben.receiver().of(1)[pictures].is_keyframe);
+  EXPECT_GE(ben.receiver().of(1)[pictures].number, sent);
   EXPECT_TRUE(town.run_until([&] { return !carl.receiver().of(1).empty(); }));
   EXPECT_TRUE(carl.receiver().of(1).front().is_keyframe);
   for (std::uint32_t tag : {1u, 2u})

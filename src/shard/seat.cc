@@ -19,8 +19,6 @@ constexpr double kRequestBytes = 2048;  // A frame of so many bytes counts as an
 constexpr std::size_t kTracksPerRequestMax = 1'000;
 constexpr std::uint16_t kNormalClosure = 1000, kPolicyViolation = 1008, kGoingAway = 1001;
 
-double weight_of(std::size_t bytes) { return static_cast<double>(bytes) / kRequestBytes; }
-
 }  // namespace
 
 const SharedBytes* RenderedEvent::frame(bool is_text, const livekit::ClientTraits& traits) {
@@ -87,6 +85,7 @@ void Seat::describe_server(Response& response) const {
 
 void Seat::start(Timestamp now, SeatOutputs& out) {
   requests_ = TokenBucket(world_.config.request_burst, now);
+  descriptions_ = TokenBucket(description_rate(world_.config).most, now);
   data_packets_ = TokenBucket(world_.config.data_packets_per_second, now);
   data_bytes_ = TokenBucket(world_.config.data_bytes_per_second, now);
   token_at_ = now + world_.config.token_interval;
@@ -188,10 +187,21 @@ void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
   handle_signal_lost(now, out);
 }
 
+TokenBucket::Rate Seat::description_rate(const SeatConfig& config) {
+  return {config.description_bytes_per_second, config.description_burst_bytes};
+}
+
 // A client that asks more than it should is told so and out: it would be served at the cost of others.
 bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   const SeatConfig& config = world_.config;
-  const double cost = 1 + weight_of(bytes);
+  const auto length = static_cast<double>(bytes);
+  double cost = 1 + length / kRequestBytes;
+  // A description that we asked for is as long as our asking makes it.
+  const bool owes_description = !open_offer_.empty() || is_offer_asked_;
+  if (owes_description && descriptions_.has(now, length, description_rate(config))) {
+    descriptions_.take(length);
+    cost = 1;
+  }
   if (requests_.has(now, cost, {config.requests_per_second, config.request_burst})) {
     requests_.take(cost);
     return true;
@@ -202,10 +212,6 @@ bool Seat::takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out) {
   cut_signal(now, kPolicyViolation, out);
   command(room::Leave{room::LeaveReason::kStateMismatch}, out);
   return false;
-}
-
-void Seat::excuse_length(const pb::SessionDescription& description) {
-  requests_.give_back(weight_of(description.sdp().size()));
 }
 
 void Seat::handle_frame(Timestamp now, WallTime wall, Bytes frame, bool is_text, SeatOutputs& out) {
@@ -228,7 +234,7 @@ void Seat::handle_request(Timestamp now, WallTime wall, const pb::SignalRequest&
     case pb::SignalRequest::kAnswer: return handle_answer(now, request.answer(), out);
     case pb::SignalRequest::kTrickle: return;  // Checks show where the peer is.
     case pb::SignalRequest::kAddTrack: return handle_add_track(request.add_track(), out);
-    case pb::SignalRequest::kMute: return command(livekit::from_wire(request.mute()), out);
+    case pb::SignalRequest::kMute: return mute(livekit::from_wire(request.mute()), out);
     case pb::SignalRequest::kSubscription: return ask_subscriptions(request.subscription(), out);
     case pb::SignalRequest::kTrackSetting: return handle_settings(now, request.track_setting(), out);
     case pb::SignalRequest::kLeave: {
@@ -394,15 +400,18 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                      if (media.sid == gone.sid) unpublish(media);
                    announced_.erase(gone.sid);
                  },
-                 [&](const room::TrackMuted&) {},
+                 [&](const room::TrackMuted& muted) {
+                   if (auto own = announced_.find(muted.sid); own != announced_.end())
+                     own->second.was_muted = muted.is_muted;
+                 },
                  [&](const room::Subscribed& subscribed) { subscribe(now, subscribed, out); },
                  [&](const room::Unsubscribed& gone) { unsubscribe(now, gone.track, out); },
                  [&](const room::DataArrived& data) { deliver(now, data); },
                  [&](const room::RoomChanged& changed) { room_info_ = changed.room; },
                  [&](const room::ParticipantsChanged& changed) {
                    for (const room::SharedParticipant& one : changed.participants) {
-                     if (one->sid == self_->sid) self_ = one;
-                     handle_muted(now, *one);
+                     if (one->sid == self_->sid) handle_self_changed(one);
+                     note_muted(*one);
                    }
                  },
                  [&](const auto&) {},
@@ -425,6 +434,8 @@ void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutp
   if (is_active_) command(room::BecomeActive{}, out);
   for (auto& [id, media] : own_)
     if (!media.name.empty()) publish(now, media, out);
+  for (const auto& [sid, own] : announced_)
+    if (own.was_muted) command(room::MuteTrack{sid, *own.was_muted}, out);
   if (!signal_) signal_lost_at_ = now;
 }
 
@@ -450,10 +461,28 @@ void Seat::handle_audible(Audible audible) {
   for (auto& [id, media] : own_) set_gate(media);
 }
 
+// What is muted is not passed on, whatever its client sends. Sound that few hear for others that are louder
+// neither.
 void Seat::set_gate(const OwnMedia& media) {
-  if (media.name.empty() || media.peer.kind != media::Kind::kAudio) return;
-  const bool is_open = !audible_ || std::ranges::find(*audible_, media.sid) != audible_->end();
-  world_.hub.set_gate(media.name, is_open, world_.hub_outputs);
+  if (media.name.empty()) return;
+  auto own = announced_.find(media.sid);
+  const bool is_muted = own != announced_.end() && own->second.info.is_muted;
+  const bool is_heard = media.peer.kind == media::Kind::kVideo || !audible_ ||
+                        std::ranges::find(*audible_, media.sid) != audible_->end();
+  world_.hub.set_gate(media.name, !is_muted && is_heard, world_.hub_outputs);
+}
+
+void Seat::mute(room::MuteTrack asked, SeatOutputs& out) {
+  if (auto own = announced_.find(asked.sid); own != announced_.end()) own->second.was_muted = asked.is_muted;
+  command(std::move(asked), out);
+}
+
+void Seat::handle_self_changed(const room::SharedParticipant& self) {
+  self_ = self;
+  for (const room::TrackInfo& track : self_->tracks)
+    if (auto own = announced_.find(track.sid); own != announced_.end())
+      own->second.info.is_muted = track.is_muted;
+  for (const auto& [id, media] : own_) set_gate(media);
 }
 
 void Seat::close(Timestamp now, SeatOutputs& out) {

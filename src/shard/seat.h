@@ -59,6 +59,9 @@ struct SeatConfig {
   // every kRequestBytes.
   double requests_per_second = 50;
   double request_burst = 500;
+  // Descriptions that it was asked for count as one, whatever their length, up to so many bytes.
+  double description_bytes_per_second = 1e6;
+  double description_burst_bytes = 8e6;
   // What one may send to others in a second, and twice that at once. More is dropped.
   double data_packets_per_second = 2'000;
   double data_bytes_per_second = 8e6;
@@ -197,6 +200,7 @@ class Seat {
   struct Announced {
     room::TrackInfo info;
     std::vector<std::string> cids;
+    std::optional<bool> was_muted;  // By whoever muted it, or ended that, last.
   };
   // What comes in one section of the publisher's connection.
   struct OwnMedia {
@@ -252,9 +256,8 @@ class Seat {
   // Tells the client to leave, and the room that it left.
   void put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
+  static TokenBucket::Rate description_rate(const SeatConfig& config);
   bool takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out);
-  // A description that we asked for counts as a frame, however long our asking makes it.
-  void excuse_length(const livekit::pb::SessionDescription& description);
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
   void handle_ping(WallTime wall, std::int64_t sent_at, bool is_new, SeatOutputs& out);
@@ -278,10 +281,11 @@ class Seat {
   void match_media(Timestamp now, SeatOutputs& out);
   void publish(Timestamp now, OwnMedia& media, SeatOutputs& out);
   void set_gate(const OwnMedia& media);
+  void mute(room::MuteTrack asked, SeatOutputs& out);
+  void handle_self_changed(const room::SharedParticipant& self);
   void unpublish(OwnMedia& media);
   void subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& out);
   void wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out);
-  void handle_muted(Timestamp now, const room::ParticipantInfo& publisher);
   void unsubscribe(Timestamp now, const std::string& sid, SeatOutputs& out);
   void drop_subscription(Timestamp now, Subscription& subscription);
   // Requires: choice < what.media.size().
@@ -317,6 +321,7 @@ class Seat {
   void set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out);
   void share_budget(Timestamp now, SeatOutputs& out);
   void measure_rates(Timestamp now);
+  void note_muted(const room::ParticipantInfo& publisher);
   void tell_stream_states(SeatOutputs& out);
   room::BudgetClaim claim_of(const Subscription& subscription) const;
 
@@ -348,7 +353,7 @@ class Seat {
   bool is_text_ = false;  // The form that the client writes.
   bool is_single_ = false, is_tcp_only_ = false;
   bool is_active_ = false, is_closed_ = false;
-  TokenBucket requests_, data_packets_, data_bytes_;
+  TokenBucket requests_, descriptions_, data_packets_, data_bytes_;
 
   webrtc::SessionId publisher_, subscriber_;  // Of single connections the same.
   std::uint32_t offer_id_ = 0;

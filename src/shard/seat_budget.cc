@@ -119,6 +119,13 @@ void Seat::share_budget(Timestamp now, SeatOutputs& out) {
   if (update.stream_states_size() > 0) send(response, out);
 }
 
+// What is muted takes nothing.
+void Seat::note_muted(const room::ParticipantInfo& publisher) {
+  for (const room::TrackInfo& track : publisher.tracks)
+    if (auto found = subscriptions_.find(track.sid); found != subscriptions_.end())
+      found->second.what.track.is_muted = track.is_muted;
+}
+
 // To who may have missed some of it.
 void Seat::tell_stream_states(SeatOutputs& out) {
   pb::SignalResponse response;

@@ -38,7 +38,6 @@ void add_codec(pb::SubscribedQualityUpdate& update, std::string_view name, room:
 
 void Seat::handle_offer(Timestamp now, const pb::SessionDescription& offer, SeatOutputs& out) {
   ++world_.counters.offers;
-  if (is_offer_asked_) excuse_length(offer);
   std::vector<webrtc::PeerOutlet> wanted;
   if (is_single_) wanted = outlets();
   auto answered = world_.port.answer_peer(now, publisher_, offer.sdp(), wanted, {client_, is_tcp_only_},
@@ -275,17 +274,6 @@ void Seat::wait_to_subscribe(const room::Subscribed& what, SeatOutputs& out) {
   command(room::Subscribe{{what.track.sid}, false}, out);
 }
 
-void Seat::handle_muted(Timestamp now, const room::ParticipantInfo& publisher) {
-  for (const room::TrackInfo& track : publisher.tracks) {
-    for (room::Subscribed& one : waiting_)
-      if (one.track.sid == track.sid) one.track.is_muted = track.is_muted;
-    auto found = subscriptions_.find(track.sid);
-    if (found == subscriptions_.end()) continue;
-    room::TrackInfo& known = found->second.what.track;
-    if (std::exchange(known.is_muted, track.is_muted) != track.is_muted) feed(now, found->second);
-  }
-}
-
 void Seat::choose_media(Timestamp now, Subscription& subscription, std::size_t choice) {
   subscription.choice = choice;
   const room::TrackPlace& place = subscription.media().place;
@@ -363,9 +351,7 @@ void Seat::feed(Timestamp now, Subscription& subscription) {
   const TrackHub::Feed* found = world_.hub.find_feed(name);
   if (is_picture)
     world_.port.set_frames_wanted(sending(), *subscription.seat, subscription.wish.frames_per_second);
-  // Of what is muted nothing is passed on, whatever its client sends.
-  const bool is_on = quality != room::Quality::kOff && !subscription.what.track.is_muted;
-  const webrtc::StreamId stream = found && is_on ? found->stream : webrtc::StreamId{};
+  webrtc::StreamId stream = found && quality != room::Quality::kOff ? found->stream : webrtc::StreamId{};
   if (is_picture && found && found->track.layers > 1 && quality != room::Quality::kOff) {
     const auto highest = static_cast<payload::LayerIndex>(found->track.layers - 1);
     const auto layer = std::min<payload::LayerIndex>(
@@ -507,7 +493,6 @@ void Seat::handle_answer(Timestamp now, const pb::SessionDescription& answer, Se
     log(LogLevel::kWarning, "answer refused: " + accepted.error().text, out);
     return put_out(room::LeaveReason::kStateMismatch, false, out);
   }
-  if (!open_offer_.empty()) excuse_length(answer);
   open_offer_.clear();
   if (is_short_of_sections_ && (frees_sections_ || !accepted->rejected.empty())) needs_offer_ = true;
   take_seats(now, accepted->seats, out);

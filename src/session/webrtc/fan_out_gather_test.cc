@@ -77,6 +77,21 @@ TEST(FanOutGather, does_not_hold_up_sound_that_few_hear) {
   EXPECT_EQ(hall.world.segments.size(), 2 * kFew);
 }
 
+TEST(FanOutGather, does_not_hold_up_one_for_whom_others_hear) {
+  Hall hall(kMany);
+  const StreamId elsewhere = hall.world.add_stream(payload::Encoding::kOpus);
+  for (std::size_t i = 0; i < kMany; ++i)
+    hall.world.set_source(hall.world.add_peer({FanOutWorld::audio()}), elsewhere);
+  for (int i = 0; i < 3; ++i) {
+    hall.speak(hall.first);
+    hall.world.pass(kPacketTime / 2);
+    hall.world.segments.clear();
+    hall.speak(elsewhere);
+    EXPECT_EQ(hall.world.segments.size(), kMany) << i;
+    hall.world.pass(kPacketTime / 2);
+  }
+}
+
 TEST(FanOutGather, waits_for_nobody_where_it_may_not) {
   Hall hall(kMany, {.gather_max = Duration()});
   hall.speak(hall.first);

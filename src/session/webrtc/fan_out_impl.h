@@ -205,8 +205,6 @@ struct FanOut::Impl {
   std::vector<Layer*> dirty;                      // With packets that nobody looked at yet.
   std::vector<Layer*> gathered;                   // The same, of sound that waits for other sound …
   Timestamp gathered_until = Timestamp::never();  // … till then.
-  StreamId crowd_heard;                           // The last whose sound might have waited …
-  Timestamp crowd_heard_at;                       // … and when.
   std::vector<Layer*> wanted;
   std::vector<SenderId> work;  // From work_first on: senders with something to send.
   std::size_t work_first = 0;

@@ -45,10 +45,13 @@ void FanOut::Impl::note_dirty(Timestamp at, Layer& layer, bool is_sound) {
 
 bool FanOut::Impl::may_wait(Timestamp at, const Layer& layer) {
   if (layer.fed.size() < kGatherOutlets || config.gather_max <= Duration()) return false;
-  const bool has_company = crowd_heard != layer.stream && at - crowd_heard_at < kGatherCompany;
-  crowd_heard = layer.stream;
-  crowd_heard_at = at;
-  return has_company || !gathered.empty();
+  // One of its receivers stands for all.
+  const Sender* receiver = find_sender(layer.fed.front().sender);
+  return receiver && std::ranges::any_of(receiver->outlets, [&](const Outlet& outlet) {
+           const Layer* other = outlet.feed;
+           return other && other != &layer && !outlet.is_video && other->fed.size() >= kGatherOutlets &&
+                  at - other->appended_at < kGatherCompany;
+         });
 }
 
 void FanOut::Impl::release_gathered() {
