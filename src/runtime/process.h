@@ -1,8 +1,9 @@
 // A child process: started once, within limits, heard on its standard error, told of when it has ended.
 //
 // It is started with vfork, so the memory of the server is not copied however large it is, and its limits
-// hold from its first instruction on. Its standard output is thrown away; it inherits no other descriptor and
-// is in a process group of its own, so what a terminal tells the server (Ctrl-C) is not told to it.
+// hold from its first instruction on; the calling thread waits for that. Its standard output is thrown away;
+// it inherits no other descriptor and is in a process group of its own, so what a terminal tells the server
+// (Ctrl-C) is not told to it.
 //
 // All calls on the loop's thread. A child dies with the thread that started it (PR_SET_PDEATHSIG), also when
 // the server is killed: start it from a thread that lives as long as the server.
@@ -34,7 +35,7 @@ struct ProcessLimits {
 
 // How it ended.
 struct ExitStatus {
-  int code = 0;    // What it returned, if `signal` is 0.
+  int code = 0;    // What it returned, if `signal` is 0; -1 when the system does not know any more.
   int signal = 0;  // The one that ended it.
 
   bool is_success() const { return code == 0 && signal == 0; }
@@ -60,8 +61,8 @@ class Process {
 
   // The error is a sentence: the program is not on the PATH, or the system refuses.
   static Result<std::unique_ptr<Process>, std::string> start(Loop& loop, ProcessOptions options);
-  // SIGKILL if it still runs (see end_all for a gentle end); nothing is told any more. May be called from
-  // inside a callback.
+  // SIGKILL if it still runs, and a wait until it is gone, two seconds at most (see end_all for a gentle
+  // end); nothing is told any more. May be called from inside a callback.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
