@@ -53,6 +53,15 @@ std::string cache_control(const live::Rendition& rendition, bool is_blocking) {
   return "max-age=" + std::to_string(is_blocking ? 6 * td : std::max(1u, td / 2));
 }
 
+// T2: a higher bit rate is never more urgent than a lower one; sound goes before pictures.
+std::uint8_t urgency_of(const live::Rendition& rendition, const live::ChannelSnapshot& snapshot) {
+  if (rendition.format->kind() == media::Kind::kAudio) return 2;
+  auto lower = std::ranges::count_if(snapshot.renditions, [&](const auto& other) {
+    return other->format->kind() == media::Kind::kVideo && other->bitrate < rendition.bitrate;
+  });
+  return static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(4 + lower, 6));  // 3 is the default: not told.
+}
+
 std::uint32_t fnv1a(std::uint32_t hash, std::string_view text) {
   for (char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16'777'619u;
   return hash;
@@ -180,13 +189,10 @@ void HlsOrigin::handle_snapshot(Timestamp now, std::shared_ptr<const live::Chann
       });
     }
   }
-  std::uint8_t video_urgency = 4;  // 3 is the default, which is not told.
   for (const auto& rendition : broadcast.snapshot->renditions) {
     auto stand = broadcast.stands.find(rendition->name);
     if (stand == broadcast.stands.end()) stand = broadcast.stands.emplace(rendition->name, Stand()).first;
-    // T2: a higher bitrate is never more urgent than a lower one; sound goes before pictures.
-    bool is_audio = rendition->format->kind() == media::Kind::kAudio;
-    stand->second.urgency = is_audio ? 2 : std::min<std::uint8_t>(video_urgency++, 6);
+    stand->second.urgency = urgency_of(*rendition, *broadcast.snapshot);
     if (stand->second.rendition == rendition) continue;
     stand->second.rendition = rendition;
     stand->second.playlist_gzip = stand->second.playlist_delta_gzip = SharedBytes();

@@ -301,6 +301,50 @@ TEST_F(HlsOriginTest, segment_is_the_union_of_its_parts) {
   EXPECT_EQ(status(get("/live/news/b1/v0/i1.mp4")), 404);
 }
 
+TEST_F(HlsOriginTest, fewer_bits_are_more_urgent_whatever_the_order_of_renditions) {
+  struct Told {
+    const char* name;
+    media::Codec codec;
+    std::uint32_t bitrate;
+    int urgency;
+  };
+  Stage stage;
+  auto plain = stage.part().part().part().snapshot();
+  auto show_all = [&](std::initializer_list<Told> all) {
+    auto snapshot = std::make_shared<live::ChannelSnapshot>(*plain);
+    snapshot->renditions.clear();
+    for (const Told& told : all) {
+      auto rendition = std::make_shared<live::Rendition>(*plain->renditions[0]);
+      auto format = std::make_shared<media::Format>();
+      format->codec = told.codec;
+      rendition->name = told.name;
+      rendition->format = format;
+      rendition->bitrate = told.bitrate;
+      snapshot->renditions.push_back(rendition);
+    }
+    origin_.handle_snapshot(now_, snapshot, out_);
+    for (const Told& told : all) {
+      auto response = answer(get("/live/news/b1/" + std::string(told.name) + "/p0.m4s"));
+      ASSERT_TRUE(response);
+      EXPECT_EQ(response->urgency, told.urgency) << told.name << " of " << told.bitrate;
+    }
+  };
+  using media::Codec;
+  show_all({{"v0", Codec::kH264, 6'000'000, 6},
+            {"a0", Codec::kAac, 128'000, 2},
+            {"360p", Codec::kH264, 800'000, 4},
+            {"720p", Codec::kH264, 3'000'000, 5}});
+  // What a bit rate was is forgotten.
+  show_all({{"v0", Codec::kH264, 500'000, 4}, {"360p", Codec::kH264, 800'000, 5}});
+  show_all({{"v0", Codec::kH264, 5, 4}, {"v1", Codec::kH264, 5, 4}});
+  // More of them than there are urgencies.
+  show_all({{"v0", Codec::kH264, 9, 6},
+            {"v1", Codec::kH264, 8, 6},
+            {"v2", Codec::kH264, 7, 6},
+            {"v3", Codec::kH264, 6, 5},
+            {"v4", Codec::kH264, 5, 4}});
+}
+
 TEST_F(HlsOriginTest, playlists_are_packed_once_and_shared) {
   Stage stage;
   show(stage.part().part().part());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <vector>
 
 #include "base/assert.h"
@@ -224,8 +225,8 @@ void append_variant(std::string& text, std::string_view folder, const VariantFac
     }
     text += ",VIDEO-RANGE=";
     text += media::name_of(media::video_range_of(*variant.format));
-    text += ",CLOSED-CAPTIONS=NONE";
   }
+  text += ",CLOSED-CAPTIONS=NONE";  // On every variant or on none (§4.4.6.2).
   if (!group.empty()) text += ",AUDIO=\"audio\"";
   text += '\n';
   text += folder;
@@ -237,23 +238,23 @@ void append_variant(std::string& text, std::string_view folder, const VariantFac
 }  // namespace
 
 std::string write_multivariant(std::string_view folder, std::span<const VariantFacts> video,
-                               std::span<const VariantFacts> audio) {
+                               std::span<const VariantFacts> audio, const MultivariantOptions& options) {
   STOA_DCHECK(!video.empty() || !audio.empty());
   std::string text = "#EXTM3U\n";
-  if (video.empty()) {
-    // Several languages without pictures are one variant with a group; one track is a variant of its own.
-    if (audio.size() == 1) {
-      append_variant(text, folder, audio[0], {});
-    } else {
-      append_audio_group(text, folder, audio);
-      VariantFacts carrier = audio[0];
-      carrier.bandwidth = carrier.average_bandwidth = 0;
-      append_variant(text, folder, carrier, audio);
-    }
+  // Without pictures one track is a variant of its own.
+  if (video.empty() && audio.size() == 1) {
+    append_variant(text, folder, audio[0], {});
     return text;
   }
   append_audio_group(text, folder, audio);
-  for (const auto& variant : video) append_variant(text, folder, variant, audio);
+  std::vector<VariantFacts> variants(video.begin(), video.end());
+  std::ranges::stable_sort(variants, std::ranges::greater(), &VariantFacts::bandwidth);
+  for (const auto& variant : variants) append_variant(text, folder, variant, audio);
+  if (audio.empty() || (!video.empty() && !options.offers_sound_alone)) return text;
+  // Sound alone is one variant, whatever the languages: the group says what it costs.
+  VariantFacts carrier = audio[0];
+  carrier.bandwidth = carrier.average_bandwidth = 0;
+  append_variant(text, folder, carrier, audio);
   return text;
 }
 

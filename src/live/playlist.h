@@ -78,8 +78,13 @@ struct VariantFacts {
   std::uint64_t bandwidth = 1;
   std::uint64_t average_bandwidth = 1;
 };
-// `folder` is what media playlists' URIs begin with (the broadcast). Requires: at least one rendition.
+struct MultivariantOptions {
+  // Beside pictures a variant of sound alone, for who has no bandwidth for more.
+  bool offers_sound_alone = false;
+};
+// `folder` is what media playlists' URIs begin with (the broadcast). Variants stand in falling bandwidth:
+// many players begin with the first. Requires: at least one rendition.
 std::string write_multivariant(std::string_view folder, std::span<const VariantFacts> video,
-                               std::span<const VariantFacts> audio);
+                               std::span<const VariantFacts> audio, const MultivariantOptions& options = {});
 
 }  // namespace stoa::live

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "check/rendition_rules.h"
 #include "live/test_source.h"
 #include "media/codec.h"
 #include "media/codec_vectors.h"
+#include "proto/m3u8/playlist.h"
 
 namespace stoa::live {
 namespace {
@@ -99,6 +101,66 @@ TEST(Multivariant, names_every_codec_and_group_member) {
             "#EXT-X-STREAM-INF:BANDWIDTH=2130000,AVERAGE-BANDWIDTH=1628000,CODECS=\"avc1.64001f,mp4a.40.2\","
             "RESOLUTION=1280x720,FRAME-RATE=30.000,VIDEO-RANGE=SDR,CLOSED-CAPTIONS=NONE,AUDIO=\"audio\"\n"
             "b7/v0.m3u8\n");
+}
+
+// What the judge of `stoa check-hls` has against a multivariant playlist.
+std::string faults_of(std::string_view text) {
+  auto parsed = m3u8::parse_multivariant(text);
+  EXPECT_TRUE(parsed.problems.empty());
+  check::Ledger ledger;
+  check::judge_multivariant("index.m3u8", parsed.playlist, ledger);
+  std::string faults;
+  for (const auto& result : ledger.results())
+    if (result.verdict == check::Verdict::kFail || result.verdict == check::Verdict::kWarn)
+      faults += result.evidence + "\n";
+  return faults;
+}
+
+std::vector<std::string> uris_of(std::string_view text) {
+  std::vector<std::string> uris;
+  for (const auto& variant : m3u8::parse_multivariant(text).playlist.variants) uris.push_back(variant.uri);
+  return uris;
+}
+
+class Ladder : public ::testing::Test {
+ protected:
+  VariantFacts facts(std::string_view name, const media::Format& format, std::uint64_t bandwidth) {
+    return {.name = name, .format = &format, .bandwidth = bandwidth, .average_bandwidth = bandwidth};
+  }
+  std::shared_ptr<const media::Format> picture_ = testing::video_format(), sound_ = testing::audio_format();
+  VariantFacts videos_[3] = {facts("240p", *picture_, 400'000), facts("v0", *picture_, 6'000'000),
+                             facts("480p", *picture_, 1'200'000)};
+  VariantFacts audios_[2] = {facts("a0", *sound_, 130'000), facts("a1", *sound_, 70'000)};
+};
+
+TEST_F(Ladder, stands_in_falling_bandwidth_whatever_the_order_of_tracks) {
+  std::string text = write_multivariant("b", videos_, {audios_, 1});
+  EXPECT_EQ(uris_of(text), (std::vector<std::string>{"b/v0.m3u8", "b/480p.m3u8", "b/240p.m3u8"}));
+  EXPECT_EQ(faults_of(text), "");
+}
+
+TEST_F(Ladder, ends_with_sound_alone_where_it_is_offered) {
+  for (std::size_t tracks : {1u, 2u}) {
+    std::string text = write_multivariant("b", {videos_, 2}, {audios_, tracks}, {.offers_sound_alone = true});
+    EXPECT_EQ(uris_of(text), (std::vector<std::string>{"b/v0.m3u8", "b/240p.m3u8", "b/a0.m3u8"}));
+    EXPECT_TRUE(
+        text.ends_with("#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=130000,"
+                       "CODECS=\"mp4a.40.2\",CLOSED-CAPTIONS=NONE,AUDIO=\"audio\"\nb/a0.m3u8\n"))
+        << text;
+    EXPECT_EQ(faults_of(text), "");
+  }
+}
+
+TEST_F(Ladder, has_no_sound_alone_without_sound_and_has_it_once_without_pictures) {
+  std::string text = write_multivariant("b", videos_, {}, {.offers_sound_alone = true});
+  EXPECT_EQ(text.find("a0"), std::string::npos);
+  EXPECT_EQ(faults_of(text), "");
+  for (std::size_t tracks : {1u, 2u}) {
+    text = write_multivariant("b", {}, {audios_, tracks}, {.offers_sound_alone = true});
+    EXPECT_EQ(text, write_multivariant("b", {}, {audios_, tracks}));
+    EXPECT_EQ(uris_of(text), std::vector<std::string>{"b/a0.m3u8"});
+    EXPECT_EQ(faults_of(text), "");
+  }
 }
 
 TEST(Multivariant, tells_the_range_of_brightness) {

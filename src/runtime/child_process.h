@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "base/time.h"
+#include "runtime/process.h"
+#include "runtime/timer.h"
 
 namespace stoa::runtime {
 
-class Loop;
 class Log;
 
 class ChildProcess {
@@ -25,11 +26,16 @@ class ChildProcess {
   void start();
 
  private:
-  void on_exit_seen();
   void schedule_restart();
 
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Loop& loop_;
+  Log& log_;
+  std::string name_;
+  std::vector<std::string> arguments_;
+  DeadlineTimer restart_;
+  std::unique_ptr<Process> process_;
+  Timestamp started_at_;
+  Duration pause_;
 };
 
 }  // namespace stoa::runtime

@@ -8,6 +8,8 @@
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,7 +56,29 @@ std::optional<SocketAddress> parse_address(const std::string& text, std::uint16_
   return std::nullopt;
 }
 
+std::optional<SocketAddress> name_of_path(const std::string& path) {
+  SocketAddress address;
+  auto* local = reinterpret_cast<sockaddr_un*>(&address.storage);
+  if (path.size() >= sizeof local->sun_path || path.find('\0') != std::string::npos) return std::nullopt;
+  local->sun_family = AF_UNIX;
+  memcpy(local->sun_path, path.data(), path.size());
+  address.length = static_cast<socklen_t>(sizeof *local);
+  return address;
+}
+
+// A socket that nobody listens to any more.
+bool is_left_behind(SocketAddress& address, const std::string& path) {
+  struct stat facts{};
+  if (lstat(path.c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) return false;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  bool is_refused = connect(fd, address.raw(), address.length) != 0 && errno == ECONNREFUSED;
+  ::close(fd);
+  return is_refused;
+}
+
 std::uint16_t port_of(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_UNIX) return 0;
   return ntohs(address.storage.ss_family == AF_INET6
                    ? reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port
                    : reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
@@ -70,6 +94,7 @@ int open_socket(SocketAddress& address, const std::string& text, std::uint16_t p
 
 AddressKey key_of(const SocketAddress& address) {
   AddressKey key{};
+  if (address.storage.ss_family == AF_UNIX) return key;
   if (address.storage.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr;
     // A subscriber has a /64; a mapped IPv4 address has its last four bytes.
@@ -82,6 +107,7 @@ AddressKey key_of(const SocketAddress& address) {
 }
 
 std::string text_of(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_UNIX) return "unix";
   char text[INET6_ADDRSTRLEN] = "";
   if (address.storage.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr;
@@ -116,12 +142,18 @@ const char* name_of(CloseReason reason) {
 
 struct TcpServer::Impl : WatchHandler {
   struct Listener : WatchHandler {
-    Listener(Impl& owner, int descriptor, std::shared_ptr<TlsContext> context)
-        : server(owner), fd(descriptor), tls(std::move(context)) {}
+    Listener(Impl& owner, int descriptor, const ListenOptions& options)
+        : server(owner), fd(descriptor), tls(options.tls), path(options.path) {}
+    ~Listener() override {
+      if (watch.is_set()) server.loop.unwatch(watch);
+      if (!path.empty()) ::unlink(path.c_str());
+      ::close(fd);
+    }
     void on_ready(std::uint64_t, Readiness) override { server.accept_from(*this); }
     Impl& server;
     int fd;
     std::shared_ptr<TlsContext> tls;
+    std::string path;  // Of a Unix socket.
     WatchId watch;
     bool has_backlog = false;  // Accepting was cut short; the tick goes on.
   };
@@ -189,10 +221,7 @@ struct TcpServer::Impl : WatchHandler {
 
 TcpServer::Impl::~Impl() {
   *self = nullptr;
-  for (auto& listener : listeners) {
-    loop.unwatch(listener->watch);
-    ::close(listener->fd);
-  }
+  listeners.clear();
   connections.for_each([&](ConnectionId, auto& c) {
     if (!c->is_finished) loop.unwatch(c->watch);
   });
@@ -504,50 +533,73 @@ bool is_port_free(const std::string& text, std::uint16_t port) {
   return !is_taken;
 }
 
-Result<std::uint16_t, std::string> TcpServer::listen(const ListenOptions& options) {
-  std::string where = options.address.find(':') == std::string::npos
+namespace {
+
+// "cannot listen on 127.0.0.1:80: bind: Permission denied".
+std::unexpected<std::string> cannot_listen(const ListenOptions& options, const std::string& why) {
+  std::string where = !options.path.empty() ? options.path
+                      : options.address.find(':') == std::string::npos
                           ? options.address + ":" + std::to_string(options.port)
                           : "[" + options.address + "]:" + std::to_string(options.port);
-  auto failure = [&](const char* what) {
-    return refuse("cannot listen on " + where + ": " + what + ": " + strerror(errno));
-  };
-  auto address = parse_address(options.address, options.port);
-  if (!address) return refuse("cannot listen on " + where + ": not an IP address");
-  int fd = open_socket(*address, options.address, options.port, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return failure("socket");
-  auto fail = [&](const char* what) {
-    auto error = failure(what);
-    ::close(fd);
-    return error;
-  };
+  return refuse("cannot listen on " + where + ": " + why);
+}
+
+// Binds `fd` and makes it one for connections; the error is what the system refused.
+Result<void, std::string> bind_ip(int fd, SocketAddress& address, const ListenOptions& options) {
+  auto failure = [](const char* what) { return refuse(std::string(what) + ": " + strerror(errno)); };
   int on = 1, off = 0;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   // Accepted sockets inherit both.
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (int unsent = options.unsent_bytes_max; unsent > 0)
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-  if (address->storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (address.storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   if (options.reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0)
-    return fail("SO_REUSEPORT");
-  if (bind(fd, address->raw(), address->length) != 0) return fail("bind");
-  if (::listen(fd, kBacklog) != 0) return fail("listen");
-  SocketAddress bound;
-  if (getsockname(fd, bound.raw(), &bound.length) != 0) return fail("getsockname");
-  auto listener = std::make_unique<Impl::Listener>(*impl_, fd, options.tls);
-  listener->watch = impl_->loop.watch(fd, *listener, 0);
-  if (!listener->watch.is_set()) return fail("epoll");
-  if (options.tls) impl_->contexts.push_back(options.tls);
-  impl_->listeners.push_back(std::move(listener));
-  return port_of(bound);
+    return failure("SO_REUSEPORT");
+  if (bind(fd, address.raw(), address.length) != 0) return failure("bind");
+  return {};
 }
 
-void TcpServer::stop_listening() {
-  for (auto& listener : impl_->listeners) {
-    impl_->loop.unwatch(listener->watch);
-    ::close(listener->fd);
+Result<void, std::string> bind_path(int fd, SocketAddress& address, const std::string& path) {
+  // Before bind: the name has the socket's mode from its first moment on.
+  fchmod(fd, S_IRUSR | S_IWUSR);
+  bool is_bound = bind(fd, address.raw(), address.length) == 0;
+  if (!is_bound && errno == EADDRINUSE && is_left_behind(address, path)) {
+    unlink(path.c_str());
+    is_bound = bind(fd, address.raw(), address.length) == 0;
   }
-  impl_->listeners.clear();
+  if (!is_bound) return refuse(std::string("bind: ") + strerror(errno));
+  return {};
 }
+
+}  // namespace
+
+Result<std::uint16_t, std::string> TcpServer::listen(const ListenOptions& options) {
+  bool is_unix = !options.path.empty();
+  auto address = is_unix ? name_of_path(options.path) : parse_address(options.address, options.port);
+  if (!address) return cannot_listen(options, is_unix ? "not a name for a socket" : "not an IP address");
+  int fd = open_socket(*address, options.address, options.port, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return cannot_listen(options, std::string("socket: ") + strerror(errno));
+  auto bound = is_unix ? bind_path(fd, *address, options.path) : bind_ip(fd, *address, options);
+  if (!bound) {
+    ::close(fd);
+    return cannot_listen(options, bound.error());
+  }
+  auto listener = std::make_unique<Impl::Listener>(*impl_, fd, options);
+  auto failure = [&](const char* what) {
+    return cannot_listen(options, std::string(what) + ": " + strerror(errno));
+  };
+  if (::listen(fd, kBacklog) != 0) return failure("listen");
+  SocketAddress own;
+  if (getsockname(fd, own.raw(), &own.length) != 0) return failure("getsockname");
+  listener->watch = impl_->loop.watch(fd, *listener, 0);
+  if (!listener->watch.is_set()) return failure("epoll");
+  if (options.tls) impl_->contexts.push_back(options.tls);
+  impl_->listeners.push_back(std::move(listener));
+  return port_of(own);
+}
+
+void TcpServer::stop_listening() { impl_->listeners.clear(); }
 
 void TcpServer::drain(Timestamp deadline, std::move_only_function<void()> on_drained) {
   stop_listening();

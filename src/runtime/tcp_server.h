@@ -1,6 +1,7 @@
 // Accepted TCP connections of one loop, plain or TLS: who they are, bytes in, bytes out, limits.
 //
 // Every shard opens its own listener on the same port (SO_REUSEPORT) and the kernel spreads connections.
+// A listener may be a Unix socket instead: its connections are like any others, of one address.
 // A connection belongs to the loop that accepted it and is named by a generational id; calls with the id of
 // a connection that is gone do nothing. All calls are made on the loop's thread.
 //
@@ -51,7 +52,8 @@ enum class CloseReason : std::uint8_t {
 const char* name_of(CloseReason reason);
 
 struct Peer {
-  std::string address;  // "192.0.2.1", "2001:db8::1"; IPv4-mapped addresses are shown as IPv4.
+  // "192.0.2.1", "2001:db8::1"; IPv4-mapped addresses are shown as IPv4. "unix" over a Unix socket.
+  std::string address;
   std::uint16_t port = 0;
   bool is_secure = false;
   std::string alpn;  // What TLS agreed on: "h2", "http/1.1" or empty.
@@ -78,6 +80,10 @@ struct ListenOptions {
   // What the kernel takes of a connection beyond what is on its way to the peer (TCP_NOTSENT_LOWAT), for what
   // must not grow old in it. 0: as much as its buffer holds.
   int unsent_bytes_max = 0;
+  // Not empty: a Unix socket of this name (at most 107 bytes) instead of address and port. Only this user may
+  // connect (mode 0600). One that a server left behind is removed; one that is listened to, and what is no
+  // socket, are not. The name goes away with the listener.
+  std::string path;
 };
 
 // False when somebody listens there already. With SO_REUSEPORT the kernel would let two servers of one user
@@ -95,7 +101,7 @@ class TcpServer {
   TcpServer(const TcpServer&) = delete;
   TcpServer& operator=(const TcpServer&) = delete;
 
-  // The bound port, or a sentence that says what the system refused.
+  // The bound port (0 for a Unix socket), or a sentence that says what the system refused.
   Result<std::uint16_t, std::string> listen(const ListenOptions& options);
   void stop_listening();
   // Stops listening, gives up handshakes, and calls `on_drained` once, from the loop, when no connection is
