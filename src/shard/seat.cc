@@ -19,6 +19,10 @@ constexpr double kRequestBytes = 2048;  // A frame of so many bytes counts as an
 constexpr std::size_t kTracksPerRequestMax = 1'000;
 constexpr std::uint16_t kNormalClosure = 1000, kPolicyViolation = 1008, kGoingAway = 1001;
 
+TokenBucket::Rate description_rate(const SeatConfig& config) {
+  return {config.description_bytes_per_second, config.description_burst_bytes};
+}
+
 }  // namespace
 
 const SharedBytes* RenderedEvent::frame(bool is_text, const livekit::ClientTraits& traits) {
@@ -185,10 +189,6 @@ void Seat::handle_signal_lost(Timestamp now, SeatOutputs& out) {
 void Seat::cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out) {
   if (signal_) out.push(SeatSignalClosed{*signal_, code});
   handle_signal_lost(now, out);
-}
-
-TokenBucket::Rate Seat::description_rate(const SeatConfig& config) {
-  return {config.description_bytes_per_second, config.description_burst_bytes};
 }
 
 // A client that asks more than it should is told so and out: it would be served at the cost of others.

@@ -60,8 +60,7 @@ struct SeatConfig {
   double requests_per_second = 50;
   double request_burst = 500;
   // Descriptions that it was asked for count as one, whatever their length, up to so many bytes.
-  double description_bytes_per_second = 1e6;
-  double description_burst_bytes = 8e6;
+  double description_bytes_per_second = 1e6, description_burst_bytes = 8e6;
   // What one may send to others in a second, and twice that at once. More is dropped.
   double data_packets_per_second = 2'000;
   double data_bytes_per_second = 8e6;
@@ -256,7 +255,6 @@ class Seat {
   // Tells the client to leave, and the room that it left.
   void put_out(room::LeaveReason reason, bool may_come_back, SeatOutputs& out);
   void cut_signal(Timestamp now, std::uint16_t code, SeatOutputs& out);
-  static TokenBucket::Rate description_rate(const SeatConfig& config);
   bool takes_request(Timestamp now, std::size_t bytes, SeatOutputs& out);
   void handle_request(Timestamp now, WallTime wall, const livekit::pb::SignalRequest& request,
                       SeatOutputs& out);
