@@ -1,12 +1,18 @@
 #include "work/decoder.h"
 
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "media/codec.h"
 #include "media/picture.h"
 
 namespace stoa::work {
+
+namespace {
+// A decoder holds back 16 pictures at most (H.264 §A.3.1), of two units each.
+constexpr std::size_t kUnitsInsideMax = 64;
+}  // namespace
 
 const char* name_of(DecodeRefusal refusal) {
   switch (refusal) {
@@ -21,7 +27,8 @@ const char* name_of(DecodeRefusal refusal) {
 Decoder::Decoder(std::shared_ptr<const media::Format> format, const DecoderLimits& limits)
     : format_(std::move(format)), limits_(limits) {}
 
-Result<void, DecodeRefusal> Decoder::decode(const media::Frame& frame, std::vector<Image>& out) {
+Result<void, DecodeRefusal> Decoder::decode(const media::Frame& frame, Origin origin,
+                                            std::vector<Image>& out) {
   ++counts_.units;
   if (format_->codec != media::Codec::kH264) return refuse_unit(DecodeRefusal::kCodec, out);
   auto facts = media::inspect(*format_, frame.payload.bytes());
@@ -33,6 +40,9 @@ Result<void, DecodeRefusal> Decoder::decode(const media::Frame& frame, std::vect
     }
     if (!open(frame)) return refuse_unit(DecodeRefusal::kBroken, out);
   }
+  // A unit may make no picture (the second field of one); those are forgotten with time.
+  if (inside_.size() == kUnitsInsideMax) inside_.erase(inside_.begin());
+  inside_.insert_or_assign(frame.pts, origin);
   if (!send(frame) || !receive(out)) return refuse_unit(DecodeRefusal::kBroken, out);
   return {};
 }
@@ -40,7 +50,12 @@ Result<void, DecodeRefusal> Decoder::decode(const media::Frame& frame, std::vect
 void Decoder::finish(std::vector<Image>& out) {
   if (!context_) return;
   if (avcodec_send_packet(context_.get(), nullptr) == 0) receive(out);
+  close();
+}
+
+void Decoder::close() {
   context_.reset();
+  inside_.clear();
 }
 
 void Decoder::set_format(std::shared_ptr<const media::Format> format, std::vector<Image>& out) {
@@ -94,7 +109,7 @@ bool Decoder::receive(std::vector<Image>& out) {
     if (received == AVERROR(EAGAIN) || received == AVERROR_EOF) return true;
     if (received != 0) return false;
     if (frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) {
-      context_.reset();
+      close();
       return false;
     }
     Duration pts = Duration::nanoseconds(frame->pts);
@@ -104,8 +119,16 @@ bool Decoder::receive(std::vector<Image>& out) {
     }
     last_pts_ = pts;
     ++counts_.pictures;
-    out.push_back({pts, std::shared_ptr<const AVFrame>(std::move(frame))});
+    out.push_back({pts, std::shared_ptr<const AVFrame>(std::move(frame)), take_origin(pts)});
   }
+}
+
+Origin Decoder::take_origin(Duration pts) {
+  auto unit = inside_.find(pts);
+  if (unit == inside_.end()) return {};
+  Origin origin = unit->second;
+  inside_.erase(inside_.begin(), std::next(unit));
+  return origin;
 }
 
 }  // namespace stoa::work

@@ -9,6 +9,7 @@
 // frames as the level allows (H.264 §C.4.5.3): late, but in order and complete.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -44,7 +45,10 @@ class Decoder {
   explicit Decoder(std::shared_ptr<const media::Format> format, const DecoderLimits& limits = {});
 
   // Appends what is ready to `out`, also when the unit is refused. Times of `out` rise strictly.
-  Result<void, DecodeRefusal> decode(const media::Frame& frame, std::vector<Image>& out);
+  Result<void, DecodeRefusal> decode(const media::Frame& frame, Origin origin, std::vector<Image>& out);
+  Result<void, DecodeRefusal> decode(const media::Frame& frame, std::vector<Image>& out) {
+    return decode(frame, {}, out);
+  }
   // Appends what is still inside. The next unit must be a keyframe.
   void finish(std::vector<Image>& out);
   // The same, and from the next unit on it is this format. Counts go on, times of pictures still rise.
@@ -57,6 +61,8 @@ class Decoder {
   bool send(const media::Frame& frame);
   // False at the first picture that is not whole; what follows it is left out too.
   bool receive(std::vector<Image>& out);
+  Origin take_origin(Duration pts);
+  void close();
   Result<void, DecodeRefusal> refuse_unit(DecodeRefusal why, std::vector<Image>& out);
 
   std::shared_ptr<const media::Format> format_;
@@ -64,6 +70,7 @@ class Decoder {
   DecoderCounts counts_;
   CodecPtr context_;  // Absent while a keyframe is waited for.
   PacketPtr packet_ = make_packet();
+  std::map<Duration, Origin> inside_;  // By pts: units whose pictures have not left.
   Duration last_pts_ = -Duration::infinite();
 };
 

@@ -153,6 +153,23 @@ TEST(Decoder, refuses_a_broken_unit_and_goes_on_at_the_next_keyframe) {
   EXPECT_EQ(decoder.counts().pictures, 25u);
 }
 
+TEST(Decoder, says_which_unit_a_picture_was_made_of) {
+  Clip clip = make_clip({.pictures = 60, .b_frames = 3, .keyframe_every = 20});
+  Decoder decoder(clip.format);
+  std::vector<Image> images;
+  Duration nominal = Duration::from_ticks(1, 30);
+  for (std::size_t i = 0; i < clip.frames.size(); ++i) {
+    (void)decoder.decode(i == 25 ? broken(clip.frames[i]) : clip.frames[i], {1000 + i, nominal}, images);
+  }
+  decoder.finish(images);
+  ASSERT_GT(images.size(), 40u);
+  for (const Image& image : images) {
+    ASSERT_GE(image.origin.number, 1000u);
+    EXPECT_EQ(clip.frames[image.origin.number - 1000].pts, image.pts);
+    EXPECT_EQ(image.origin.nominal_duration, nominal);
+  }
+}
+
 TEST(Decoder, lets_out_what_it_had_before_a_refused_unit) {
   Clip clip = make_clip({.pictures = 20, .b_frames = 3});
   Decoder decoder(clip.format);

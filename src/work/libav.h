@@ -11,6 +11,7 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <cstdint>
 #include <memory>
 #include <new>
 
@@ -42,9 +43,16 @@ inline PacketPtr make_packet() {
 // Times in here are those of base/time.h, also inside libav: no rounding on the way through a codec.
 inline constexpr AVRational kNanosecond{1, 1'000'000'000};
 
+// Which of the source's frames a picture was made of; goes with it to the frames of the rungs.
+struct Origin {
+  std::uint64_t number = 0;
+  Duration nominal_duration;  // Zero when the source has no steady rate.
+};
+
 struct Image {
   Duration pts;
   std::shared_ptr<const AVFrame> pixels;
+  Origin origin;
 };
 
 // What libav has to say goes nowhere: what matters comes out as refusals and counts. For a whole process.

@@ -62,7 +62,8 @@ void RungEncoder::handle_picture(const Image& image, RungOutputs& out) {
   if (!scaled) return end(EncodeRefusal::kEncoder, out);
   auto frame = encoder_->encode(*scaled, is_at_cut);
   if (!frame) return end(frame.error(), out);
-  out.push(RungFrame{config_.rung.id, std::move(*frame)});
+  Origin origin{image.origin.number, nominal_duration(image.origin.nominal_duration)};
+  out.push(RungFrame{config_.rung.id, std::move(*frame), origin});
 }
 
 bool RungEncoder::is_due(Duration pts) {
@@ -73,6 +74,13 @@ bool RungEncoder::is_due(Duration pts) {
   // After a pause there is nothing to catch up with.
   if (due_at_ < pts) due_at_ = pts + interval_;
   return true;
+}
+
+Duration RungEncoder::nominal_duration(Duration of_source) const {
+  if (interval_ == Duration() || of_source <= Duration()) return of_source;
+  // Of 60 every second one is steady, of 50 some of two and some of one is not.
+  Duration several = of_source * ((interval_ + of_source / 2) / of_source);
+  return (several - interval_).abs() < interval_ / 50 ? several : Duration();
 }
 
 bool RungEncoder::open(const AVFrame& first, RungOutputs& out) {

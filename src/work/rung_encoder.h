@@ -37,6 +37,9 @@ struct RungFormat {
 struct RungFrame {
   media::RungId rung;
   media::Frame frame;
+  // The source's frame that it was made of, and how long this one is shown at the rung's rate; zero when that
+  // is not steady.
+  Origin origin;
 };
 struct RungCutMissed {
   media::RungId rung;
@@ -69,6 +72,7 @@ class RungEncoder {
 
  private:
   bool is_due(Duration pts);
+  Duration nominal_duration(Duration of_source) const;
   bool open(const AVFrame& first, RungOutputs& out);
   void end(EncodeRefusal why, RungOutputs& out);
 

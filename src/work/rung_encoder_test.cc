@@ -155,6 +155,29 @@ TEST(RungEncoder, thins_a_source_that_does_not_say_its_rate) {
   EXPECT_EQ(feed.made.frames.size(), 61u);
 }
 
+TEST(RungEncoder, says_of_which_frame_and_how_long_where_that_is_steady) {
+  struct Row {
+    std::uint32_t source, wanted;
+    Duration of_source, expected;
+  };
+  Duration sixtieth = Duration::from_ticks(1, 60), twentieth = Duration::milliseconds(20);
+  for (Row row : {Row{60, 0, sixtieth, sixtieth}, Row{60, 30, sixtieth, sixtieth * 2},
+                  Row{50, 30, twentieth, {}}, Row{60, 30, {}, {}}}) {
+    RungEncoder encoder(config_of(rung(row.wanted), row.source));
+    RungOutputs out;
+    encoder.handle_cut({}, out);
+    for (std::uint64_t number = 0; number < 3; ++number) {
+      Image image = draw(64, 36, 1, Duration::from_ticks(static_cast<std::int64_t>(number), row.source));
+      image.origin = {7 + number, row.of_source};
+      encoder.handle_picture(image, out);
+    }
+    auto outputs = out.take();
+    const RungFrame& last = std::get<RungFrame>(outputs.back());
+    EXPECT_EQ(last.origin.number, 9u);
+    EXPECT_EQ(last.origin.nominal_duration, row.expected);
+  }
+}
+
 TEST(RungEncoder, forgets_the_oldest_of_too_many_cuts) {
   Feed feed(config_of(rung(), 25));
   feed.cut(0);

@@ -33,7 +33,7 @@ Result<Image, ScaleRefusal> Scaler::scale(const Image& image) {
   to->colorspace = from.colorspace;
   if (av_frame_get_buffer(to.get(), 0) != 0) throw std::bad_alloc();
   sws_scale(context_.get(), from.data, from.linesize, 0, from.height, to->data, to->linesize);
-  return Image{image.pts, std::shared_ptr<const AVFrame>(std::move(to))};
+  return Image{image.pts, std::shared_ptr<const AVFrame>(std::move(to)), image.origin};
 }
 
 bool Scaler::prepare(const Source& source) {

@@ -45,8 +45,8 @@ void VideoLadder::handle_cut(Duration at) {
   for (auto& stage : stages_) stage->input.put({.pts = at});
 }
 
-Result<void, DecodeRefusal> VideoLadder::handle_frame(const media::Frame& frame) {
-  auto decoded = decoder_.decode(frame, pictures_);
+Result<void, DecodeRefusal> VideoLadder::handle_frame(const media::Frame& frame, Origin origin) {
+  auto decoded = decoder_.decode(frame, origin, pictures_);
   pass_pictures();
   return decoded;
 }

@@ -43,7 +43,7 @@ class VideoLadder {
   // Before the frame that decided it, and so before any picture at or after `at` is decoded.
   void handle_cut(Duration at);
   // A refused unit is counted, what follows up to the next keyframe left out.
-  Result<void, DecodeRefusal> handle_frame(const media::Frame& frame);
+  Result<void, DecodeRefusal> handle_frame(const media::Frame& frame, Origin origin = {});
   // Nothing more comes: what is on its way still comes out.
   void finish();
 

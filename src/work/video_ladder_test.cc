@@ -147,6 +147,24 @@ TEST(VideoLadder, halves_the_rate_of_one_rung_and_cuts_both_at_the_same_pictures
   EXPECT_EQ(made[1].formats.at(0)->frame_rate(), 30);
 }
 
+TEST(VideoLadder, says_of_each_frame_which_of_the_source_it_was_made_of) {
+  Clip clip = make_clip({.b_frames = 3});
+  VideoLadder ladder(clip.format, std::vector{rung(0, 64, 36)}, kConfig);
+  std::jthread feeder([&] {
+    ladder.handle_cut({});
+    for (std::size_t i = 0; i < clip.frames.size(); ++i) (void)ladder.handle_frame(clip.frames[i], {i, {}});
+    ladder.finish();
+  });
+  int frames = 0;
+  while (auto output = ladder.take_output()) {
+    auto* made = std::get_if<RungFrame>(&*output);
+    if (made == nullptr) continue;
+    ++frames;
+    EXPECT_EQ(clip.frames.at(made->origin.number).pts, made->frame.pts);
+  }
+  EXPECT_EQ(frames, 60);
+}
+
 TEST(VideoLadder, goes_on_at_the_next_keyframe_behind_garbage) {
   Clip clip = make_clip({.pictures = 90, .keyframe_every = 30});
   std::vector<Duration> cuts{clip.frames[0].dts, clip.frames[30].dts, clip.frames[60].dts};
