@@ -18,9 +18,13 @@ VideoLadder::VideoLadder(std::shared_ptr<const media::Format> source, std::span<
 }
 
 VideoLadder::~VideoLadder() {
+  drop();
+  stages_.clear();  // Waits for the threads while all that they use is still there.
+}
+
+void VideoLadder::drop() {
   for (auto& stage : stages_) stage->input.drop();
   outputs_.drop();
-  stages_.clear();  // Waits for the threads while all that they use is still there.
 }
 
 void VideoLadder::run(Stage& stage) {

@@ -33,7 +33,6 @@ class VideoLadder {
   // `source` is the format of the track; it may change later (handle_format), the rungs may not.
   VideoLadder(std::shared_ptr<const media::Format> source, std::span<const media::Rung> rungs,
               const VideoLadderConfig& config);
-  // Drops what is on its way.
   ~VideoLadder();
   VideoLadder(const VideoLadder&) = delete;
   VideoLadder& operator=(const VideoLadder&) = delete;
@@ -47,7 +46,11 @@ class VideoLadder {
   // Nothing more comes: what is on its way still comes out.
   void finish();
 
-  // The next of any rung; waits for it. Nothing after finish(), once all has come.
+  // Nothing more is wanted: what is on its way is gone.
+  void drop();
+
+  // The next of any rung; waits for it. Nothing after drop(), or after finish() once all has come. Whoever
+  // waits here must have come back before the ladder goes.
   std::optional<RungOutput> take_output() { return outputs_.take(); }
 
   const DecoderCounts& decoder_counts() const { return decoder_.counts(); }

@@ -268,6 +268,24 @@ TEST(VideoLadder, may_end_with_work_on_its_way) {
   }
 }
 
+TEST(VideoLadder, lets_go_who_waits_when_it_is_dropped) {
+  Clip clip = make_clip({.pictures = 200});
+  VideoLadder ladder(clip.format, std::vector{rung(0, 128, 72)}, kConfig);
+  std::jthread feeder([&] {
+    ladder.handle_cut({});
+    for (const media::Frame& frame : clip.frames) (void)ladder.handle_frame(frame);
+  });
+  std::atomic<int> taken = 0;
+  std::jthread taker([&] {
+    while (ladder.take_output()) ++taken, taken.notify_one();
+  });
+  taken.wait(0);
+  ladder.drop();
+  feeder.join();
+  taker.join();
+  EXPECT_FALSE(ladder.take_output());
+}
+
 TEST(VideoLadder, ends_at_once_without_rungs) {
   Clip clip = make_clip({.pictures = 3});
   VideoLadder ladder(clip.format, {}, kConfig);
