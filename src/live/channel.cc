@@ -1,7 +1,6 @@
 #include "live/channel.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "base/assert.h"
@@ -286,6 +285,7 @@ void Channel::put_on_air(Timestamp now, WallTime, Source& source, ChannelOutputs
   bool is_first = lanes_.empty();
   if (is_first) {
     on_air_ = &source;
+    begun_at_ = now;
     begin_broadcast(source, frames, first, out);
   } else {
     Duration last = frames.back().place.dts;
@@ -320,9 +320,10 @@ void Channel::resume(ChannelOutputs& out) {
 
 void Channel::begin_broadcast(const Source& source, const std::deque<SourceFrame>& frames, Duration first,
                               ChannelOutputs& out) {
-  std::array<Duration, media::kTracksPerPublicationMax> durations{};
+  std::vector<Duration> durations;
   for (int i = 0; i < media::kTracksPerPublicationMax; ++i)
-    durations[i] = source.timeline().frame_duration(static_cast<media::TrackId>(i));
+    durations.push_back(source.timeline().frame_duration(static_cast<media::TrackId>(i)));
+  if (config_.ladder_wait > Duration()) add_rung_durations(durations);
   playlist_limits_.part_target = choose_part_target(config_.part_target, durations);
   offset_ = -first;
   not_before_ = Duration();
@@ -370,7 +371,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
   media::Kind kind = format->kind();
   int of_kind = 0;
   for (auto& lane : lanes_) {
-    if (lane->packager.kind() != kind) continue;
+    if (lane->rung || lane->packager.kind() != kind) continue;
     ++of_kind;
     if (lane->track) continue;
     lane->track = id;
@@ -386,6 +387,8 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
       Packager(name, format, track.name, track.language, playlist_limits_, config_.packager, wall_)));
   Lane& lane = *lanes_.back();
   lane.track = id;
+  lane.program_track = static_cast<media::TrackId>(
+      std::ranges::count_if(lanes_, [](const auto& each) { return !each->rung; }) - 1);
   lane.waits_for_keyframe = kind == media::Kind::kVideo;
   lane.is_joining = true;
   // Right after a discontinuity its segment is still empty everywhere, so it joins there.
@@ -397,6 +400,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
 }
 
 void Channel::finish(Timestamp now, SourceDropReason why, ChannelOutputs& out) {
+  finish_rungs();
   if (!lanes_.empty()) finish_parts(out);
   for (auto& lane : lanes_)
     if (lane->packager.has_started()) lane->packager.finish();
@@ -475,6 +479,10 @@ void Channel::append_metrics(MetricSamples& samples) const {
   counter("stoa_live_discontinuities_total", "Discontinuities made.", stats_.discontinuities);
   counter("stoa_live_source_switches_total", "Times another source went on air.", stats_.source_switches);
   counter("stoa_live_interruptions_total", "Times no source was on air.", stats_.interruptions);
+  counter("stoa_live_rung_frames_late_total", "Frames of workers whose time was filled already.",
+          stats_.rung_frames_late);
+  counter("stoa_live_rungs_stopped_total", "Times a worker's rendition broke the rules.",
+          stats_.rungs_stopped);
   counter("stoa_live_forced_cuts_total", "Segments cut without a keyframe.", stats_.forced_cuts);
   samples.push_back({"stoa_live_window_bytes",
                      "Media held for viewers.",

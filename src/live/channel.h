@@ -24,6 +24,7 @@
 #include "base/time.h"
 #include "live/grid.h"
 #include "live/packager.h"
+#include "live/program.h"
 #include "live/snapshot.h"
 #include "live/source.h"
 
@@ -39,12 +40,16 @@ struct ChannelConfig {
   Duration standby_after = Duration::seconds(1);   // Silence after which a standby goes on air.
   Duration switch_back_after = Duration::seconds(3);       // How long a better source must be steady.
   Duration track_silence = Duration::milliseconds(1'200);  // Behind the others by this, a track is filled.
+  // Workers may make renditions: so long the first multivariant playlist waits for them. 0: none will come.
+  Duration ladder_wait;
+  Duration rung_lag = Duration::seconds(1);  // What a worker makes may be so far behind; then it is filled.
   PackagerLimits packager;
   SourceConfig source;
 };
 inline constexpr int kSourcesMax = 4;
 inline constexpr int kRenditionsMax = 16;
-inline constexpr std::size_t kHeldFramesMax = 256;  // Of one audio track, waiting for the video's decision.
+inline constexpr std::uint64_t kPartsToBeListed = 3;  // Of each rendition in the multivariant playlist.
+inline constexpr std::size_t kHeldFramesMax = 256;    // Of one audio track, waiting for the video's decision.
 inline constexpr Duration kHoldMax = Duration::milliseconds(300);  // So long sound waits for pictures.
 
 // PART-TARGET for tracks with these frame durations: near `wanted`, whole milliseconds, and such that whole
@@ -103,6 +108,9 @@ struct ChannelStats {
   std::uint64_t source_switches = 0;
   std::uint64_t interruptions = 0;
   std::uint64_t forced_cuts = 0;
+  std::uint64_t rung_frames = 0;
+  std::uint64_t rung_frames_late = 0;
+  std::uint64_t rungs_stopped = 0;
 };
 
 class Channel {
@@ -126,6 +134,26 @@ class Channel {
   void handle_deadline(Timestamp now, WallTime wall, ChannelOutputs& out);
   Timestamp next_deadline() const { return deadline_; }
 
+  // What workers make of the program (live/program.h). Of no effect without ChannelConfig::ladder_wait.
+  // The rungs that renditions are made of, in place of those before; a rung that is still there is the same
+  // as it was. What is not any more goes on as GAP, unlisted.
+  void set_ladder(Timestamp now, std::vector<media::Rung> ladder, ChannelOutputs& out);
+  // A worker listens from here on: it is told what is kept of the program, then all that comes.
+  void start_program();
+  // It is gone, and what it made with it.
+  void stop_program(Timestamp now, WallTime wall, ChannelOutputs& out);
+  // In order; what the worker is told. To be taken after each input.
+  std::vector<ProgramOutput> take_program() { return program_.take(); }
+  // A rung begins, or begins anew, or has other parameters from its next frame on.
+  Result<void, RungRefusal> handle_rung_format(Timestamp now, WallTime wall, media::RungId rung,
+                                               std::shared_ptr<const media::Format> format,
+                                               ChannelOutputs& out);
+  // The times are those of the program; pictures come in the order they are shown. What breaks the grid stops
+  // the rung (RungStopped is put out, too): never a bad segment.
+  Result<void, RungRefusal> handle_rung_frame(Timestamp now, WallTime wall, media::RungId rung,
+                                              const media::Frame& frame, ChannelOutputs& out);
+  void handle_rung_ended(Timestamp now, WallTime wall, media::RungId rung, ChannelOutputs& out);
+
   const std::shared_ptr<const ChannelSnapshot>& snapshot() const { return snapshot_; }
   const std::string& name() const { return name_; }
   const std::string& broadcast() const { return broadcast_; }
@@ -145,12 +173,17 @@ class Channel {
     std::shared_ptr<const media::Format> format;
     Timestamp arrived;
   };
-  // A rendition and the track that feeds it.
+  // A rendition and the track, or the rung, that feeds it.
   struct Lane {
     Lane(Packager p) : packager(std::move(p)) {}
     Packager packager;
-    std::optional<media::TrackId> track;  // Of the source on air.
-    bool is_silent = false;               // Its time is filled with GAP until frames come again.
+    std::optional<media::TrackId> track;                  // Of the source on air.
+    std::optional<media::RungId> rung;                    // Then it never has a track.
+    media::TrackId program_track = 0;                     // What workers know it by, without a rung.
+    std::shared_ptr<const media::Format> program_format;  // As workers were told last.
+    bool is_fed = false;                                  // Its rung's worker makes it.
+    bool is_offered = true;                               // In the multivariant playlist once it has parts.
+    bool is_silent = false;  // Its time is filled with GAP until frames come again.
     bool waits_for_keyframe = false;
     bool is_joining = false;  // Starts with a segment that begins after `joins_after`.
     bool is_listed = false;   // In the multivariant playlist.
@@ -217,9 +250,33 @@ class Channel {
   Duration end() const;
   Timestamp gap_due() const;
 
+  // Ladder (channel_ladder.cc).
+  struct RungState {
+    media::Rung rung;
+    Lane* lane = nullptr;                         // One of lanes_, from its first format on.
+    std::shared_ptr<const media::Format> format;  // Of its next frame.
+    std::optional<Duration> last_pts;
+    bool is_stopped = false;
+  };
+  RungState* find_rung(media::RungId id);
+  // Its own frames take it over what breaks the timeline of the others.
+  static bool is_worked_on(const Lane& lane) { return lane.rung && lane.is_fed && !lane.is_silent; }
+  bool awaits_ladder(Timestamp now) const;
+  void add_rung_durations(std::vector<Duration>& durations) const;
+  void tell_program(Lane& lane, const ChannelFrame& frame,
+                    const std::shared_ptr<const media::Format>& format);
+  void tell_cuts(const ChannelFrame& frame, bool is_video);
+  Result<void, RungRefusal> place_rung(RungState& rung, const media::Frame& frame, Timestamp now,
+                                       ChannelOutputs& out);
+  bool enter_rung_segment(RungState& rung, const Boundary& boundary, Duration until);
+  ChannelFrame frame_of(const RungState& rung, const media::Frame& frame, const Boundary& boundary) const;
+  void stop_rung(RungState& rung, RungRefusal why, ChannelOutputs& out);
+  void unfeed(RungState& rung, bool is_offered);
+  void finish_rungs();
+
   // Snapshots (channel_publish.cc).
   void publish(Timestamp now, ChannelOutputs& out);
-  bool update_multivariant();
+  bool update_multivariant(Timestamp now);
 
   std::string name_;
   ChannelConfig config_;
@@ -247,7 +304,20 @@ class Channel {
   bool cut_at_next_keyframe_ = false;
   Timestamp last_placed_at_;
 
+  std::vector<RungState> rungs_;
+  bool is_ladder_known_ = false;
+  bool has_listener_ = false;  // A worker is told.
+  ProgramLog log_;
+  Outbox<ProgramOutput> program_;
+  std::uint64_t program_frames_ = 0;
+  std::uint64_t next_cut_ = 0;            // Workers were told of those before.
+  Duration shown_late_;                   // Keyframes are shown so long after they are decoded.
+  std::deque<Duration> recent_pictures_;  // When those that workers were told last are shown.
+  Duration program_shown_until_;          // The latest time of anything that workers were told.
+  Timestamp begun_at_;
+
   SharedBytes multivariant_;
+  bool has_list_news_ = false;  // A rendition is not offered any more, or again.
   std::vector<std::string> warnings_;
   bool has_news_ = false;
   std::shared_ptr<const ChannelSnapshot> snapshot_;

@@ -8,10 +8,8 @@
 namespace stoa::live {
 namespace {
 
-constexpr Duration kExact = Duration::milliseconds(1);           // Rounding of ticks.
 constexpr Duration kHoleLeft = Duration::milliseconds(100);      // At a discontinuity: not worth a GAP part.
 constexpr Duration kLeastGap = Duration::milliseconds(10);       // So that a segment has something in it.
-constexpr Duration kLateMax = Duration::milliseconds(20);        // A frame may reach into a GAP by this.
 constexpr Duration kKeyframeEarly = Duration::milliseconds(50);  // Before the segment target and still taken.
 constexpr Duration kLateForGood = Duration::seconds(1);          // Then it is the clock that is wrong.
 constexpr Duration kFillMax = Duration::seconds(60);           // Longer absences are not filled but cut out.
@@ -182,6 +180,7 @@ void Channel::place(Lane& lane, const ChannelFrame& frame, const std::shared_ptr
   lane.waits_for_keyframe = false;
   lane.is_silent = false;
   last_placed_at_ = now;
+  tell_program(lane, frame, format);
   packager.append(frame);
 }
 
@@ -338,7 +337,7 @@ Duration Channel::finish_parts(ChannelOutputs& out) {
       lane->held.pop_front();
       place(*lane, held.frame, held.format, held.arrived, out);
     }
-    if (lane->packager.has_started()) lane->packager.finish_part();
+    if (lane->packager.has_started() && !is_worked_on(*lane)) lane->packager.finish_part();
   }
   return end();
 }
@@ -348,11 +347,11 @@ Duration Channel::break_timeline(Timestamp now, Duration at, const char* why, Ch
   Duration to = std::clamp(at, from, from + kFillMax);
   if (to - from < kHoleLeft) to = from;
   for (auto& lane : lanes_)
-    if (lane->packager.has_started()) fill(*lane, to, kHoleLeft);
+    if (lane->packager.has_started() && !is_worked_on(*lane)) fill(*lane, to, kHoleLeft);
   to = std::max(to, grid_.newest().time + kLeastGap);
   grid_.push(to, true);
   for (auto& lane : lanes_)
-    if (lane->packager.has_started()) catch_up(*lane);
+    if (lane->packager.has_started() && !is_worked_on(*lane)) catch_up(*lane);
   not_before_ = video_frontier_ = to;
   last_discontinuity_at_ = now;
   ++stats_.discontinuities;
@@ -368,16 +367,21 @@ void Channel::fill_silent(ChannelOutputs& out) {
   for (auto& lane : lanes_) {
     Packager& packager = lane->packager;
     if (!packager.has_started() || !lane->held.empty()) continue;
-    bool is_gone = on_air_ && (!lane->track || on_air_->track(*lane->track)->has_ended);
-    Duration behind = frontier - packager.end();
-    if (!lane->is_silent &&
-        (behind > config_.track_silence || (is_gone && behind > playlist_limits_.part_target))) {
+    bool is_gone =
+        lane->rung ? !lane->is_fed : on_air_ && (!lane->track || on_air_->track(*lane->track)->has_ended);
+    // A worker that makes it is that late as a rule: room is left for what it will bring.
+    bool is_late_as_a_rule = lane->rung && lane->is_fed;
+    Duration behind = frontier - packager.end() - (is_late_as_a_rule ? config_.rung_lag : Duration());
+    Duration patience = lane->rung ? Duration() : config_.track_silence;
+    if (!lane->is_silent && (behind > patience || (is_gone && behind > playlist_limits_.part_target))) {
       lane->is_silent = true;
       if (lane->packager.kind() == media::Kind::kVideo) lane->waits_for_keyframe = true;
       emit(ChannelEventKind::kGap, packager.name(), out);
     }
     if (!lane->is_silent || behind < playlist_limits_.part_target) continue;
     Duration until = packager.end() + playlist_limits_.part_target * (behind / playlist_limits_.part_target);
+    // What follows does not cut where the others have been.
+    if (lane->rung) until = std::min(until, grid_.newest().time + playlist_limits_.target_duration());
     fill(*lane, until, kExact);
   }
 }
@@ -399,6 +403,8 @@ void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
   bool is_far = false;
   while (now >= gap_due() && !is_far) {
     if (!is_filling_) {
+      for (auto& lane : lanes_)
+        if (lane->rung) lane->is_silent = true;
       Duration from = finish_parts(out);
       for (auto& lane : lanes_)
         if (lane->packager.has_started()) fill(*lane, from, kExact);

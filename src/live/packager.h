@@ -32,6 +32,8 @@ struct PackagerLimits {
   int samples_per_part = 1'000;
 };
 
+inline constexpr Duration kLateMax = Duration::milliseconds(20);  // A frame may reach into a GAP by this.
+
 struct PackagerStats {
   std::uint64_t parts = 0;
   std::uint64_t gap_parts = 0;

@@ -176,10 +176,11 @@ class Stage {
     bool is_keyframe = number % track.gop == 0;
     Duration shown = capture;
     if (track.reorder > 0) {
-      // I P b b …: shown later than decoded by `reorder` frames, b frames at once.
-      std::int64_t in_group = number % track.gop % (track.reorder + 1);
-      std::int64_t later = in_group == 0 ? 1 : in_group == 1 ? track.reorder + 1 : 0;
-      if (is_keyframe) later = 1;
+      // I P b b P b b …: I is shown one later than decoded, P after its b frames, which are shown at once.
+      const std::int64_t in_gop = number % track.gop;
+      const bool is_b = !is_keyframe && (in_gop - 1) % (track.reorder + 1) != 0;
+      const std::int64_t behind = std::min<std::int64_t>(track.reorder, track.gop - 1 - in_gop);
+      const std::int64_t later = is_keyframe ? 1 : is_b ? 0 : behind + 1;
       shown = capture + track.distance * later;
     }
     Buffer payload(is_keyframe ? track.bytes * 4 : track.bytes, static_cast<std::uint8_t>(number));
@@ -214,7 +215,7 @@ class Stage {
           if (encoder->id == dropped->source) encoder->is_connected = false;
       } else if (auto* event = std::get_if<ChannelEvent>(&output)) {
         events.push_back(*event);
-      } else {
+      } else if (std::holds_alternative<BroadcastEnded>(output)) {
         has_ended = true;
       }
     }
