@@ -346,6 +346,12 @@ Duration Channel::break_timeline(Timestamp now, Duration at, const char* why, Ch
   Duration from = finish_parts(out);
   Duration to = std::clamp(at, from, from + kFillMax);
   if (to - from < kHoleLeft) to = from;
+  // Workers are not waited for over a long hole.
+  for (auto& lane : lanes_) {
+    if (!is_worked_on(*lane) || to - from <= config_.rung_lag) continue;
+    lane->is_silent = true;
+    lane->waits_for_keyframe = lane->packager.kind() == media::Kind::kVideo;
+  }
   for (auto& lane : lanes_)
     if (lane->packager.has_started() && !is_worked_on(*lane)) fill(*lane, to, kHoleLeft);
   to = std::max(to, grid_.newest().time + kLeastGap);
