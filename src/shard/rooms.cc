@@ -332,20 +332,20 @@ void Rooms::tell_presence(Timestamp now, const std::string& room_sid, Floor& flo
   timers_.set({TimerKind::kFloor, room_sid}, Timestamp::never());
   const room::Event whole = gathered.since(gathered.first());
   RenderedEvent for_all(whole);
+  const auto tell = [&](std::uint64_t seat_id, RenderedEvent& news) {
+    with_seat(find_seat(seat_id), out,
+              [&](Seat& seat, SeatOutputs& outputs) { seat.handle_event(now, news, outputs); });
+  };
   for (const auto& [participant, place] : floor.seats) {
-    const auto tell = [&](RenderedEvent& news) {
-      with_seat(find_seat(place.seat), out,
-                [&](Seat& seat, SeatOutputs& outputs) { seat.handle_event(now, news, outputs); });
-    };
     if (place.mark <= gathered.first()) {
-      tell(for_all);
+      tell(place.seat, for_all);
       continue;
     }
     room::ParticipantsChanged rest = gathered.since(place.mark);
     if (rest.participants.empty()) continue;
     const room::Event event = std::move(rest);
     RenderedEvent for_one(event);
-    tell(for_one);
+    tell(place.seat, for_one);
   }
 }
 
