@@ -14,9 +14,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using namespace stoa::live::testing;
 
-Duration ms(std::int64_t n) { return Duration::milliseconds(n); }
-Duration seconds(std::int64_t n) { return Duration::seconds(n); }
-
 ChannelConfig with_ladder() {
   ChannelConfig config;
   config.ladder_wait = ms(2'500);

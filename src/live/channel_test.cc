@@ -13,9 +13,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using namespace stoa::live::testing;
 
-Duration ms(std::int64_t n) { return Duration::milliseconds(n); }
-Duration seconds(std::int64_t n) { return Duration::seconds(n); }
-
 TEST(Channel, makes_a_steady_playlist_from_a_steady_encoder) {
   Stage stage;
   stage.connect_av();

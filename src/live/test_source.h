@@ -13,6 +13,9 @@
 
 namespace stoa::live::testing {
 
+inline Duration ms(std::int64_t n) { return Duration::milliseconds(n); }
+inline Duration seconds(std::int64_t n) { return Duration::seconds(n); }
+
 inline std::shared_ptr<media::Format> video_format(std::uint32_t fps = 30, std::uint8_t version = 1) {
   auto format = std::make_shared<media::Format>();
   format->codec = media::Codec::kH264;
