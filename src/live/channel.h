@@ -266,6 +266,12 @@ class Channel {
   void tell_program(Lane& lane, const ChannelFrame& frame,
                     const std::shared_ptr<const media::Format>& format);
   void tell_cuts(const ChannelFrame& frame, bool is_video);
+  // Who listens now, and who comes later.
+  template <typename Item, typename... How>
+  void tell(const Item& item, How... how) {
+    log_.add(item, how...);
+    if (has_listener_) program_.push(item);
+  }
   Result<void, RungRefusal> place_rung(RungState& rung, const media::Frame& frame, Timestamp now,
                                        ChannelOutputs& out);
   bool enter_rung_segment(RungState& rung, const Boundary& boundary, Duration until);

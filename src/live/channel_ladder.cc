@@ -80,19 +80,15 @@ void Channel::tell_program(Lane& lane, const ChannelFrame& frame,
   if (is_video || !has_leading_video()) tell_cuts(frame, is_video);
   if (lane.program_format != format) {
     lane.program_format = format;
-    const ProgramTrack track{lane.program_track, format, lane.packager.label(), lane.packager.language()};
-    log_.add(track);
-    if (has_listener_) program_.push(track);
+    tell(ProgramTrack{lane.program_track, format, lane.packager.label(), lane.packager.language()});
   }
   if (is_video) {
     grid_.note_picture(frame.pts);
     recent_pictures_.push_back(frame.pts);
     if (recent_pictures_.size() > kReorderMax) recent_pictures_.pop_front();
   }
-  const ProgramFrame told{program_frames_++, lane.program_track, frame};
   program_shown_until_ = std::max(program_shown_until_, frame.pts);
-  log_.add(told);
-  if (has_listener_) program_.push(told);
+  tell(ProgramFrame{program_frames_++, lane.program_track, frame});
 }
 
 // Cuts that no frame was told behind. The keyframe of one says when its pictures are shown.
@@ -110,8 +106,7 @@ void Channel::tell_cuts(const ChannelFrame& frame, bool is_video) {
     // Where frames are decoded in another order than shown some are here already.
     if (cut.has_discontinuity) recent_pictures_.clear();
     for (Duration shown_at : recent_pictures_) grid_.note_picture(shown_at);
-    log_.add(told, begins(cut));
-    if (has_listener_) program_.push(told);
+    tell(told, begins(cut));
   }
 }
 
