@@ -16,7 +16,9 @@
 #include "picture.h"
 #include "rooms.h"
 #include "rtc.h"
+#include "shape.h"
 #include "source.h"
+#include "twin.h"
 
 namespace {
 
@@ -31,6 +33,8 @@ struct Everything {
   LatencyOptions latency;
   RtcOptions rtc;
   RoomsOptions rooms;
+  ShapeOptions shape;
+  TwinArguments twin;
   int cpu = -1;
 };
 
@@ -264,6 +268,43 @@ CLI::App* add_rooms(CLI::App& app, Everything& all) {
   return command;
 }
 
+CLI::App* add_shape(CLI::App& app, Everything& all) {
+  auto& shape = all.shape;
+  auto* command = app.add_subcommand("shape", "a bad network between WebRTC clients and servers");
+  command->add_option("--listen", shape.listen, "IPv4 address and first port; port 0: any")
+      ->capture_default_str();
+  command->add_option("--ports", shape.ports, "one for each of the server's")
+      ->check(CLI::Range(std::size_t{1}, Shaper::kPortsMax))
+      ->capture_default_str();
+  command->add_option("--to", shape.to, "address:port,… of the server; else a line on stdin says it");
+  command->add_option("--scenario", shape.scenario, "what the path does; forward is towards clients")
+      ->check(CLI::ExistingFile);
+  command->add_option("--script", shape.script, "commands with times, as in: 20s down capacity 600k")
+      ->check(CLI::ExistingFile);
+  command->add_option("--from", shape.from, "addresses towards the server, the next at each handover");
+  command->add_flag("--per-client", shape.is_per_client, "a bottleneck for each client, not one for all");
+  command->add_option("--seed", shape.seed)->capture_default_str();
+  command->add_option("--seconds", shape.seconds, "0: until stopped, or stdin ends")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--cpu", all.cpu, "pin this program to that CPU");
+  return command;
+}
+
+CLI::App* add_twin(CLI::App& app, Everything& all) {
+  auto& twin = all.twin;
+  auto* command =
+      app.add_subcommand("twin", "one sender in virtual time and over sockets through the shaper");
+  command->add_option("scenario", twin.scenario, "media goes forward")->required()->check(CLI::ExistingFile);
+  command->add_option("--seconds", twin.seconds)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--seed", twin.seed)->capture_default_str();
+  command->add_option("--start-kbps", twin.start_kbps)->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--encoder-kbps", twin.encoder_kbps, "the most it makes of the picture")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--cpu", all.cpu, "pin this program to that CPU");
+  return command;
+}
+
 int finish(const stoa::Result<Json, Failure>& result) {
   if (!result) {
     std::fprintf(stderr, "stoa-bench: %s\n", result.error().c_str());
@@ -283,8 +324,10 @@ int finish(const stoa::Result<int, Failure>& result) {
 // allocator of `path` would be in the way of everything else.
 void add_inner(CLI::App& app) {
   for (auto [name, what] : {std::pair("path", "the server's packet path alone: nanoseconds by stage"),
+                            std::pair("cost", "what congestion control costs on top of it"),
                             std::pair("udp", "its UDP sends alone, by length of train"),
-                            std::pair("srtp", "its SRTP alone, by profile, kernel, size and batch")}) {
+                            std::pair("srtp", "its SRTP alone, by profile, kernel, size and batch"),
+                            std::pair("bwe", "its congestion control against its bars, in virtual time")}) {
     auto* command = app.add_subcommand(name, what)->prefix_command();
     command->set_help_flag();
   }
@@ -327,6 +370,8 @@ int main(int argc, char** argv) {
   auto* whip = add_whip(app, all);
   auto* whep = add_whep(app, all);
   auto* rooms = add_rooms(app, all);
+  auto* shape = add_shape(app, all);
+  auto* twin = add_twin(app, all);
   add_inner(app);
   CLI11_PARSE(app, argc, argv);
   for (auto* command : app.get_subcommands())
@@ -346,6 +391,8 @@ int main(int argc, char** argv) {
   if (files->parsed()) return finish(run_static(all.files));
   if (whip->parsed() || whep->parsed()) return finish(run_rtc(all.rtc));
   if (rooms->parsed()) return finish(run_rooms(all.rooms));
+  if (twin->parsed()) return finish(run_twin(all.twin));
+  if (shape->parsed()) return finish(run_shape(all.shape));
   if (ingest->parsed()) return finish(run_ingest(all.ingest));
   return finish(run_latency(all.latency));
 }

@@ -85,7 +85,7 @@ const sections = {
     try {
       const context = await browser.newContext();
       await watchFromStart(context);
-      const meetings = new Meetings(context, server);
+      const meetings = Object.assign(new Meetings(), { server, chromium: context });
       const anna = await meetings.join('anna', 'call');
       const ben = await meetings.join('ben', 'call');
       for (const [one, source] of [[anna, 1], [ben, 2]]) {

@@ -28,7 +28,8 @@ class Rooms : public testing::Test {
       for (int fd : {1, 2}) dup2(ends[1], fd);
       const char* any = "127.0.0.1:0";
       execl(STOA_PROGRAM, STOA_PROGRAM, "serve", "--dev", "--http", any, "--rtmp", any, "--rtc", any,
-            "--https", "off", "--rtmps", "off", "--data", data_.c_str(), "--shards", "1", nullptr);
+            "--https", "off", "--rtmps", "off", "--data", data_.c_str(), "--shards", "1",
+            "--congestion-control=false", nullptr);  // Layers are as asked for from the first moment on.
       _exit(127);
     }
     close(ends[1]);

@@ -16,7 +16,7 @@ import { SinkRig } from './lib/sink_rig.mjs';
 
 const defaults = {
   seconds: 12, 'server-cpu': 0, 'load-cpu': 1, 'video-kbps': 1500, 'audio-kbps': 48, joins: 800,
-  'path-seconds': 0.5, 'path-receivers': 500,
+  'path-seconds': 0.5, 'path-receivers': 500, 'cost-rounds': 20, 'cost-receivers': 1000,
   streams: 4000, listeners: 4000, tries: 5, // Viewers of the first try; tries.
   rooms: 100, 'room-viewers': 10, probes: 40,
   joiners: 2000, 'join-rate': 3000,
@@ -114,6 +114,7 @@ async function withRtmp(work) {
 const watching = { seconds: flags['glass-seconds'], warmup: flags['glass-warmup'] };
 const elsewhere = {
   path: () => bench(['path', '--seconds', flags['path-seconds'], '--receivers', flags['path-receivers']]),
+  cost: () => bench(['cost', '--rounds', flags['cost-rounds'], '--receivers', flags['cost-receivers']], 900_000),
   srtp: () => bench(['srtp', '--seconds', flags['path-seconds'], '--receivers', flags['path-receivers']]),
 
   glass: async () => ({
@@ -134,7 +135,7 @@ const elsewhere = {
   })),
 };
 
-const names = ['path', 'srtp', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];
+const names = ['path', 'cost', 'srtp', 'streams', 'audio', 'latency', 'joins', 'shards', 'delivered', 'glass', 'pages'];
 const asked = readSections(defaults, names, ['janus']);
 const { name: _name, command: _command, made: _made, machine: _machine, flags: _flags, ...data } = load('rtc', {});
 for (const name of asked) {

@@ -1,12 +1,9 @@
 #include "rtc_socket.h"
 
-#include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <ctime>
 
 #include "crypto/srtp_kernel.h"
@@ -14,61 +11,7 @@
 namespace stoa::bench {
 namespace {
 
-constexpr int kReceiveBufferBytes = 1 << 20;
-constexpr std::size_t kDatagramBytesMax = 1 << 16;  // A train that the kernel has put together.
 constexpr std::size_t kSendsAtOnce = 64;
-
-sockaddr_in to_system(const SocketAddress& address) {
-  sockaddr_in system{};
-  system.sin_family = AF_INET;
-  system.sin_port = htons(address.port);
-  if (address.ip.is_v4()) std::memcpy(&system.sin_addr, address.ip.bytes().data(), 4);
-  return system;
-}
-
-SocketAddress from_system(const sockaddr_in& system) {
-  Bytes bytes(reinterpret_cast<const std::uint8_t*>(&system.sin_addr), 4);
-  return {.ip = *IpAddress::from_bytes(bytes), .port = ntohs(system.sin_port)};
-}
-
-struct Arrival {
-  ssize_t bytes = -1;
-  std::int64_t unix_ns = 0;
-  std::size_t segment_bytes = 0;  // 0: one datagram.
-  std::uint32_t dropped = 0;      // By the kernel so far, since this socket was full.
-  SocketAddress from;
-};
-
-Arrival receive_stamped(int fd, std::span<std::uint8_t> buffer) {
-  iovec piece{buffer.data(), buffer.size()};
-  alignas(cmsghdr) char control[128];
-  sockaddr_in from{};
-  msghdr message{};
-  message.msg_name = &from;
-  message.msg_namelen = sizeof from;
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  Arrival arrival;
-  arrival.bytes = recvmsg(fd, &message, 0);
-  if (arrival.bytes <= 0) return arrival;
-  arrival.from = from_system(from);
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
-      timespec stamp;
-      std::memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-      arrival.unix_ns = static_cast<std::int64_t>(stamp.tv_sec) * 1'000'000'000 + stamp.tv_nsec;
-    } else if (part->cmsg_level == SOL_UDP && part->cmsg_type == UDP_GRO) {
-      int size = 0;
-      std::memcpy(&size, CMSG_DATA(part), sizeof size);
-      arrival.segment_bytes = static_cast<std::size_t>(size);
-    } else if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SO_RXQ_OVFL) {
-      std::memcpy(&arrival.dropped, CMSG_DATA(part), sizeof arrival.dropped);
-    }
-  }
-  return arrival;
-}
 
 }  // namespace
 
@@ -99,30 +42,17 @@ std::optional<IpAddress> find_own_address(const Address& server) {
 }
 
 bool RtcSocket::open(IpAddress own) {
-  fd_ = Fd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd_.valid()) return false;
-  int yes = 1, bytes = kReceiveBufferBytes;
-  setsockopt(fd_.get(), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
-  setsockopt(fd_.get(), SOL_SOCKET, SO_RXQ_OVFL, &yes, sizeof yes);
-  setsockopt(fd_.get(), SOL_UDP, UDP_GRO, &yes, sizeof yes);
-  setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  sockaddr_in local = to_system({own, 0});
-  socklen_t size = sizeof local;
-  if (bind(fd_.get(), reinterpret_cast<sockaddr*>(&local), size) != 0 ||
-      getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&local), &size) != 0) {
-    fd_.reset();
-    return false;
-  }
-  address_ = {own, ntohs(local.sin_port)};
-  return true;
+  auto opened = open_udp({own, 0}, {.takes_trains = true});
+  socket_ = opened ? std::move(*opened) : UdpSocket{};
+  return valid();
 }
 
 ice::LocalCandidate RtcSocket::candidate() const {
   auto type = ice::CandidateType::kHost;
   return {.local = kUdpPath,
-          .candidate = {.foundation = ice::make_foundation(type, ice::Transport::kUdp, address_.ip),
+          .candidate = {.foundation = ice::make_foundation(type, ice::Transport::kUdp, address().ip),
                         .priority = ice::candidate_priority(type, 65'535),
-                        .address = address_,
+                        .address = address(),
                         .host_name = {},
                         .related = {},
                         .ufrag = {}},
@@ -130,25 +60,25 @@ ice::LocalCandidate RtcSocket::candidate() const {
 }
 
 std::optional<RtcArrival> RtcSocket::receive(RtcShared& shared) {
-  static thread_local std::vector<std::uint8_t> buffer(kDatagramBytesMax);
-  Arrival arrival = receive_stamped(fd_.get(), buffer);
-  if (arrival.bytes <= 0) return std::nullopt;
-  auto bytes = static_cast<std::size_t>(arrival.bytes);
-  std::int64_t read_ns = unix_ns();
-  if (arrival.unix_ns == 0) arrival.unix_ns = read_ns;
-  shared.datagrams_dropped += arrival.dropped - std::exchange(dropped_, arrival.dropped);
-  if (shared.is_measuring) shared.read_lag_ms.add(static_cast<double>(read_ns - arrival.unix_ns) * 1e-6);
-  return RtcArrival{.bytes = std::span(buffer).first(bytes),
-                    .segment_bytes = arrival.segment_bytes == 0 ? bytes : arrival.segment_bytes,
-                    .unix_ns = arrival.unix_ns,
-                    .from = arrival.from};
+  static thread_local std::vector<std::uint8_t> buffer(kUdpBytesMax);
+  auto arrival = receive_udp(fd(), buffer);
+  if (!arrival || arrival->bytes.empty()) return std::nullopt;
+  const std::int64_t read_ns = unix_ns();
+  if (arrival->unix_ns == 0) arrival->unix_ns = read_ns;
+  shared.datagrams_dropped += arrival->dropped - std::exchange(dropped_, arrival->dropped);
+  if (shared.is_measuring) shared.read_lag_ms.add(static_cast<double>(read_ns - arrival->unix_ns) * 1e-6);
+  return RtcArrival{
+      .bytes = arrival->bytes,
+      .segment_bytes = arrival->segment_bytes == 0 ? arrival->bytes.size() : arrival->segment_bytes,
+      .unix_ns = arrival->unix_ns,
+      .from = arrival->from};
 }
 
 void RtcSocket::flush(RtcShared& shared) {
   std::array<mmsghdr, kSendsAtOnce> messages{};
   std::array<iovec, kSendsAtOnce> pieces{};
   std::array<sockaddr_in, kSendsAtOnce> addresses{};
-  for (std::size_t begin = 0; begin < to_send_.size() && fd_.valid(); begin += kSendsAtOnce) {
+  for (std::size_t begin = 0; begin < to_send_.size() && valid(); begin += kSendsAtOnce) {
     std::size_t count = std::min(kSendsAtOnce, to_send_.size() - begin), sent = 0;
     for (std::size_t i = 0; i < count; ++i) {
       webrtc::SendPacket& packet = to_send_[begin + i];
@@ -160,7 +90,7 @@ void RtcSocket::flush(RtcShared& shared) {
       messages[i].msg_hdr.msg_iovlen = 1;
     }
     while (sent < count) {
-      int done = sendmmsg(fd_.get(), messages.data() + sent, static_cast<unsigned>(count - sent), 0);
+      int done = sendmmsg(fd(), messages.data() + sent, static_cast<unsigned>(count - sent), 0);
       if (done <= 0) ++shared.datagrams_refused;
       sent += done > 0 ? static_cast<std::size_t>(done) : 1;
     }

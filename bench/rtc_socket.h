@@ -10,6 +10,7 @@
 #include "proto/srtp/transform.h"
 #include "session/webrtc/dialer.h"
 #include "stats.h"
+#include "udp.h"
 #include "world.h"
 
 namespace stoa::bench {
@@ -40,10 +41,10 @@ class RtcSocket {
  public:
   // On any port of `own`. False, and errno says why.
   bool open(IpAddress own);
-  void close() { fd_.reset(); }
-  bool valid() const { return fd_.valid(); }
-  int fd() const { return fd_.get(); }
-  const SocketAddress& address() const { return address_; }  // Once open.
+  void close() { socket_.fd.reset(); }
+  bool valid() const { return socket_.fd.valid(); }
+  int fd() const { return socket_.fd.get(); }
+  const SocketAddress& address() const { return socket_.address; }  // Once open.
   ice::LocalCandidate candidate() const;
 
   // None: nothing (more) is there.
@@ -53,8 +54,7 @@ class RtcSocket {
   void flush(RtcShared& shared);
 
  private:
-  Fd fd_;
-  SocketAddress address_;
+  UdpSocket socket_;
   std::uint32_t dropped_ = 0;
   std::vector<webrtc::SendPacket> to_send_;
 };

@@ -1,4 +1,5 @@
 // The results under build/bench as the Markdown tables of docs/benchmarks.md.
+import { bweTable } from './lib/bwe_table.mjs';
 import { load } from './lib/run.mjs';
 
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
@@ -50,6 +51,38 @@ if (soak) {
   const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   row(`${soak.flags.minutes} minutes, encoder killed ${soak.kills} times: memory in the first and second half`, `${megabytes(soak.memory.first_half)}, ${megabytes(soak.memory.second_half)}`, soak.command);
   row('Open files at its first and last look; broken rules; viewers\' errors', `${soak.files.first}, ${soak.files.last}; ${soak.verdict === 0 ? 'none' : 'some'}; ${soak.errors}`, soak.command);
+}
+const transcode = load('transcode');
+if (transcode) {
+  note(transcode);
+  const { cost, latency: late, start, failures } = transcode;
+  if (cost) {
+    row('Worker that makes 480p30, 240p30 and Opus of 720p30: of one core; against the ffmpeg command line', `${Math.round(cost.worker_cores * 100)} %; ${cost.of_ffmpeg.toFixed(2)} times`, cost.made_by);
+    row('The server beside it: of one core', `${(cost.server_cores * 100).toFixed(1)} %`, cost.made_by);
+  }
+  const spread = ({ p50, p95, max }) => [p50, p95, max].map(ms).join(' / ');
+  for (const [kind, added] of late ? [['without', late.added_ms], ['with two', late.added_ms_with_b_frames]] : [])
+    for (const [rung, times] of Object.entries(added)) row(`A part of ${rung} after the source's own, 720p30 ${kind} B-frames: p50 / p95 / max`, spread(times), late.made_by);
+  if (start) row(`From live to the first playlist with all renditions: p50 / max of ${start.live_to_playlist_with_all_renditions_ms.count}`, [start.live_to_playlist_with_all_renditions_ms.p50, start.live_to_playlist_with_all_renditions_ms.max].map(ms).join(' / '), start.made_by);
+  for (const kind of failures ? ['killed', 'frozen'] : []) {
+    const { nothing_ms: nothing, program_ms: program } = failures[kind];
+    row(`Worker ${kind}: for how long its renditions bring nothing, p50 / p95 / max of ${nothing.count}`, spread(nothing), failures.made_by);
+    row(`Worker ${kind}: until they show the program again, p50 / p95 / max of ${program.count}`, spread(program), failures.made_by);
+  }
+}
+const perTitle = load('per_title');
+if (perTitle) {
+  note(perTitle);
+  const share = (value) => (value === null ? 'none in common' : `${value > 0 ? '+' : ''}${(value * 100).toFixed(1)} %`);
+  for (const [name, clip] of Object.entries(perTitle.clips)) {
+    const { against_fixed: fixed, against_usual_caps: usual, ladders, bits } = clip;
+    const kbits = (value) => Math.round(value / 1000);
+    const mean = (kind, by) => (ladders[kind].reduce((sum, one) => sum + one[by], 0) / ladders[kind].length).toFixed(4);
+    row(`Ladder of ${name} at fixed rates, with usual caps, by its pictures: kbit/s, mean SSIM`,
+      ['fixed', 'usual', 'per_title'].map((kind) => `${kbits(bits[kind])}, ${mean(kind, 'ssim')}`).join('; '), clip.made_by);
+    row(`BD-rate of ${name} by SSIM / VIF: against fixed rates; against usual caps; rungs left out`,
+      `${share(fixed.ssim)} / ${share(fixed.vif)}; ${share(usual.ssim)} / ${share(usual.vif)}; ${clip.left_out.join(', ') || 'none'}`, clip.made_by);
+  }
 }
 const rtc = load('rtc');
 if (rtc) {
@@ -143,3 +176,6 @@ console.log(`Measured on ${[...machines].join('; ')}.\n`);
 console.log('Each `build/bench/NAME.json` also holds the `stoa-bench` command lines behind these.\n');
 console.log('| what | value | made by |\n|---|---|---|');
 console.log(rows.join('\n'));
+
+const bwe = load('bwe');
+if (bwe) console.log(`\nCongestion control, \`${bwe.command}\`:\n\n${bweTable(bwe)}`);

@@ -1,6 +1,7 @@
 # How a folder becomes a target. `stoa_folder(media FLOOR base)` makes the library stoa_media out of
 # every .cc of the folder (tests, fuzz targets and benchmarks left out) and links exactly its floor;
 # every *_test.cc joins the folder's test program stoa_media_test, which ctest runs under the name "media".
+# SHARDS 4 runs a long one as four, "live.1" to "live.4", that together are the whole.
 include_guard(GLOBAL)
 enable_testing()
 
@@ -34,7 +35,7 @@ if(STOA_TESTS)
 endif()
 
 function(stoa_folder name)
-  cmake_parse_arguments(ARG "" "" "FLOOR;SYSTEM;TEST_LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "FLOOR;SYSTEM;TEST_LIBS" ${ARGN})
   string(REPLACE "/" "_" target "stoa_${name}")
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
@@ -58,8 +59,19 @@ function(stoa_folder name)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} stoa_sim ${ARG_TEST_LIBS} ${ARG_SYSTEM}
                                                  GTest::gmock GTest::gtest GTest::gtest_main)
-    add_test(NAME ${name} COMMAND ${target}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS fast)
+    set(test ${name})
+    if(NOT ARG_SHARDS)
+      set(ARG_SHARDS 1)
+    endif()
+    foreach(shard RANGE 1 ${ARG_SHARDS})
+      if(ARG_SHARDS GREATER 1)
+        set(test ${name}.${shard})
+      endif()
+      math(EXPR index "${shard} - 1")
+      add_test(NAME ${test} COMMAND ${target}_test WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${test} PROPERTIES TIMEOUT 300 LABELS fast
+                           ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}")
+    endforeach()
   endif()
 endfunction()
 

@@ -3,6 +3,7 @@
 // unremarkable.
 #include "base/assert.h"
 #include "media/codec.h"
+#include "media/orientation.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace stoa::media;
@@ -14,6 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto format = make_format(codec, stoa::SharedBytes::copy_of(rest.first(config_bytes)));
   if (!format) return 0;
   stoa::Bytes access_unit = rest.subspan(config_bytes);
+  STOA_ASSERT(read_orientation(**format, access_unit).quarter_turns < 4);
   auto facts = inspect(**format, access_unit);
   if (!facts) return 0;
   STOA_ASSERT(facts->new_config.has_value() == (facts->new_format != nullptr));

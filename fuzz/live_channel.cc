@@ -1,11 +1,12 @@
 // A channel fed by encoders that do anything: frames with any times, new formats, tracks and sources that
-// come and go, deadlines kept or missed. Every snapshot is judged by the rules of HLS.
+// come and go, deadlines kept or missed; and by a worker that does anything with what it is told. Every
+// snapshot is judged by the rules of HLS.
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
 
 #include "base/bytes.h"
-#include "live/test_source.h"
+#include "live/test_worker.h"
 
 namespace {
 
@@ -41,9 +42,7 @@ class Run {
           break;
         case 12: format(source, static_cast<media::TrackId>(input_.u8() % 18)); break;
         case 13: frame(source, clock_, input_.u8(), static_cast<media::TrackId>(input_.u8() % 18)); break;
-        case 14:
-          if (input_.u8() == 0xff) channel_.end(now_, live::SourceDropReason::kBroadcastEnded, out_);
-          break;
+        case 14: worker(action / 16); break;
         default: frame(source, clock_, input_.u8()); break;
       }
       drain();
@@ -60,6 +59,7 @@ class Run {
     config.grace = Duration::seconds(15);
     config.packager.window_bytes = 1 << 20;
     config.packager.part_bytes = 20'000;
+    config.ladder_wait = Duration::milliseconds(2'500);
     return config;
   }
   WallTime wall() const { return WallTime::from_seconds(1'800'000'000) + (now_ - Timestamp()); }
@@ -82,6 +82,91 @@ class Run {
                                     {time, time + Duration::milliseconds(what >> 5) * 33, (what & 8) != 0,
                                      SharedBytes(Buffer(what & 16 ? 300 : 20))}});
   }
+  void worker(int action) {
+    const std::uint8_t what = input_.u8();
+    const auto rung = static_cast<media::RungId>(what % 4);
+    switch (action) {
+      case 0:
+        if (what == 0xff) channel_.end(now_, live::SourceDropReason::kBroadcastEnded, out_);
+        break;
+      case 1: ladder(what); break;
+      case 2: join(what); break;
+      case 3: channel_.handle_worker_gone(now_, wall(), out_); break;
+      case 4: begin(rung, what); break;
+      case 5: channel_.handle_rung_ended(now_, wall(), rung, out_); break;
+      case 6: give(rung, Duration::milliseconds(input_.u16()), (what & 4) != 0); break;
+      case 7: slate(rung, what); break;
+      case 8: is_working_ = (what & 1) != 0; break;
+      case 9: pictures(what); break;
+      default: work(what); break;
+    }
+  }
+  void ladder(std::uint8_t what) {
+    std::vector<media::Rung> rungs;
+    if (what & 1) rungs.push_back(live::testing::video_rung(0, "r0", what >> 6));
+    if (what & 2) rungs.push_back(live::testing::audio_rung(1, "r1", 1));
+    if (what & 4) rungs.push_back(live::testing::video_rung(2, "r2", 0));
+    channel_.set_ladder(now_, rungs, out_,
+                        what & 8 ? std::vector<media::TrackId>{0} : std::vector<media::TrackId>{});
+    if (what & 16) join(what);
+  }
+  std::shared_ptr<const media::Format> format_of(media::RungId rung, std::uint8_t version) {
+    if (rung == 1) return live::testing::audio_format(48'000, version);
+    auto format = live::testing::video_format(30, version);
+    if (version == 3) format->width = 640;
+    return format;
+  }
+  void begin(media::RungId rung, std::uint8_t what) {
+    (void)channel_.handle_rung_format(now_, wall(), rung, format_of(rung, what >> 6), out_);
+  }
+  void give(media::RungId rung, Duration pts, bool is_keyframe) {
+    (void)channel_.handle_rung_frame(now_, wall(), rung, {pts, pts, is_keyframe, SharedBytes(Buffer(100))},
+                                     out_);
+  }
+  void slate(media::RungId rung, std::uint8_t what) {
+    std::vector<media::Frame> frames;
+    const Duration step = Duration::milliseconds(20 + what / 4);
+    for (int i = 0; i < 10; ++i) frames.push_back({step * i, step * i, i == 0, SharedBytes(Buffer(50))});
+    if (what & 8)
+      (void)channel_.set_track_slate(rung, format_of(rung, what >> 6), frames);
+    else
+      (void)channel_.set_rung_slate(rung, format_of(rung, what >> 6), frames);
+  }
+  void pictures(std::uint8_t what) {
+    const auto at = [&] { return Duration::milliseconds(static_cast<std::int16_t>(input_.u16())); };
+    const SharedBytes jpeg{Buffer(std::size_t{what} << 12)};
+    if (what & 1) {
+      (void)channel_.set_poster({at(), 640, what & 2u, jpeg});
+      return;
+    }
+    Storyboard board{.tile_width = 160, .tile_height = 90, .columns = what & 2u, .tiles = {}, .jpeg = jpeg};
+    for (int i = 0; i < what >> 4; ++i) board.tiles.push_back(at() + Duration::seconds(i));
+    (void)channel_.set_storyboard(std::move(board));
+  }
+  // A good worker that comes now.
+  void join(std::uint8_t what) {
+    (void)channel_.take_program();
+    work(what, channel_.program_log());
+  }
+  // What a good worker makes of what it was told last.
+  void work(std::uint8_t what) { work(what, channel_.take_program()); }
+  void work(std::uint8_t what, const std::vector<ProgramOutput>& told) {
+    for (media::RungId rung = 0; rung < 3; ++rung) begin(rung, what);
+    for (const ProgramOutput& item : told) {
+      if (const auto* cut = std::get_if<ProgramCut>(&item)) cut_at_ = cut->shown_from;
+      const auto* frame = std::get_if<ProgramFrame>(&item);
+      if (!frame) continue;
+      if (frame->track == 1) give(1, frame->frame.pts, true);
+      const bool is_cut = cut_at_ && frame->frame.pts >= *cut_at_ - kExact;
+      if (frame->track == 0) {
+        give(0, frame->frame.pts, is_cut);
+        give(2, frame->frame.pts, is_cut);
+        if (is_cut) cut_at_.reset();
+      }
+      drain();
+    }
+  }
+
   // Audio and video as a good encoder sends them, so that parts and segments come to be.
   void steady(SourceId source, int frames) {
     for (int i = 0; i < frames; ++i) {
@@ -91,6 +176,7 @@ class Run {
       frame(source, clock_, 1 | 8);
       if (i % 4 == 0) deadlines();
       drain();
+      if (is_working_) work(0);
     }
   }
   void deadlines() {
@@ -102,12 +188,31 @@ class Run {
     }
   }
   void drain() {
-    for (auto& output : out_)
-      if (auto* ready = std::get_if<SnapshotReady>(&output)) checker_.handle(*ready->snapshot);
+    for (auto& output : out_) {
+      const auto* ready = std::get_if<SnapshotReady>(&output);
+      if (!ready) continue;
+      checker_.handle(*ready->snapshot);
+      if (ready->snapshot->pictures) judge(*ready->snapshot->pictures);
+    }
     out_.clear();
     if (checker_.errors.empty()) return;
     for (const auto& error : checker_.errors) std::fprintf(stderr, "%s\n", error.c_str());
     std::abort();
+  }
+
+  void judge(const Pictures& pictures) {
+    std::size_t bytes = pictures.poster ? pictures.poster->jpeg.size() : 0;
+    for (const auto& board : pictures.storyboards) bytes += board->jpeg.size();
+    if (pictures.storyboards.size() > Gallery::kStoryboardsMax || bytes > Gallery::kBytesMax)
+      checker_.errors.emplace_back("too many pictures");
+    // Cues follow one another.
+    const std::string text = storyboard_text(pictures, "b");
+    std::string before;
+    for (std::size_t at = text.find(" --> "); at != std::string::npos; at = text.find(" --> ", at + 1)) {
+      const std::string begins = text.substr(at - 12, 12), ends = text.substr(at + 5, 12);
+      if (begins < before || begins >= ends) checker_.errors.emplace_back("cues overlap");
+      before = ends;
+    }
   }
 
   ByteReader input_;
@@ -115,6 +220,8 @@ class Run {
   ChannelOutputs out_;
   Timestamp now_ = Timestamp::from_ns(1'000'000'000'000);
   Duration clock_ = Duration::seconds(100);
+  bool is_working_ = false;
+  std::optional<Duration> cut_at_;
   live::testing::Checker checker_;
 };
 

@@ -114,7 +114,7 @@ void check_viewer(std::string_view offer, std::uint8_t choice) {
       {.id = 2, .encoding = static_cast<Encoding>(choice % payload::kEncodings), .profile = {1}}};
   if (choice & 0x10) tracks.erase(tracks.begin());
   Rng rng(choice);
-  auto answer = webrtc::answer_viewer(offer, tracks, make_local(), "stoa", rng, choice & 0x20, choice & 0x40);
+  auto answer = webrtc::answer_viewer(offer, tracks, make_local(), "stoa", rng, choice & 0x20);
   if (!answer) {
     STOA_ASSERT(!answer.error().text.empty());
     return;

@@ -34,15 +34,17 @@ export function answerOf(offered) {
 }
 
 export class Janus {
-  // `prefix` is as for Server.start(); `eventLoops` 0: a thread for each peer, which is its default.
-  static async start({ address, prefix, pin, eventLoops = 0 }) {
+  // `prefix` and `pin` are as for Server.start(); `eventLoops` 0: a thread for each peer, which is its default; `ports`:
+  // of media; `room`: settings of VideoRoom over those of open().
+  static async start({ address, prefix = [], pin = null, eventLoops = 0, ports = '20000-40000', room = {} }) {
     const janus = new Janus();
+    janus.room = room;
     const folder = join(logs, `janus-${process.pid}`);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'janus.jcfg'), `
 general: { debug_level = 3, session_timeout = 0${eventLoops > 0 ? `, event_loops = ${eventLoops}` : ''} }
-media: { rtp_port_range = "20000-40000" }
+media: { rtp_port_range = "${ports}" }
 nat: { ice_lite = true, ice_tcp = false }
 transports: { disable = "libjanus_mqtt.so,libjanus_nanomsg.so,libjanus_pfunix.so,libjanus_rabbitmq.so,libjanus_websockets.so" }
 plugins: { disable = "libjanus_audiobridge.so,libjanus_duktape.so,libjanus_echotest.so,libjanus_lua.so,libjanus_nosip.so,libjanus_recordplay.so,libjanus_sip.so,libjanus_streaming.so,libjanus_textroom.so,libjanus_videocall.so,libjanus_voicemail.so" }
@@ -50,7 +52,8 @@ events: { broadcast = false }
 `);
     writeFileSync(join(folder, 'janus.transport.http.jcfg'), `general: { json = "compact", base_path = "/janus", http = true, port = 8088, ip = "${address}", https = false }\nadmin: { admin_http = false }\n`);
     writeFileSync(join(folder, 'janus.plugin.videoroom.jcfg'), 'general: { }\n');
-    janus.program = new Program('janus', prefix[0], [...prefix.slice(1), 'taskset', '-c', String(pin), 'janus', '-F', folder, '-o']);
+    const command = [...prefix, ...(pin === null ? [] : ['taskset', '-c', String(pin)]), 'janus', '-F', folder, '-o'];
+    janus.program = new Program('janus', command[0], command.slice(1));
     janus.pid = janus.program.pid;
     janus.api = `http://${address}:8088/janus`;
     try {
@@ -77,10 +80,10 @@ events: { broadcast = false }
     this.session = `/${(await this.post('', { janus: 'create' })).data.id}`;
     this.listening = this.listen();
     const handle = await this.attach();
-    await this.ask(handle, { request: 'create', room: kRoom, publishers: 4, videocodec: 'h264', audiocodec: 'opus', notify_joining: false });
+    await this.ask(handle, { request: 'create', room: kRoom, publishers: 4, videocodec: 'h264', audiocodec: 'opus', notify_joining: false, ...this.room });
     const listener = createServer((request, response) => {
       this.serve(request).catch((error) => ({ status: 500, body: error.message })).then(({ status, body, location }) => {
-        response.writeHead(status, { 'content-type': 'application/sdp', ...(location ? { location } : {}) });
+        response.writeHead(status, { 'content-type': request.method === 'GET' ? 'text/html' : 'application/sdp', ...(location ? { location } : {}) });
         response.end(body);
       });
     });
@@ -123,6 +126,7 @@ events: { broadcast = false }
   }
 
   async serve(request) {
+    if (request.method === 'GET') return { status: 200, body: '<!doctype html><title>Janus</title>' }; // A page to run scripts in.
     if (request.method === 'DELETE') {
       await this.post(this.session + request.url.replace('/session', ''), { janus: 'detach' });
       return { status: 200, body: '' };

@@ -15,12 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "micro/path.h"
 #include "micro/sink.h"
 #include "runtime/loop.h"
 #include "runtime/udp_socket.h"
@@ -44,7 +44,7 @@ namespace {
 
 using namespace stoa;
 using namespace stoa::webrtc;
-using stoa::bench::Sink;
+using bench::cpu_seconds, bench::make_master, bench::Nobody, bench::NoKernel, bench::Sink, bench::unsent;
 
 enum class Shape { kVideo, kAlone, kAudio };
 
@@ -71,32 +71,6 @@ struct Cost {
   std::size_t refused = 0;
   double unsent = 0;  // Datagrams that the kernel did not take at once.
 };
-
-// Does nothing, so that what is left is the rest.
-class NoKernel final : public crypto::SrtpKernel {
- public:
-  const std::string& name() const override { return name_; }
-  std::unique_ptr<crypto::SrtpKey> make_key(crypto::SrtpCipher cipher, Bytes, Bytes) override {
-    return std::make_unique<crypto::SrtpKey>(cipher);
-  }
-  void seal(std::span<crypto::SrtpJob>) override {}
-  void open(std::span<crypto::SrtpJob>) override {}
-
- private:
-  std::string name_ = "none";
-};
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-srtp::MasterKey make_master(srtp::Profile profile, std::size_t receiver) {
-  Buffer key(srtp::shape_of(profile).key_bytes, 0x5a), salt(srtp::shape_of(profile).salt_bytes, 0xc3);
-  for (std::size_t i = 0; i < 4; ++i) key[i] = static_cast<std::uint8_t>(receiver >> (8 * i));
-  return {.key = crypto::Secret<32>(key), .salt = crypto::Secret<14>(salt)};
-}
 
 class Path {
  public:
@@ -159,19 +133,11 @@ class Path {
   }
   void frame(bool is_keyframe) {
     now_ += case_.is_video() ? Duration::milliseconds(33) : Duration::milliseconds(20);
-    timestamp_ += case_.is_video() ? 3000 : 960;
+    const std::int64_t ticks = case_.is_video() ? 3000 : 960;
     const std::size_t count = case_.shape == Shape::kVideo ? kFramePackets : 1;
-    for (std::size_t i = 0; i < count; ++i) {
-      payload::Packet packet;
-      packet.sequence = sequence_++;
-      packet.timestamp = timestamp_;
-      packet.marker = i + 1 == count;
-      packet.facts.starts_frame = i == 0;
-      packet.facts.is_keyframe = is_keyframe;
-      writer_.add(packet, payload_);
-    }
     batches_.clear();
-    writer_.take_batches(batches_);
+    source_.frame({.packets = count, .payload = payload_, .ticks = ticks, .is_keyframe = is_keyframe},
+                  batches_);
     const double start = cpu_seconds();
     for (const payload::PacketBatch& batch : batches_) fan_out_.append(now_, stream_, batch);
     const double appended = cpu_seconds();
@@ -201,30 +167,14 @@ class Path {
   FanOutOutputs outputs_;
   StreamId stream_;
   std::vector<srtp::SendContext> contexts_;
-  payload::PacketWriter writer_;
+  bench::FrameSource source_;
   std::vector<payload::PacketBatch> batches_;
   DatagramBatch batch_;
   Buffer payload_;
   Timestamp now_ = Timestamp::from_ns(1'000'000'000);
-  std::int64_t sequence_ = 0, timestamp_ = 0;
   double appending_ = 0, filling_ = 0, sending_ = 0;
   std::size_t filled_allocations_ = 0;
 };
-
-struct Nobody : runtime::DatagramHandler {
-  void on_datagrams(std::span<ReceivedDatagram>) override {}
-};
-
-double unsent(const runtime::UdpSocket& socket) {
-  MetricSamples samples;
-  socket.append_metrics("bench", samples);
-  double sum = 0;
-  for (const MetricSample& sample : samples) {
-    const std::string_view name = sample.name;
-    if (name == "stoa_udp_dropped_total" || name == "stoa_udp_queued_datagrams_total") sum += sample.value;
-  }
-  return sum;
-}
 
 struct Options {
   double seconds = 0.5;  // For each number.

@@ -1,9 +1,10 @@
 #include "api/hls.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "api/file_name.h"
+#include "api/pictures.h"
 #include "base/assert.h"
 #include "proto/http/semantics.h"
 
@@ -13,22 +14,6 @@ namespace {
 constexpr std::string_view kPlaylistType = "application/vnd.apple.mpegurl";
 constexpr std::uint8_t kPlaylistUrgency = 1;
 constexpr std::uint64_t kPartBits = 16;  // Parts of one segment that can be waited for: 65,535.
-
-std::optional<std::uint64_t> parse_decimal(std::string_view text) {
-  std::uint64_t value = 0;
-  if (text.empty() || text.size() > 19) return std::nullopt;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// "p12.m4s" → 12 for prefix 'p', suffix ".m4s". Leading zeros would make two names of one file.
-std::optional<std::uint64_t> parse_file(std::string_view file, char prefix, std::string_view suffix) {
-  if (!file.starts_with(prefix) || !file.ends_with(suffix)) return std::nullopt;
-  std::string_view digits = file.substr(1, file.size() - 1 - suffix.size());
-  if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
-  return parse_decimal(digits);
-}
 
 // The next path element of `rest`, which loses it and its slash.
 std::string_view take_element(std::string_view& rest) {
@@ -216,6 +201,10 @@ void HlsOrigin::handle_request(Timestamp now, RequestKey key, const http::Reques
     if (channel) count_viewer(now, *channel, request);
     return handle_multivariant(now, key, channel, http::accepts_gzip(request), out);
   }
+  if (is_picture(rest)) {
+    const bool is_here = channel && !channel->broadcasts.empty();
+    return handle_picture(key, is_here ? &channel->broadcasts.back() : nullptr, rest, out);
+  }
   std::string_view broadcast_name = take_element(rest);
   Broadcast* broadcast = nullptr;
   if (channel)
@@ -223,6 +212,7 @@ void HlsOrigin::handle_request(Timestamp now, RequestKey key, const http::Reques
       if (candidate.snapshot->broadcast == broadcast_name) broadcast = &candidate;
   if (!broadcast)
     return answer_error(key, 404, "broadcast_not_found", "This broadcast is not here (any more).", 1, out);
+  if (is_picture(rest)) return handle_picture(key, broadcast, rest, out);
   std::string_view rendition_name = take_element(rest);
   bool is_playlist = rest.empty() && rendition_name.ends_with(".m3u8");
   if (is_playlist) rendition_name.remove_suffix(5);
@@ -248,6 +238,14 @@ void HlsOrigin::handle_multivariant(Timestamp now, RequestKey key, Channel* chan
                 Duration::seconds(10), out);
   }
   answer_multivariant(*broadcast, key, gzip, out);
+}
+
+void HlsOrigin::handle_picture(RequestKey key, const Broadcast* broadcast, std::string_view file,
+                               Outputs& out) {
+  auto response = broadcast ? answer_picture(*broadcast->snapshot, file) : std::nullopt;
+  if (!response) return answer_error(key, 404, "no_picture", "There is no such picture (yet).", 1, out);
+  ++counted_[kPicture];
+  out.push(Answer{key, std::move(*response)});
 }
 
 void HlsOrigin::answer_offline(RequestKey key, Outputs& out) {
@@ -366,7 +364,7 @@ void HlsOrigin::answer_part(Stand& stand, RequestKey key, const live::Part& part
 void HlsOrigin::handle_media(Timestamp now, RequestKey key, Stand& stand, std::string_view broadcast,
                              std::string_view file, Outputs& out) {
   const live::Rendition& rendition = *stand.rendition;
-  if (auto number = parse_file(file, 'p', ".m4s")) {
+  if (auto number = parse_file(file, "p", ".m4s")) {
     if (const live::Part* part = rendition.find_part(*number); part && !part->is_gap)
       return answer_part(stand, key, *part, out);
     if (*number == rendition.next_part_number && !rendition.has_ended)  // L10: the hinted part.
@@ -379,12 +377,12 @@ void HlsOrigin::handle_media(Timestamp now, RequestKey key, Stand& stand, std::s
   http::Response response;
   response.urgency = stand.urgency;
   std::string etag = "\"" + std::string(broadcast) + '-' + rendition.name + '-';
-  if (auto msn = parse_file(file, 's', ".m4s")) {
+  if (auto msn = parse_file(file, "s", ".m4s")) {
     const live::Segment* segment = rendition.find_segment(*msn);
     if (segment && segment->is_complete && !segment->is_gap)
       for (const auto& part : segment->parts)
         if (!part.is_gap) response.body.slices.push_back(part.body);
-  } else if (auto number = parse_file(file, 'i', ".mp4")) {
+  } else if (auto number = parse_file(file, "i", ".mp4")) {
     if (const live::InitSection* init = rendition.find_init(*number)) {
       response.body = init->body;
       response.urgency = 2;
@@ -486,8 +484,9 @@ std::vector<HlsOrigin::Audience> HlsOrigin::audiences(Timestamp now) {
 void HlsOrigin::append_metrics(MetricSamples& samples) const {
   static constexpr const char* kResponses = "stoa_hls_responses_total";
   static constexpr const char* kHelp = "LL-HLS responses by kind.";
-  static constexpr const char* kKinds[] = {"playlist",    "playlist_delta", "multivariant", "media",   "held",
-                                           "bad_request", "not_found",      "timed_out",    "too_many"};
+  static constexpr const char* kKinds[] = {"playlist",  "playlist_delta", "multivariant", "media",
+                                           "picture",   "held",           "bad_request",  "not_found",
+                                           "timed_out", "too_many"};
   for (std::size_t i = 0; i < kCountedEnd; ++i)
     samples.push_back(
         {kResponses, kHelp, MetricKind::kCounter, {{"kind", kKinds[i]}}, static_cast<double>(counted_[i])});

@@ -9,6 +9,8 @@
 //   /live/{channel}/index.m3u8                      multivariant playlist
 //   /live/{channel}/{broadcast}/{rendition}.m3u8    media playlist, with _HLS_msn, _HLS_part, _HLS_skip
 //   /live/{channel}/{broadcast}/{rendition}/p<n>.m4s, s<msn>.m4s, i<n>.mp4
+//
+// and pictures (api/pictures.h).
 #pragma once
 
 #include <array>
@@ -130,6 +132,7 @@ class HlsOrigin {
     kPlaylistDelta,
     kMultivariant,
     kMedia,
+    kPicture,
     kHeld,
     kBadRequest,
     kNotFound,
@@ -143,6 +146,7 @@ class HlsOrigin {
                        Outputs& out);
   void handle_media(Timestamp now, RequestKey key, Stand& stand, std::string_view broadcast,
                     std::string_view file, Outputs& out);
+  void handle_picture(RequestKey key, const Broadcast* broadcast, std::string_view file, Outputs& out);
   void hold(Timestamp now, WaiterList& list, Waiter waiter, Duration patience, Outputs& out);
   void let_go(Waiter& waiter);
   // Empties the list, oldest first, after `answer` of each.

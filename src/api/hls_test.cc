@@ -122,6 +122,48 @@ class HlsOriginTest : public ::testing::Test {
   std::map<RequestKey, http::Response> answers_;
 };
 
+TEST_F(HlsOriginTest, gives_pictures_of_what_is_on_air) {
+  EXPECT_EQ(status(get("/live/news/poster.jpg")), 404);
+  Stage stage;
+  for (int i = 0; i < 4; ++i) stage.part();
+  show(stage);
+  for (const char* none :
+       {"/live/news/poster.jpg", "/live/news/storyboard.vtt", "/live/news/storyboard-0.jpg",
+        "/live/news/b1/poster.jpg", "/live/news/b2/poster.jpg"})
+    EXPECT_EQ(status(get(none)), 404) << none;
+
+  live::Gallery gallery;
+  const WallTime zero = WallTime::from_seconds(1'800'000'000);
+  ASSERT_TRUE(gallery.set_poster({Duration::seconds(7), 640, 360, SharedBytes(std::string("poster"))}, zero));
+  live::Storyboard board{.tile_width = 160, .tile_height = 90, .columns = 5, .tiles = {}, .jpeg = {}};
+  board.tiles = {Duration::seconds(2), Duration::seconds(7)};
+  board.jpeg = SharedBytes(std::string("board"));
+  ASSERT_TRUE(gallery.set_storyboard(board, zero));
+  auto snapshot = std::make_shared<live::ChannelSnapshot>(*stage.snapshot());
+  snapshot->pictures = gallery.pictures();
+  origin_.handle_snapshot(now_, snapshot, out_);
+
+  for (const std::string folder : {"/live/news/", "/live/news/b1/"}) {
+    auto poster = answer(get(folder + "poster.jpg?at=7000"));
+    ASSERT_TRUE(poster);
+    EXPECT_EQ(poster->status, 200);
+    EXPECT_EQ(poster->headers.get("content-type"), "image/jpeg");
+    EXPECT_EQ(poster->headers.get("etag"), "\"b1-poster-7000\"");
+    EXPECT_EQ(body(get(folder + "poster.jpg")), "poster");
+    EXPECT_EQ(body(get(folder + "storyboard-2000.jpg?v=b1-2")), "board");
+    auto text = answer(get(folder + "storyboard.vtt"));
+    ASSERT_TRUE(text);
+    EXPECT_EQ(text->headers.get("content-type"), "text/vtt; charset=utf-8");
+    EXPECT_EQ(text->headers.get("etag"), "\"b1-storyboards-2000-2000-2\"");
+    EXPECT_NE(text->body.slices[0].text().find("storyboard-2000.jpg?v=b1-2#xywh=160,0,160,90"),
+              std::string::npos);
+  }
+  for (const char* none :
+       {"/live/news/storyboard-7000.jpg", "/live/news/storyboard-x.jpg", "/live/news/storyboard-02000.jpg",
+        "/live/news/storyboard-.jpg", "/live/news/b1/v0/poster.jpg"})
+    EXPECT_EQ(status(get(none)), 404) << none;
+}
+
 TEST(Directives, are_parsed_in_any_order_and_others_ignored) {
   auto directives = parse_directives("token=1&_HLS_part=2&_HLS_msn=10&_HLS_skip=v2&_HLS_new=x");
   ASSERT_TRUE(directives);

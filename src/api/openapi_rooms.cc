@@ -114,7 +114,7 @@ constexpr std::string_view kSchemas = R"json({
     "source": {"$ref": "#/components/schemas/TrackSource"},
     "codec": {"type": ["string", "null"], "description": "null: not negotiated (yet)."},
     "flowing": {"type": "boolean", "description": "It is wanted, and there is something to send."},
-    "paused": {"type": "boolean", "description": "Held back: it does not fit into the budget that the client set."},
+    "paused": {"type": "boolean", "description": "Held back: there is no room for it on the way to the client."},
     "layer": {"type": ["integer", "null"], "minimum": 0, "description": "Which is sent; 0 is the smallest."},
     "quality": {"$ref": "#/components/schemas/LayerQuality"},
     "width": {"type": ["integer", "null"], "description": "Of the layer, as announced."},

@@ -19,11 +19,13 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "control/api_keys.h"
+#include "control/channel_events.h"
 #include "control/channels.h"
 #include "control/effects.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
 #include "control/stream_keys.h"
+#include "control/transcoding.h"
 #include "proto/http/message.h"
 
 namespace stoa::api {
@@ -38,6 +40,8 @@ struct RestServices {
   control::ApiKeys& api_keys;
   control::Publishing& publishing;
   const control::LiveDirectory& live;
+  const control::Transcoding* transcoding = nullptr;  // Unset: nothing is transcoded here.
+  const control::ChannelEvents* events = nullptr;     // Unset: nothing is kept of what happens.
 };
 
 struct RestOptions {

@@ -29,6 +29,7 @@ struct RestCall {
 
 http::Response list_live(RestCall& call);
 http::Response read_live(RestCall& call);
+http::Response list_events(RestCall& call);
 http::Response list_channels(RestCall& call);
 http::Response create_channel(RestCall& call);
 http::Response read_channel(RestCall& call);

@@ -69,6 +69,9 @@ json::object json_of_live(RestCall& call, const control::ChannelStatus& status, 
   // A live channel is listed also when the database is away or never heard of it (--dev).
   auto channel = call.services().channels.read(status.channel);
   bool has_title = channel && !channel->title.empty();
+  json::array warnings = array_of(status.warnings);
+  const control::Transcoding* transcoding = call.services().transcoding;
+  if (transcoding && transcoding->is_reduced(status.channel)) warnings.emplace_back("ladder_reduced");
   json::array tracks;
   for (const control::TrackStatus& track : status.tracks) tracks.push_back(json_of(track));
   json::object object = {{"name", status.channel},
@@ -79,13 +82,58 @@ json::object json_of_live(RestCall& call, const control::ChannelStatus& status, 
                          {"viewers", status.viewers},
                          {"hls_url", "/live/" + status.channel + "/index.m3u8"},
                          {"whep_url", "/whep/" + status.channel},
-                         {"warnings", array_of(status.warnings)},
+                         {"warnings", std::move(warnings)},
                          {"tracks", std::move(tracks)}};
+  const std::string folder = "/live/" + status.channel + '/';
+  if (status.poster_ms) object["poster_url"] = folder + "poster.jpg?at=" + std::to_string(*status.poster_ms);
+  if (status.has_storyboard) object["storyboard_url"] = folder + "storyboard.vtt";
   if (with_sources) {
     json::array sources;
     for (const control::SourceStatus& source : status.sources) sources.push_back(json_of(source));
     object["sources"] = std::move(sources);
   }
+  return object;
+}
+
+json::object json_of(const control::RungStatus& status) {
+  const media::Rung& rung = status.rung;
+  const control::RungNumbers& numbers = status.numbers;
+  json::object object = {{"name", rung.name},
+                         {"kind", rung.kind() == media::Kind::kVideo ? "video" : "audio"},
+                         {"codec_name", media::name_of(rung.codec)},
+                         {"state", control::name_of(status.state)},
+                         {"bitrate_max", rung.bitrate_max},
+                         {"bitrate_usual", status.bitrate_usual},
+                         {"bitrate", numbers.bitrate.value_or(0)},
+                         {"encoder", plain(numbers.encoder)},
+                         {"frames", numbers.frames},
+                         {"frames_waiting", numbers.waiting},
+                         {"oldest_wait_ms", numbers.oldest_wait.ms()},
+                         {"encode_p95_ms", static_cast<double>(numbers.encode_p95.us()) / 1'000},
+                         {"speed", std::round(numbers.speed * 100) / 100}};
+  if (rung.kind() == media::Kind::kVideo) {
+    object["width"] = rung.width;
+    object["height"] = rung.height;
+  }
+  return object;
+}
+
+json::object json_of(const control::LadderStatus& status) {
+  json::array rungs;
+  for (const control::RungStatus& rung : status.rungs) rungs.push_back(json_of(rung));
+  json::object worker = {{"state", control::name_of(status.worker)},
+                         {"restarts", status.restarts},
+                         {"is_storm", status.is_storm},
+                         {"trouble", plain(status.trouble)},
+                         {"frames_in", status.numbers.frames_in},
+                         {"frames_dropped", status.numbers.frames_dropped},
+                         {"cpu_s", std::round(status.numbers.cpu_time.as_seconds() * 1'000) / 1'000},
+                         {"memory_bytes", status.numbers.memory_bytes}};
+  json::object object = {{"profile", status.ladder},         {"revision", status.revision},
+                         {"per_title", status.is_per_title}, {"left_out", array_of(status.left_out)},
+                         {"rungs", std::move(rungs)},        {"worker", std::move(worker)}};
+  if (const auto& complexity = status.numbers.complexity)
+    object["complexity"] = {{"spatial", complexity->spatial}, {"temporal", complexity->temporal}};
   return object;
 }
 
@@ -102,6 +150,7 @@ json::object json_of(RestCall& call, const control::Channel& channel) {
           {"title", channel.title},
           {"description", channel.description},
           {"enabled", channel.is_enabled},
+          {"ladder", channel.ladder},
           {"state", status ? control::name_of(status->state) : "offline"},
           {"created_at", to_iso8601(channel.created_at)},
           {"updated_at", to_iso8601(channel.updated_at)}};
@@ -160,9 +209,32 @@ http::Response read_live(RestCall& call) {
   std::string_view name = call.segments[0];
   const control::ChannelStatus* status = call.services().live.find(name);
   if (!status) return refuse_as_not_live(call, name);
-  http::Response response = make_json_response(200, json_of_live(call, *status, call.principal.has_value()));
+  json::object live = json_of_live(call, *status, call.principal.has_value());
+  if (call.principal && call.services().transcoding) {
+    if (auto ladder = call.services().transcoding->find(name)) live["ladder"] = json_of(*ladder);
+  }
+  http::Response response = make_json_response(200, live);
   response.headers.add("vary", "authorization");
   return response;
+}
+
+// Also of a channel that is not live any more.
+http::Response list_events(RestCall& call) {
+  const std::string_view name = call.segments[0];
+  const auto* events = call.services().events ? call.services().events->find(name) : nullptr;
+  auto is_known = call.services().publishing.is_known_channel(name);
+  if (!is_known && !events) return refuse_with(control::Refusal::kStoreUnavailable);
+  // Also of one that is deleted word may have come.
+  if (is_known && !*is_known) return refuse_with(control::Refusal::kChannelNotFound);
+  json::array listed;
+  if (events)
+    for (const control::ChannelEvent& event : *events)
+      listed.push_back(json::object{{"kind", event.kind},
+                                    {"text", event.text},
+                                    {"first_at", to_iso8601(event.first_at)},
+                                    {"last_at", to_iso8601(event.last_at)},
+                                    {"count", event.count}});
+  return make_json_response(200, json::object{{"events", std::move(listed)}});
 }
 
 http::Response list_channels(RestCall& call) {
@@ -183,11 +255,13 @@ http::Response create_channel(RestCall& call) {
   wish.name = reader->required_text("name");
   wish.title = reader->text("title").value_or("");
   wish.description = reader->text("description").value_or("");
+  wish.ladder = reader->text("ladder").value_or("");
   if (auto error = reader->error()) return make_json_error(*error);
   auto channel = call.services().channels.create(call.now, wish);
   if (!channel) return refuse_with(channel.error());
   http::Response response = make_json_response(201, json_of(call, *channel));
   response.headers.add("location", "/api/v1/channels/" + channel->name);
+  call.effects.push(control::ChannelCreated{channel->name});
   return response;
 }
 
@@ -204,6 +278,7 @@ http::Response update_channel(RestCall& call) {
   change.title = reader->text("title");
   change.description = reader->text("description");
   change.is_enabled = reader->boolean("enabled");
+  change.ladder = reader->text("ladder");
   if (auto error = reader->error()) return make_json_error(*error);
   auto channel = call.services().channels.update(call.now, call.segments[0], change);
   if (!channel) return refuse_with(channel.error());

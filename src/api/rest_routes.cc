@@ -102,6 +102,18 @@ constexpr Route kRoutes[] = {
      false,
      {},
      kLiveErrors},
+    {Method::kGet,
+     "/api/v1/live/{channel}/events",
+     "listEvents",
+     "List what happened in a channel lately",
+     Access::kRead,
+     list_events,
+     200,
+     "EventList",
+     nullptr,
+     false,
+     {},
+     kChannelErrors},
     {Method::kGet, kChannels, "listChannels", "List channels by name, in pages", Access::kRead, list_channels,
      200, "ChannelPage", nullptr, false, kPageKeys, kPageErrors},
     {Method::kPost,
@@ -286,6 +298,13 @@ ApiError error_of(control::Refusal refusal) {
           "description"};
     case control::Refusal::kBadLabel:
       return {kInvalidValue, "A label is at most 100 characters, without control characters.", "label"};
+    case control::Refusal::kBadLadder:
+      return {kInvalidValue,
+              "A ladder is off, one, standard, mobile, or rungs such as 720p30:2500,360p30:av1 (size and "
+              "pictures a second, then kbit/s and codec where wanted), and ,per-title=on or ,per-title=off "
+              "behind "
+              "it where wanted; or nothing, for the server's own.",
+              "ladder"};
     case control::Refusal::kChannelExists: return {kChannelExists, facts_of(kChannelExists).meaning, ""};
     case control::Refusal::kChannelNotFound:
       return {kChannelNotFound, facts_of(kChannelNotFound).meaning, ""};

@@ -131,7 +131,10 @@ class RestTest : public ::testing::Test {
   control::ApiKeys api_keys_{store_, {.tokens = {}, .fixed = {kKey}}};
   control::Publishing publishing_;
   control::LiveDirectory live_;
-  Rest rest_{{channels_, stream_keys_, api_keys_, publishing_, live_}, {"1.2.3", kStart}};
+  control::Transcoding transcoding_{{}};
+  control::ChannelEvents events_;
+  Rest rest_{{channels_, stream_keys_, api_keys_, publishing_, live_, &transcoding_, &events_},
+             {"1.2.3", kStart}};
   control::Effects effects_;
   const json::value document_ = [this] {
     return json::parse(text_of(std::get<http::Response>(
@@ -166,6 +169,17 @@ TEST_F(RestTest, lists_what_is_live_to_everybody) {
   EXPECT_THAT(text_of(response), HasSubstr("\"frame_rate\":29.97,"));
 }
 
+TEST_F(RestTest, says_where_pictures_of_it_are) {
+  live_.handle_status(Timestamp(), {.channel = "news", .started_at = kStart});
+  EXPECT_FALSE(body_of(get("/api/v1/live/news")).as_object().contains("poster_url"));
+  EXPECT_FALSE(body_of(get("/api/v1/live/news")).as_object().contains("storyboard_url"));
+  live_.handle_status(Timestamp(),
+                      {.channel = "news", .started_at = kStart, .poster_ms = 0, .has_storyboard = true});
+  const json::value channel = body_of(get("/api/v1/live")).at("channels").at(0);
+  EXPECT_EQ(channel.at("poster_url"), "/live/news/poster.jpg?at=0");
+  EXPECT_EQ(channel.at("storyboard_url"), "/live/news/storyboard.vtt");
+}
+
 TEST_F(RestTest, says_what_hls_cannot_carry) {
   control::ChannelStatus status{.channel = "news", .started_at = kStart, .warnings = {"hls_codec"}};
   status.tracks.push_back(
@@ -176,6 +190,113 @@ TEST_F(RestTest, says_what_hls_cannot_carry) {
   EXPECT_EQ(track.at("codec"), "vp8");
   EXPECT_EQ(track.at("codec_name"), "VP8");
   EXPECT_EQ(track.at("hls_obstacle"), "codec");
+}
+
+TEST_F(RestTest, tells_of_a_ladder_to_who_may_read_channels) {
+  go_live("news");
+  EXPECT_FALSE(body_of(call(http::Method::kGet, "/api/v1/live/news")).as_object().contains("ladder"));
+  media::Format format{.codec = media::Codec::kH264, .config = SharedBytes(Buffer{1, 77, 0, 31})};
+  format.width = 854;
+  format.height = 480;
+  media::Format sound{.codec = media::Codec::kOpus, .sample_rate = 48'000, .channels = 2};
+  control::ProgramOnAir program{.channel = "news", .broadcast = "b", .ladder = "standard"};
+  program.tracks.push_back({.track = 0, .format = std::make_shared<const media::Format>(format)});
+  program.tracks.push_back({.track = 1, .format = std::make_shared<const media::Format>(sound)});
+  control::TranscodingOutputs out;
+  transcoding_.handle_program(Timestamp(), std::move(program), out);
+  transcoding_.handle_worker_seen(Timestamp(), {.worker = 1}, out);
+  control::WorkerNumbers numbers{.frames_in = 9,
+                                 .cpu_time = Duration::milliseconds(1'250),
+                                 .memory_bytes = 77,
+                                 .complexity = control::Complexity{3.5, 0.25}};
+  numbers.rungs.push_back({.rung = "360p30",
+                           .encoder = "libx264",
+                           .frames = 8,
+                           .waiting = 1,
+                           .oldest_wait = Duration::milliseconds(3),
+                           .encode_p95 = Duration::microseconds(2'500),
+                           .speed = 6.666});
+  for (int second = 0; second < 2; ++second) {
+    transcoding_.handle_worker_seen(
+        Timestamp() + Duration::seconds(second),
+        {.worker = 1, .state = control::WorkerState::kReported, .numbers = numbers}, out);
+    numbers.rungs[0].bytes += 100'000;
+  }
+  const json::value ladder = body_of(call(http::Method::kGet, "/api/v1/live/news")).at("ladder");
+  EXPECT_EQ(ladder.at("profile"), "standard");
+  EXPECT_EQ(ladder.at("revision"), 1);
+  EXPECT_EQ(ladder.at("per_title"), false);
+  EXPECT_EQ(json::serialize(ladder.at("left_out")), "[]");
+  EXPECT_EQ(
+      json::serialize(ladder.at("rungs").at(0)),
+      json::serialize(json::parse(
+          R"({"name":"360p30","kind":"video","codec_name":"H.264","state":"working","bitrate_max":1060000,"bitrate_usual":1060000,
+                "bitrate":800000,"encoder":"libx264","frames":8,"frames_waiting":1,"oldest_wait_ms":3,"encode_p95_ms":2.5E0,
+                "speed":6.67E0,"width":640,"height":360})")));
+  EXPECT_EQ(ladder.at("rungs").at(2).at("name"), "aac0");
+  EXPECT_EQ(ladder.at("rungs").at(2).at("state"), "awaited");
+  EXPECT_EQ(json::serialize(ladder.at("worker")),
+            json::serialize(json::parse(
+                R"({"state":"running","restarts":0,"is_storm":false,"trouble":"","frames_in":9,
+                "frames_dropped":0,"cpu_s":1.25E0,"memory_bytes":77})")));
+  EXPECT_EQ(json::serialize(ladder.at("complexity")), R"({"spatial":3.5E0,"temporal":2.5E-1})");
+  const json::value seen_by_all = body_of(get("/api/v1/live/news"));
+  EXPECT_FALSE(seen_by_all.as_object().contains("ladder"));
+  EXPECT_EQ(seen_by_all.at("warnings").as_array().size(), 1u);
+  // Pictures wait for longer and longer.
+  numbers.rungs[0].oldest_wait = Duration::seconds(1);
+  for (int second = 2; second < 6; ++second)
+    transcoding_.handle_worker_seen(
+        Timestamp() + Duration::seconds(second),
+        {.worker = 1, .state = control::WorkerState::kReported, .numbers = numbers}, out);
+  EXPECT_EQ(body_of(get("/api/v1/live/news")).at("warnings").at(1), "ladder_reduced");
+}
+
+TEST_F(RestTest, lists_what_happened_in_a_channel) {
+  const std::string path = "/api/v1/live/news/events";
+  EXPECT_EQ(get(path).status, 401);
+  EXPECT_EQ(code_of(call(http::Method::kGet, path)), "channel_not_found");
+  EXPECT_EQ(call(http::Method::kGet, "/api/v1/live/NO NAME/events").status, 404);
+  create("news");
+  EXPECT_EQ(text_of(call(http::Method::kGet, path)), R"({"events":[]})");
+  events_.add(kStart, {"news", "gap", "v0"});
+  events_.add(kStart + Duration::seconds(1), {"news", "gap", "v0"});
+  events_.add(kStart + Duration::seconds(2), {"news", "worker_lost", "worker 1: ended with status 1"});
+  const json::value events = body_of(call(http::Method::kGet, path)).at("events");
+  ASSERT_EQ(events.as_array().size(), 2u);
+  EXPECT_EQ(json::serialize(events.at(0)),
+            R"({"kind":"gap","text":"v0","first_at":"2027-01-15T08:00:00.000Z",)"
+            R"("last_at":"2027-01-15T08:00:01.000Z","count":2})");
+  EXPECT_EQ(events.at(1).at("kind"), "worker_lost");
+  store_.set_unavailable(true);
+  EXPECT_EQ(call(http::Method::kGet, path).status, 200) << "what is known can be told";
+  EXPECT_EQ(call(http::Method::kGet, "/api/v1/live/sport/events").status, 503);
+  store_.set_unavailable(false);
+  // Word of its end comes when it is gone.
+  EXPECT_EQ(call(http::Method::kDelete, "/api/v1/channels/news").status, 204);
+  events_.add(kStart + Duration::seconds(3), {"news", "gap", "v0"});
+  EXPECT_EQ(code_of(call(http::Method::kGet, path)), "channel_not_found");
+  (void)take_effects();
+  EXPECT_EQ(call(http::Method::kPost, "/api/v1/channels", R"({"name":"news"})").status, 201);
+  EXPECT_THAT(take_effects(), ElementsAre(control::Effect(control::ChannelCreated{"news"})))
+      << "and is not that of another";
+}
+
+TEST_F(RestTest, takes_a_ladder_that_is_one) {
+  const std::string path = "/api/v1/channels/news";
+  EXPECT_EQ(body_of(call(http::Method::kPost, "/api/v1/channels", R"({"name":"news","ladder":"standard"})"))
+                .at("ladder"),
+            "standard");
+  EXPECT_EQ(body_of(call(http::Method::kPatch, path, R"({"ladder":"720p30:2500,360p30:600"})")).at("ladder"),
+            "720p30:2500,360p30:600");
+  EXPECT_EQ(body_of(call(http::Method::kPatch, path, R"({"title":"x"})")).at("ladder"),
+            "720p30:2500,360p30:600");
+  EXPECT_EQ(body_of(call(http::Method::kPatch, path, R"({"ladder":""})")).at("ladder"), "");
+  for (const char* body : {R"({"ladder":"best"})", R"({"ladder":"720p"})"}) {
+    EXPECT_EQ(call(http::Method::kPatch, path, body).status, 400);
+    EXPECT_EQ(field_of(call(http::Method::kPatch, path, body)), "ladder");
+  }
+  EXPECT_EQ(code_of(call(http::Method::kPatch, path, R"({"ladder":1})")), "wrong_type");
 }
 
 TEST_F(RestTest, writes_the_public_list_once_a_second) {
@@ -271,9 +392,10 @@ TEST_F(RestTest, makes_a_channel) {
                                  R"({"name":"news","title":"The news","description":"a\nb"})");
   EXPECT_EQ(response.status, 201);
   EXPECT_EQ(response.headers.get("location"), "/api/v1/channels/news");
-  EXPECT_EQ(text_of(response),
-            R"({"name":"news","title":"The news","description":"a\nb","enabled":true,"state":"offline",)"
-            R"("created_at":"2027-01-15T08:01:40.000Z","updated_at":"2027-01-15T08:01:40.000Z"})");
+  EXPECT_EQ(
+      text_of(response),
+      R"({"name":"news","title":"The news","description":"a\nb","enabled":true,"ladder":"","state":"offline",)"
+      R"("created_at":"2027-01-15T08:01:40.000Z","updated_at":"2027-01-15T08:01:40.000Z"})");
   EXPECT_TRUE(channels_.read("news"));
   EXPECT_EQ(text_of(call(http::Method::kGet, "/api/v1/channels/news")), text_of(response));
 }
@@ -338,6 +460,7 @@ TEST_F(RestTest, takes_texts_of_just_the_documented_length) {
         .to_number<std::size_t>();
   };
   EXPECT_EQ(limit("NewChannel", "title"), control::kTitleCharactersMax);
+  EXPECT_EQ(document_.at_pointer("/components/schemas/LadderWish/maxLength"), control::kLadderTextBytesMax);
   EXPECT_EQ(limit("NewChannel", "description"), control::kDescriptionCharactersMax);
   EXPECT_EQ(limit("ChannelChange", "title"), control::kTitleCharactersMax);
   EXPECT_EQ(limit("ChannelChange", "description"), control::kDescriptionCharactersMax);

@@ -21,11 +21,15 @@ inline constexpr LocalPath kUdpPath = 0;
 inline constexpr LocalPath kUdpPaths = 256;
 constexpr bool is_udp_path(LocalPath local) { return local < kUdpPaths; }
 
+// The two ECN bits of the IP header (RFC 3168 §5).
+enum class Ecn : std::uint8_t { kNotCapable = 0, kCapable1 = 1, kCapable0 = 2, kCongestion = 3 };
+
 // Its bytes may be changed in place (decryption) and are the receiver's again after the call.
 struct ReceivedDatagram {
   LocalPath local = kUdpPath;
   SocketAddress remote;
   std::span<std::uint8_t> bytes;
+  Ecn ecn = Ecn::kNotCapable;
 };
 
 // Datagrams of one size to one address, one behind the other; only the last may be shorter. The kernel takes
@@ -35,6 +39,7 @@ struct DatagramTrain {
   SocketAddress remote;
   Bytes bytes;
   std::uint16_t segment_bytes = 0;
+  Ecn ecn = Ecn::kNotCapable;
 };
 
 // Trains on their way out: written into one arena in order, sent, cleared. Never grows.
@@ -55,9 +60,10 @@ class DatagramBatch {
   std::span<std::uint8_t> room() { return {arena_.get() + used_, capacity_ - used_}; }
   bool has_room(std::size_t bytes) const { return capacity_ - used_ >= bytes; }
   // The first `bytes` of room() are a train. Requires: they fit, and segments within the limits above.
-  void commit(LocalPath local, const SocketAddress& remote, std::size_t bytes, std::uint16_t segment_bytes) {
+  void commit(LocalPath local, const SocketAddress& remote, std::size_t bytes, std::uint16_t segment_bytes,
+              Ecn ecn = Ecn::kNotCapable) {
     STOA_ASSERT(bytes <= capacity_ - used_ && segment_bytes > 0);
-    trains_.push_back({local, remote, Bytes(arena_.get() + used_, bytes), segment_bytes});
+    trains_.push_back({local, remote, Bytes(arena_.get() + used_, bytes), segment_bytes, ecn});
     used_ += bytes;
   }
 

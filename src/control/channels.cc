@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "control/ladder.h"
 #include "control/text.h"
 
 namespace stoa::control {
@@ -22,6 +23,7 @@ bool is_title(std::string_view text) {
 bool is_description(std::string_view text) {
   return is_plain_text(text, kDescriptionCharactersMax, LineBreaks::kAllowed);
 }
+bool is_ladder_wish(std::string_view text) { return text.empty() || is_ladder(text); }
 
 }  // namespace
 
@@ -29,10 +31,11 @@ Result<Channel, Refusal> Channels::create(WallTime now, const NewChannel& channe
   if (!is_channel_name(channel.name)) return refuse(Refusal::kBadChannelName);
   if (!is_title(channel.title)) return refuse(Refusal::kBadTitle);
   if (!is_description(channel.description)) return refuse(Refusal::kBadDescription);
+  if (!is_ladder_wish(channel.ladder)) return refuse(Refusal::kBadLadder);
   auto count = store_.count_channels();
   if (!count) return refuse(refusal_of(count.error()));
   if (*count >= kChannelsMax) return refuse(Refusal::kTooManyChannels);
-  Channel created{channel.name, channel.title, channel.description, true, now, now};
+  Channel created{channel.name, channel.title, channel.description, true, now, now, channel.ladder};
   if (auto stored = store_.create_channel(created); !stored) return refuse(refusal_of(stored.error()));
   ++revision_;
   return created;
@@ -61,10 +64,12 @@ Result<ChannelPage, Refusal> Channels::list(std::string_view after, std::size_t 
 Result<Channel, Refusal> Channels::update(WallTime now, std::string_view name, const ChannelChange& change) {
   if (change.title && !is_title(*change.title)) return refuse(Refusal::kBadTitle);
   if (change.description && !is_description(*change.description)) return refuse(Refusal::kBadDescription);
+  if (change.ladder && !is_ladder_wish(*change.ladder)) return refuse(Refusal::kBadLadder);
   STOA_TRY(Channel channel, read(name));
   if (change.title) channel.title = *change.title;
   if (change.description) channel.description = *change.description;
   if (change.is_enabled) channel.is_enabled = *change.is_enabled;
+  if (change.ladder) channel.ladder = *change.ladder;
   channel.updated_at = now;
   if (auto stored = store_.update_channel(channel); !stored) return refuse(refusal_of(stored.error()));
   ++revision_;

@@ -23,11 +23,13 @@ struct NewChannel {
   std::string name;
   std::string title;
   std::string description;
+  std::string ladder = {};
 };
 struct ChannelChange {  // What is absent stays as it is.
   std::optional<std::string> title;
   std::optional<std::string> description;
   std::optional<bool> is_enabled;
+  std::optional<std::string> ladder;  // Holds for who publishes from then on.
 };
 struct ChannelPage {
   std::vector<Channel> channels;

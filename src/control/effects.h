@@ -25,8 +25,13 @@ struct ChannelDeleted {
   std::string channel;
   bool operator==(const ChannelDeleted&) const = default;
 };
+// Forget what was heard of another channel of that name: of its end word may have come late.
+struct ChannelCreated {
+  std::string channel;
+  bool operator==(const ChannelCreated&) const = default;
+};
 
-using Effect = std::variant<EndBroadcast, KeyRevoked, ChannelDeleted>;
+using Effect = std::variant<EndBroadcast, KeyRevoked, ChannelDeleted, ChannelCreated>;
 using Effects = Outbox<Effect>;
 
 }  // namespace stoa::control

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,9 @@ struct ChannelStatus {
   std::vector<TrackStatus> tracks;
   std::vector<SourceStatus> sources;
   std::vector<std::string> warnings;
+  // When the newest poster was shown, in milliseconds of the broadcast. Absent: there is none.
+  std::optional<std::uint64_t> poster_ms;
+  bool has_storyboard = false;
 };
 
 class LiveDirectory {

@@ -46,7 +46,7 @@ Result<PublishGrant, PublishRefusal> Publishing::judge(WallTime now, std::string
   // That the note of its use fails is no reason to keep a good key out.
   if (!key.last_used_at || now - *key.last_used_at >= kKeyUseGrain)
     static_cast<void>(store_.touch_stream_key(key.id, now));
-  return PublishGrant{key.channel, key.id};
+  return grant_of(key.channel, key.id, **channel);
 }
 
 Result<PublishGrant, PublishRefusal> Publishing::judge_name(std::string_view name) {
@@ -54,7 +54,11 @@ Result<PublishGrant, PublishRefusal> Publishing::judge_name(std::string_view nam
   auto channel = store_.find_channel(name);
   if (!channel) return refuse(PublishRefusal::kStoreUnavailable);
   if (*channel && !(*channel)->is_enabled) return refuse(PublishRefusal::kChannelDisabled);
-  return PublishGrant{std::string(name), "dev"};
+  return grant_of(std::string(name), "dev", channel->value_or(Channel()));
+}
+
+PublishGrant Publishing::grant_of(std::string name, std::string key_id, const Channel& channel) const {
+  return {std::move(name), std::move(key_id), channel.ladder.empty() ? options_.ladder : channel.ladder};
 }
 
 Result<bool, PublishRefusal> Publishing::is_known_channel(std::string_view name) {

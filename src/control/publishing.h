@@ -19,7 +19,8 @@ inline constexpr Duration kKeyUseGrain = Duration::seconds(60);
 
 struct PublishGrant {
   std::string channel;
-  std::string key_id;  // For KeyRevoked. "dev" when a channel's name was its key.
+  std::string key_id;          // For KeyRevoked. "dev" when a channel's name was its key.
+  std::string ladder = "off";  // What it is made into (ladder.h).
 };
 
 enum class PublishRefusal : std::uint8_t {
@@ -38,6 +39,7 @@ class Publishing {
     // Every channel's name is its own stream key, also of channels that nobody made: those exist for as
     // long as they are live and are written to no database.
     bool is_dev = false;
+    std::string ladder = "off";  // Of channels that have none of their own.
   };
 
   Publishing(Store& store, const Options& options) : store_(store), options_(options) {}
@@ -56,6 +58,7 @@ class Publishing {
   Result<PublishGrant, PublishRefusal> judge(WallTime now, std::string_view app,
                                              std::string_view stream_name);
   Result<PublishGrant, PublishRefusal> judge_name(std::string_view name);
+  PublishGrant grant_of(std::string name, std::string key_id, const Channel& channel) const;
 
   Store& store_;
   Options options_;

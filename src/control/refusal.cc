@@ -8,6 +8,7 @@ const char* name_of(Refusal refusal) {
     case Refusal::kBadTitle: return "bad_title";
     case Refusal::kBadDescription: return "bad_description";
     case Refusal::kBadLabel: return "bad_label";
+    case Refusal::kBadLadder: return "bad_ladder";
     case Refusal::kChannelExists: return "channel_exists";
     case Refusal::kChannelNotFound: return "channel_not_found";
     case Refusal::kTooManyChannels: return "too_many_channels";

@@ -12,6 +12,7 @@ enum class Refusal : std::uint8_t {
   kBadTitle,        // Over kTitleCharactersMax, no UTF-8, or control characters in it.
   kBadDescription,  // Over kDescriptionCharactersMax, no UTF-8, or control characters but line feed and tab.
   kBadLabel,        // Over kLabelCharactersMax, no UTF-8, or control characters in it.
+  kBadLadder,       // See is_ladder.
   kChannelExists,
   kChannelNotFound,
   kTooManyChannels,  // kChannelsMax.

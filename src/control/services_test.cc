@@ -49,6 +49,33 @@ TEST_F(Services, refuse_channels_with_bad_texts) {
   EXPECT_EQ(*store_.count_channels(), 0u);
 }
 
+TEST_F(Services, keep_a_ladder_that_is_one) {
+  auto made = channels_.create(kNow, {"news", "", "", "standard"});
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->ladder, "standard");
+  EXPECT_EQ(channels_.create(kNow, {"sport", "", "", "the best"}).error(), Refusal::kBadLadder);
+  EXPECT_EQ(channels_.update(kNow, "news", {.ladder = "720p"}).error(), Refusal::kBadLadder);
+  EXPECT_EQ(channels_.update(kNow, "news", {.title = "x"})->ladder, "standard");
+  EXPECT_EQ(channels_.update(kNow, "news", {.ladder = "720p30:2500"})->ladder, "720p30:2500");
+  EXPECT_EQ(channels_.update(kNow, "news", {.ladder = ""})->ladder, "");
+}
+
+TEST_F(Services, grant_the_channels_ladder_or_else_the_nodes) {
+  Publishing publishing(store_, {.is_dev = true, .ladder = "mobile"});
+  ASSERT_TRUE(channels_.create(kNow, {"news", "", ""}));
+  MadeStreamKey made = make_key("news");
+  const auto ladder = [&](Publishing& of, std::string_view name) {
+    return of.authorize_publish(kNow, "live", name)->ladder;
+  };
+  EXPECT_EQ(ladder(publishing_, made.key), "off");
+  for (std::string_view name :
+       {std::string_view(made.key), std::string_view("news"), std::string_view("other")})
+    EXPECT_EQ(ladder(publishing, name), "mobile") << name;
+  ASSERT_TRUE(channels_.update(kNow, "news", {.ladder = "off"}));
+  EXPECT_EQ(ladder(publishing, made.key), "off");
+  EXPECT_EQ(ladder(publishing, "news"), "off");
+}
+
 TEST_F(Services, refuse_a_channel_twice_and_one_that_is_not_there) {
   ASSERT_TRUE(channels_.create(kNow, {"news", "", ""}));
   EXPECT_EQ(channels_.create(kNow, {"news", "", ""}).error(), Refusal::kChannelExists);

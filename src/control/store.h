@@ -26,6 +26,7 @@ struct Channel {
   bool is_enabled = true;  // Nobody may publish to a channel that is not.
   WallTime created_at;
   WallTime updated_at;
+  std::string ladder = {};  // What it is made into (ladder.h); empty: as the node does.
 
   bool operator==(const Channel&) const = default;
 };

@@ -20,7 +20,8 @@ class StoreContract : public ::testing::TestWithParam<StoreFactory> {
     return WallTime::from_us(1'800'000'000'000'123 + seconds * 1'000'000);
   }
   static Channel channel(std::string name) {
-    return {std::move(name), "Title 'of' \"it\"; -- \xc3\xa9", "line one\nline two", true, at(0), at(0)};
+    return {std::move(name), "Title 'of' \"it\"; -- \xc3\xa9", "line one\nline two", true, at(0), at(0),
+            "it's one"};
   }
   static StreamKey stream_key(std::string id, std::string of_channel, std::int64_t created = 0) {
     crypto::Sha256Digest digest = crypto::sha256(as_bytes(id));
@@ -84,7 +85,7 @@ TEST_P(StoreContract, lists_channels_by_name_in_pages) {
 
 TEST_P(StoreContract, updates_a_channel_but_not_when_it_was_made) {
   create(channel("news"));
-  Channel changed{"news", "new", "", false, at(99), at(5)};
+  Channel changed{"news", "new", "", false, at(99), at(5), "standard"};
   ASSERT_TRUE(store_->update_channel(changed));
   changed.created_at = at(0);
   EXPECT_EQ(*store_->find_channel("news"), changed);

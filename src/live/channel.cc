@@ -94,6 +94,9 @@ const char* name_of(ChannelEventKind kind) {
     case ChannelEventKind::kKeyframeIntervalTooLong: return "keyframe_interval_too_long";
     case ChannelEventKind::kRenditionMisaligned: return "rendition_misaligned";
     case ChannelEventKind::kTrackRefused: return "track_refused";
+    case ChannelEventKind::kSlate: return "slate";
+    case ChannelEventKind::kContinuity: return "continuity";
+    case ChannelEventKind::kOfferedUnfit: return "offered_unfit";
     case ChannelEventKind::kEnded: return "ended";
   }
   return "?";
@@ -176,8 +179,8 @@ void Channel::handle_frame(Timestamp now, WallTime wall, Source& source, const m
       return;
     }
     epoch_ = frame->place.epoch;
-    Duration at = break_timeline(now, frame->place.dts + offset_, "the encoder's clock jumped", out);
-    offset_ = at - frame->place.dts;
+    Duration at = break_timeline(now, frame->begins_at() + offset_, "the encoder's clock jumped", out);
+    offset_ = at - frame->begins_at();
   }
   deliver(*frame, out);
 }
@@ -245,9 +248,13 @@ void Channel::handle_deadline(Timestamp now, WallTime wall, ChannelOutputs& out)
 void Channel::settle(Timestamp now, WallTime wall, ChannelOutputs& out) {
   choose_source(now, wall, out);
   release_held(now, out);
+  update_program_tracks();
+  tell_gone(now);
   if (sources_.empty() && state_ == ChannelState::kLive) interrupt(now, "the encoder is away", out);
   fill_absence(now, out);
-  fill_silent(out);
+  replace_missing(now, out);
+  fill_silent(now, out);
+  offer_unserved(now, out);
   if (now >= give_up_at())
     finish(now, SourceDropReason::kBroadcastEnded, out);
   else
@@ -281,7 +288,7 @@ void Channel::put_on_air(Timestamp now, WallTime, Source& source, ChannelOutputs
   auto start = std::ranges::find_if(frames, [](const SourceFrame& frame) {
     return frame.format->kind() == media::Kind::kVideo && frame.is_keyframe;
   });
-  Duration first = (start == frames.end() ? frames.front() : *start).place.dts;
+  Duration first = (start == frames.end() ? frames.front() : *start).begins_at();
   bool is_first = lanes_.empty();
   if (is_first) {
     on_air_ = &source;
@@ -356,6 +363,7 @@ void Channel::bind_tracks(const Source& source, ChannelOutputs& out) {
     lane->shift = Duration();
     lane->late_since.reset();
     lane->held.clear();
+    lane->knows_orientation = false;
   }
   for (int i = 0; i < media::kTracksPerPublicationMax; ++i) {
     const auto& track = source.track(static_cast<media::TrackId>(i));
@@ -365,8 +373,8 @@ void Channel::bind_tracks(const Source& source, ChannelOutputs& out) {
 }
 
 // The first rendition of its kind that no track feeds, or a new one.
-Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
-                                   const std::shared_ptr<const media::Format>& format, ChannelOutputs& out) {
+Lane* Channel::bind_track(const Source& source, media::TrackId id,
+                          const std::shared_ptr<const media::Format>& format, ChannelOutputs& out) {
   const Source::Track& track = *source.track(id);
   media::Kind kind = format->kind();
   int of_kind = 0;
@@ -375,6 +383,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
     ++of_kind;
     if (lane->track) continue;
     lane->track = id;
+    lane->decoded_early.reset();
     lane->waits_for_keyframe = kind == media::Kind::kVideo;
     return lane.get();
   }
@@ -395,6 +404,7 @@ Channel::Lane* Channel::bind_track(const Source& source, media::TrackId id,
   bool is_fresh = grid_.newest().has_discontinuity && std::ranges::none_of(lanes_, [](const auto& l) {
                     return l->packager.has_started() && l->packager.segment_has_content();
                   });
+  hold_back(lane);
   lane.joins_after = is_fresh ? grid_.newest().msn - 1 : grid_.newest().msn;
   return &lane;
 }
@@ -438,9 +448,12 @@ void Channel::update_deadline(Timestamp now) {
     if (last_discontinuity_at_) consider(*last_discontinuity_at_ + kDiscontinuityDistance);
   }
   if (!lanes_.empty()) consider(gap_due());
+  if (multivariant_.empty() && !lanes_.empty()) consider(begun_at_ + config_.ladder_wait);
   consider(give_up_at());
-  for (const auto& lane : lanes_)
+  for (const auto& lane : lanes_) {
     if (!lane->held.empty()) consider(lane->held.front().arrived + kHoldMax);
+    if (lane->unserved_since) consider(*lane->unserved_since + config_.ladder_wait + kHeldBackMax);
+  }
 }
 
 void Channel::append_metrics(MetricSamples& samples) const {
@@ -479,11 +492,20 @@ void Channel::append_metrics(MetricSamples& samples) const {
   counter("stoa_live_discontinuities_total", "Discontinuities made.", stats_.discontinuities);
   counter("stoa_live_source_switches_total", "Times another source went on air.", stats_.source_switches);
   counter("stoa_live_interruptions_total", "Times no source was on air.", stats_.interruptions);
+  counter("stoa_live_rung_frames_total", "Frames that workers made.", stats_.rung_frames);
   counter("stoa_live_rung_frames_late_total", "Frames of workers whose time was filled already.",
           stats_.rung_frames_late);
   counter("stoa_live_rungs_stopped_total", "Times a worker's rendition broke the rules.",
           stats_.rungs_stopped);
   counter("stoa_live_forced_cuts_total", "Segments cut without a keyframe.", stats_.forced_cuts);
+  for (std::size_t i = 0; i < kFaultKinds; ++i) {
+    const Fault kind = static_cast<Fault>(i);
+    samples.push_back({"stoa_live_faults_total",
+                       "Faults in what came out, of one rendition each.",
+                       MetricKind::kCounter,
+                       {{"kind", name_of(kind)}},
+                       static_cast<double>(continuity_.count(kind))});
+  }
   samples.push_back({"stoa_live_window_bytes",
                      "Media held for viewers.",
                      MetricKind::kGauge,

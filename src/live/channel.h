@@ -10,6 +10,7 @@
 // air, or its clock jumps, or a decoder needs new parameters, all renditions get a discontinuity.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -22,9 +23,13 @@
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
+#include "live/continuity.h"
 #include "live/grid.h"
+#include "live/lane.h"
 #include "live/packager.h"
+#include "live/pictures.h"
 #include "live/program.h"
+#include "live/slate.h"
 #include "live/snapshot.h"
 #include "live/source.h"
 
@@ -47,9 +52,11 @@ struct ChannelConfig {
   SourceConfig source;
 };
 inline constexpr int kSourcesMax = 4;
-inline constexpr int kRenditionsMax = 16;
 inline constexpr std::uint64_t kPartsToBeListed = 3;  // Of each rendition in the multivariant playlist.
 inline constexpr std::size_t kHeldFramesMax = 256;    // Of one audio track, waiting for the video's decision.
+// So many of a source's last four segments without a keyframe are too many: one may be lost.
+inline constexpr int kForcedCuts = 2;
+inline constexpr Duration kHeldBackMax = Duration::seconds(2);     // Beyond ChannelConfig::ladder_wait.
 inline constexpr Duration kHoldMax = Duration::milliseconds(300);  // So long sound waits for pictures.
 
 // PART-TARGET for tracks with these frame durations: near `wanted`, whole milliseconds, and such that whole
@@ -78,7 +85,10 @@ enum class ChannelEventKind : std::uint8_t {
   kGap,
   kKeyframeIntervalTooLong,
   kRenditionMisaligned,
+  kSlate,  // It stands in.
   kTrackRefused,
+  kContinuity,    // A fault in what comes out (live/continuity.h).
+  kOfferedUnfit,  // Nobody makes what should be there in its place.
   kEnded,
 };
 const char* name_of(ChannelEventKind kind);
@@ -137,13 +147,21 @@ class Channel {
   // What workers make of the program (live/program.h). Of no effect without ChannelConfig::ladder_wait.
   // The rungs that renditions are made of, in place of those before; a rung that is still there is the same
   // as it was. What is not any more goes on as GAP, unlisted.
-  void set_ladder(Timestamp now, std::vector<media::Rung> ladder, ChannelOutputs& out);
-  // A worker listens from here on: it is told what is kept of the program, then all that comes.
-  void start_program();
-  // It is gone, and what it made with it.
-  void stop_program(Timestamp now, WallTime wall, ChannelOutputs& out);
-  // In order; what the worker is told. To be taken after each input.
+  // `held_back`: tracks on air (as in program_tracks) that do not play as they are, and are not offered while
+  // a worker makes a rung of them. Where none other leads, segments are cut by the clock. If no rung of one
+  // is made for ladder_wait + kHeldBackMax it is offered all the same.
+  void set_ladder(Timestamp now, std::vector<media::Rung> ladder, ChannelOutputs& out,
+                  std::vector<media::TrackId> held_back = {});
+  // What is on air, as workers are told of it; while no source is on air, what was. Its revision grows when a
+  // track comes or goes, or has other parameters. Both are there with and without workers.
+  const std::vector<ProgramTrack>& program_tracks() const { return program_tracks_; }
+  std::uint64_t program_revision() const { return program_revision_; }
+  // What is on air, in order. To be taken after each input.
   std::vector<ProgramOutput> take_program() { return program_.take(); }
+  // What a worker that comes now is told before all that comes, once take_program() was called.
+  std::vector<ProgramOutput> program_log() const { return program_.replay(); }
+  // The worker is gone, and what it made with it.
+  void handle_worker_gone(Timestamp now, WallTime wall, ChannelOutputs& out);
   // A rung begins, or begins anew, or has other parameters from its next frame on.
   Result<void, RungRefusal> handle_rung_format(Timestamp now, WallTime wall, media::RungId rung,
                                                std::shared_ptr<const media::Format> format,
@@ -153,6 +171,20 @@ class Channel {
   Result<void, RungRefusal> handle_rung_frame(Timestamp now, WallTime wall, media::RungId rung,
                                               const media::Frame& frame, ChannelOutputs& out);
   void handle_rung_ended(Timestamp now, WallTime wall, media::RungId rung, ChannelOutputs& out);
+
+  // What stands in where a worker, or the source, gives nothing: frames made ahead (live/slate.h), kept as
+  // long as the rung is in the ladder. Without it there is GAP. For a rung of the ladder, or a track on air.
+  Result<void, SlateRefusal> set_rung_slate(media::RungId rung, std::shared_ptr<const media::Format> format,
+                                            std::span<const media::Frame> frames);
+  Result<void, SlateRefusal> set_track_slate(media::TrackId track,
+                                             std::shared_ptr<const media::Format> format,
+                                             std::span<const media::Frame> frames);
+
+  // What a worker made for people to look at (live/pictures.h), of what it was told. Snapshots have it from
+  // the next one on, also once the worker is gone; storyboards for as long as any rendition lists what they
+  // show.
+  Result<void, PictureRefusal> set_poster(Poster poster);
+  Result<void, PictureRefusal> set_storyboard(Storyboard storyboard);
 
   const std::shared_ptr<const ChannelSnapshot>& snapshot() const { return snapshot_; }
   const std::string& name() const { return name_; }
@@ -168,39 +200,6 @@ class Channel {
   void append_metrics(MetricSamples& samples) const;
 
  private:
-  struct HeldFrame {
-    ChannelFrame frame;
-    std::shared_ptr<const media::Format> format;
-    Timestamp arrived;
-  };
-  // A rendition and the track, or the rung, that feeds it.
-  struct Lane {
-    Lane(Packager p) : packager(std::move(p)) {}
-    Packager packager;
-    std::optional<media::TrackId> track;                  // Of the source on air.
-    std::optional<media::RungId> rung;                    // Then it never has a track.
-    media::TrackId program_track = 0;                     // What workers know it by, without a rung.
-    std::shared_ptr<const media::Format> program_format;  // As workers were told last.
-    bool is_fed = false;                                  // Its rung's worker makes it.
-    bool is_offered = true;                               // In the multivariant playlist once it has parts.
-    bool is_silent = false;  // Its time is filled with GAP until frames come again.
-    bool waits_for_keyframe = false;
-    bool is_joining = false;  // Starts with a segment that begins after `joins_after`.
-    bool is_listed = false;   // In the multivariant playlist.
-    bool was_misaligned = false;
-    std::uint64_t joins_after = 0;
-    Timestamp last_part_at;               // Rule G13 wants the next within a PART-TARGET.
-    Timestamp last_frame_at;              // Of its track, whether it could be used or not.
-    Duration frame_duration;              // Last nominal one.
-    Duration shift;                       // Its clock stood still while others' went on.
-    std::optional<Timestamp> late_since;  // All its frames since came too late.
-    std::deque<HeldFrame> held;
-    std::shared_ptr<const Rendition> snapshot;
-    std::shared_ptr<const media::Format> advertised_format;
-    std::uint64_t advertised_peak = 0;
-    std::uint64_t advertised_mean = 0;
-  };
-
   // Sources (channel.cc).
   Source* find_source(SourceId id);
   void handle_frame(Timestamp now, WallTime wall, Source& source, const media::TrackFrame& frame,
@@ -230,11 +229,14 @@ class Channel {
              Timestamp now, ChannelOutputs& out);
   bool join(Lane& lane, const ChannelFrame& frame);
   void handle_late(Lane& lane, const SourceFrame& frame, ChannelOutputs& out);
+  void put_at(const SourceFrame& frame, Duration at);
   bool must_hold(const Lane& lane, const ChannelFrame& frame) const;
   void release_held(Timestamp now, ChannelOutputs& out);
   bool change_format(Lane& lane, const ChannelFrame& frame,
                      const std::shared_ptr<const media::Format>& format, Timestamp now, ChannelOutputs& out);
   bool decide_boundary(Lane& lane, const ChannelFrame& frame, ChannelOutputs& out);
+  static void note_cut(Lane& lane, bool is_forced);
+  void cut(const Lane& lane, const ChannelFrame& frame, bool is_forced, ChannelOutputs& out);
   bool is_at(Lane& lane, const ChannelFrame& frame, const Boundary& boundary, ChannelOutputs& out);
   void enter_segment(Lane& lane, const Boundary& boundary, Duration until);
   // Everything after stands at the returned time, which is `at` or later, behind a discontinuity.
@@ -242,8 +244,10 @@ class Channel {
   Duration finish_parts(ChannelOutputs& out);
   // GAP up to `until` if more than `tolerance` is missing, through all boundaries before it.
   void fill(Lane& lane, Duration until, Duration tolerance);
-  void catch_up(Lane& lane);
-  void fill_silent(ChannelOutputs& out);
+  // Into the newest segment, or this one.
+  void catch_up(Lane& lane) { catch_up(lane, grid_.newest().msn); }
+  void catch_up(Lane& lane, std::uint64_t msn);
+  void fill_silent(Timestamp now, ChannelOutputs& out);
   void fill_absence(Timestamp now, ChannelOutputs& out);
   bool has_leading_video() const;
   Lane* find_lane(media::TrackId track);
@@ -256,33 +260,66 @@ class Channel {
     Lane* lane = nullptr;                         // One of lanes_, from its first format on.
     std::shared_ptr<const media::Format> format;  // Of its next frame.
     std::optional<Duration> last_pts;
+    std::optional<Timestamp> owed_since;  // It was told a frame, and gave none since.
+    bool has_begun = false;               // It gave a keyframe since its format came.
+    // From this segment on it gives what cannot follow what it gave.
+    std::optional<std::uint64_t> awaits_break_from;
     bool is_stopped = false;
   };
   RungState* find_rung(media::RungId id);
   // Its own frames take it over what breaks the timeline of the others.
   static bool is_worked_on(const Lane& lane) { return lane.rung && lane.is_fed && !lane.is_silent; }
+  static bool breaks(const Lane& lane) { return lane.packager.has_started() && !is_worked_on(lane); }
+  static bool fits(const media::Rung& rung, const media::Format& format);
   bool awaits_ladder(Timestamp now) const;
+  static bool is_listable(const RungState& state);
+  bool lacks_rungs() const;
+  bool has_source(const Lane& lane) const;
+  void hold_back(Lane& lane);
+  void offer_unserved(Timestamp now, ChannelOutputs& out);
+  bool is_ruled() const;
+  const RungState* best_rung_of(const Lane& lane) const;
   void add_rung_durations(std::vector<Duration>& durations) const;
-  void tell_program(Lane& lane, const ChannelFrame& frame,
+  static void note_orientation(Lane& lane, const ChannelFrame& frame, const media::Format& format);
+  void tell_program(const Lane& lane, const ChannelFrame& frame,
                     const std::shared_ptr<const media::Format>& format);
-  void tell_cuts(const ChannelFrame& frame, bool is_video);
-  // Who listens now, and who comes later.
-  template <typename Item, typename... How>
-  void tell(const Item& item, How... how) {
-    log_.add(item, how...);
-    if (has_listener_) program_.push(item);
-  }
+  void update_program_tracks();
+  void tell_gone(Timestamp now);
+  Result<Lane*, RungRefusal> take_lane(const RungState& rung,
+                                       const std::shared_ptr<const media::Format>& format);
   Result<void, RungRefusal> place_rung(RungState& rung, const media::Frame& frame, Timestamp now,
                                        ChannelOutputs& out);
   bool enter_rung_segment(RungState& rung, const Boundary& boundary, Duration until);
+  bool needs_break(const RungState& rung, const Boundary& boundary) const;
   ChannelFrame frame_of(const RungState& rung, const media::Frame& frame, const Boundary& boundary) const;
   void stop_rung(RungState& rung, RungRefusal why, ChannelOutputs& out);
-  void unfeed(RungState& rung, bool is_offered);
+  void unfeed(const RungState& rung, bool is_offered);
   void finish_rungs();
+  bool is_ahead(Duration shown_at) const;
+  WallTime zero_at(Duration seen_at) const;
+
+  // Slate (channel_slate.cc).
+  std::shared_ptr<const Slate> slate_of(const Lane& lane) const;
+  bool is_at_break(const Lane& lane) const;
+  const Boundary* find_break(const Lane& lane, std::uint64_t up_to) const;
+  void fill_time(Lane& lane, Duration until);
+  void restore_format(Lane& lane);
+  static bool gives_nothing(const RungState& rung, Timestamp now);
+  bool is_warm(const RungState& rung) const;
+  Duration room_of(const Lane& lane, Timestamp now) const;
+  void begin_filling(Timestamp now, Duration from, ChannelOutputs& out);
+  bool takes_rungs_back() const;
+  void replace_missing(Timestamp now, ChannelOutputs& out);
+  bool ends_slate(Lane& lane, const ChannelFrame& frame, Timestamp now) const;
 
   // Snapshots (channel_publish.cc).
   void publish(Timestamp now, ChannelOutputs& out);
+  bool has_old_report(const Lane& lane) const;
+  // Nobody was told of it, and nobody is to be.
+  static bool is_hidden(const Lane& lane) { return lane.is_held_back && !lane.was_listed; }
+  media::TrackId source_track(const Lane& lane) const;
   bool update_multivariant(Timestamp now);
+  Duration window_start() const;
 
   std::string name_;
   ChannelConfig config_;
@@ -311,22 +348,21 @@ class Channel {
   Timestamp last_placed_at_;
 
   std::vector<RungState> rungs_;
+  Slates slates_;
+  std::vector<media::TrackId> held_back_;
   bool is_ladder_known_ = false;
-  bool has_listener_ = false;  // A worker is told.
-  ProgramLog log_;
-  Outbox<ProgramOutput> program_;
-  std::uint64_t program_frames_ = 0;
-  std::uint64_t next_cut_ = 0;            // Workers were told of those before.
-  Duration shown_late_;                   // Keyframes are shown so long after they are decoded.
-  std::deque<Duration> recent_pictures_;  // When those that workers were told last are shown.
-  Duration program_shown_until_;          // The latest time of anything that workers were told.
+  Program program_;
+  std::vector<ProgramTrack> program_tracks_;
+  std::uint64_t program_revision_ = 0;
   Timestamp begun_at_;
+  Gallery gallery_;
 
   SharedBytes multivariant_;
   bool has_list_news_ = false;  // A rendition is not offered any more, or again.
   std::vector<std::string> warnings_;
   bool has_news_ = false;
   std::shared_ptr<const ChannelSnapshot> snapshot_;
+  Continuity continuity_;
   ChannelStats stats_;
 };
 

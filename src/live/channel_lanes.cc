@@ -1,5 +1,6 @@
 // Frames to renditions: boundaries, gaps, discontinuities.
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/assert.h"
@@ -8,19 +9,16 @@
 namespace stoa::live {
 namespace {
 
-constexpr Duration kHoleLeft = Duration::milliseconds(100);      // At a discontinuity: not worth a GAP part.
-constexpr Duration kLeastGap = Duration::milliseconds(10);       // So that a segment has something in it.
 constexpr Duration kKeyframeEarly = Duration::milliseconds(50);  // Before the segment target and still taken.
 constexpr Duration kLateForGood = Duration::seconds(1);          // Then it is the clock that is wrong.
-constexpr Duration kFillMax = Duration::seconds(60);           // Longer absences are not filled but cut out.
-constexpr Duration kExtinfRoom = Duration::milliseconds(490);  // round(EXTINF) <= TARGETDURATION.
+constexpr Duration kFillMax = Duration::seconds(60);  // Longer absences are not filled but cut out.
 
 Duration clock_of(Timestamp now) { return now - Timestamp(); }
 Duration clock_of(WallTime wall) { return wall - WallTime(); }
 
 }  // namespace
 
-Channel::Lane* Channel::find_lane(media::TrackId track) {
+Lane* Channel::find_lane(media::TrackId track) {
   for (auto& lane : lanes_)
     if (lane->track == track) return lane.get();
   return nullptr;
@@ -52,9 +50,11 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
     lane = bind_track(*on_air_, source_frame.track, source_frame.format, out);
     if (!lane) return;
   }
-  arrival_.observe(source_frame.place.dts + offset_, clock_of(now));
-  wall_.observe(source_frame.place.dts + offset_, clock_of(source_frame.arrived_wall));
-  ChannelFrame frame{.dts = source_frame.place.dts + offset_ + lane->shift,
+  if (!lane->decoded_early) lane->decoded_early = source_frame.place.dts - source_frame.begins_at();
+  Duration decoded_at = source_frame.place.dts + offset_ - *lane->decoded_early;
+  arrival_.observe(decoded_at, clock_of(now));
+  wall_.observe(decoded_at, clock_of(source_frame.arrived_wall));
+  ChannelFrame frame{.dts = decoded_at + lane->shift,
                      .pts = source_frame.place.pts + offset_ + lane->shift,
                      .nominal_duration = source_frame.place.nominal_duration,
                      .is_keyframe = source_frame.is_keyframe,
@@ -63,7 +63,8 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
   bool is_video = lane->packager.kind() == media::Kind::kVideo;
   if (is_video) lane->frame_duration = frame.nominal_duration;
   bool is_late = frame.dts < not_before_ - kExact ||
-                 (lane->packager.has_started() && frame.dts < lane->packager.gap_end() - kLateMax);
+                 (lane->packager.has_started() && frame.dts < lane->packager.gap_end() - kLateMax) ||
+                 (lane->slate && frame.dts < lane->packager.end() - kHoleLeft);
   if (is_late) {
     handle_late(*lane, source_frame, out);
     return;
@@ -74,6 +75,17 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
   }
   if (lane->is_joining && !join(*lane, frame)) return;
   lane->late_since.reset();
+  if (lane->slate && !find_break(*lane, grid_.newest().msn)) {
+    if (!ends_slate(*lane, frame, now)) {
+      ++stats_.frames_undecodable;
+      return;
+    }
+    Duration at = break_timeline(now, frame.dts, "the encoder is back", out);
+    put_at(source_frame, at);
+    cut_at_next_keyframe_ = false;
+    deliver(source_frame, out);
+    return;
+  }
   if (!lane->held.empty() || must_hold(*lane, frame)) {
     lane->held.push_back({std::move(frame), source_frame.format, now});
     while (lane->held.size() > kHeldFramesMax) {
@@ -85,7 +97,7 @@ void Channel::deliver(const SourceFrame& source_frame, ChannelOutputs& out) {
     place(*lane, frame, source_frame.format, now, out);
   }
   if (!is_video) return;
-  video_frontier_ = std::max(video_frontier_, source_frame.place.dts + offset_ + lane->shift);
+  video_frontier_ = std::max(video_frontier_, decoded_at + lane->shift);
   release_held(now, out);
 }
 
@@ -98,7 +110,8 @@ void Channel::handle_late(Lane& lane, const SourceFrame& frame, ChannelOutputs& 
   if (now - *lane.late_since < kLateForGood || !frame.is_keyframe) return;
   bool is_everything = now - last_placed_at_ >= kLateForGood;
   if (!is_everything) {
-    lane.shift = std::max(end(), not_before_) - (frame.place.dts + offset_);
+    lane.decoded_early.reset();
+    lane.shift = std::max(end(), not_before_) - (frame.begins_at() + offset_);
     lane.late_since.reset();
     return;
   }
@@ -107,13 +120,17 @@ void Channel::handle_late(Lane& lane, const SourceFrame& frame, ChannelOutputs& 
                now - other->last_frame_at < kLateForGood;
       }))
     return;  // A keyframe decides.
-  Duration at = break_timeline(now, arrival_.media_at(clock_of(now)), "the encoder's clock stood still", out);
-  offset_ = at - frame.place.dts;
+  put_at(frame,
+         break_timeline(now, arrival_.media_at(clock_of(now)), "the encoder's clock stood still", out));
+  deliver(frame, out);
+}
+
+void Channel::put_at(const SourceFrame& frame, Duration at) {
+  offset_ = at - frame.begins_at();
   for (auto& each : lanes_) {
     each->shift = Duration();
     each->late_since.reset();
   }
-  deliver(frame, out);
 }
 
 bool Channel::join(Lane& lane, const ChannelFrame& frame) {
@@ -155,15 +172,23 @@ void Channel::place(Lane& lane, const ChannelFrame& frame, const std::shared_ptr
     ++stats_.frames_late;
     return;
   }
+  if (lane.slate) {
+    if (const Boundary* back = find_break(lane, grid_.newest().msn)) catch_up(lane, back->msn);
+    if (lane.slate) return;
+  }
+  restore_format(lane);
+  bool was_silent = std::exchange(lane.is_silent, false);
   if (packager.needs_gap_before(frame.dts)) {
-    if (!lane.is_silent) emit(ChannelEventKind::kGap, packager.name(), out);
+    if (!was_silent) emit(ChannelEventKind::kGap, packager.name(), out);
     fill(lane, frame.dts, Duration());
   }
   if (format != packager.format()) {
     if (format->is_same_as(*packager.format()))
       packager.set_format(format);
-    else if (!change_format(lane, frame, format, now, out))
+    else if (!change_format(lane, frame, format, now, out)) {
+      lane.is_silent = was_silent;  // Nothing came of it.
       return;
+    }
   }
   while (true) {
     const Boundary* next = grid_.find(packager.msn() + 1);
@@ -178,8 +203,8 @@ void Channel::place(Lane& lane, const ChannelFrame& frame, const std::shared_ptr
   }
   if (is_filling_) resume(out);
   lane.waits_for_keyframe = false;
-  lane.is_silent = false;
   last_placed_at_ = now;
+  note_orientation(lane, frame, *format);
   tell_program(lane, frame, format);
   packager.append(frame);
 }
@@ -245,12 +270,17 @@ bool Channel::decide_boundary(Lane& lane, const ChannelFrame& frame, ChannelOutp
   if (!packager.segment_has_content()) return false;
   Duration since = frame.dts - newest.time;
   bool is_video = packager.kind() == media::Kind::kVideo;
-  bool is_wanted = is_video ? frame.is_keyframe && (since >= config_.segment_target - kKeyframeEarly ||
-                                                    (cut_at_next_keyframe_ && since >= kHoleLeft))
-                            : !has_leading_video() && since >= config_.segment_target - kExact;
-  if (is_wanted) {
+  bool leads = is_video ? !lane.is_held_back || is_ruled() : !has_leading_video();
+  bool is_wanted =
+      leads && (is_video ? frame.is_keyframe && (since >= config_.segment_target - kKeyframeEarly ||
+                                                 (cut_at_next_keyframe_ && since >= kHoleLeft))
+                         : since >= config_.segment_target - kExact);
+  bool is_ruler =
+      leads && is_video && lane.is_held_back && since >= config_.segment_target - frame.nominal_duration / 2;
+  if (is_wanted || is_ruler) {
     if (is_video) cut_at_next_keyframe_ = false;
-    grid_.push(std::max(frame.dts, newest.time + kExact), false);
+    if (is_video && !is_ruler) note_cut(lane, false);
+    cut(lane, frame, is_ruler, out);
     return true;
   }
   Duration limit = playlist_limits_.target_duration() + kExtinfRoom;
@@ -259,14 +289,31 @@ bool Channel::decide_boundary(Lane& lane, const ChannelFrame& frame, ChannelOutp
       since > limit - kHoleLeft || own > limit ||
       (is_video && packager.part_is_empty() && since + playlist_limits_.part_target > limit - kHoleLeft);
   if (!is_forced) return false;
-  grid_.push(std::max(frame.dts, newest.time + kExact), false, true);
+  cut(lane, frame, true, out);
   ++stats_.forced_cuts;
-  if (is_video) {
+  if (is_video && !lane.is_held_back) {
+    note_cut(lane, true);
     if (std::ranges::find(warnings_, "keyframe_interval_too_long") == warnings_.end())
       emit(ChannelEventKind::kKeyframeIntervalTooLong, packager.name(), out);
     warn("keyframe_interval_too_long");
   }
   return true;
+}
+
+void Channel::note_cut(Lane& lane, bool is_forced) {
+  constexpr unsigned kOfLast = 0xf;
+  lane.forced_cuts = static_cast<std::uint8_t>((lane.forced_cuts << 1 | (is_forced ? 1u : 0u)) & kOfLast);
+  lane.lacks_keyframes = lane.lacks_keyframes || std::popcount(lane.forced_cuts) >= kForcedCuts;
+}
+
+// What is not made any more can be taken back only behind a discontinuity.
+void Channel::cut(const Lane& lane, const ChannelFrame& frame, bool is_forced, ChannelOutputs& out) {
+  const bool is_return = takes_rungs_back();
+  grid_.push(std::max(frame.dts, grid_.newest().time + kExact), is_return, is_forced, true);
+  if (!is_return) return;
+  ++stats_.discontinuities;
+  last_discontinuity_at_ = lane.last_frame_at;
+  emit(ChannelEventKind::kDiscontinuity, "the worker is back", out);
 }
 
 bool Channel::is_at(Lane& lane, const ChannelFrame& frame, const Boundary& boundary, ChannelOutputs& out) {
@@ -277,7 +324,7 @@ bool Channel::is_at(Lane& lane, const ChannelFrame& frame, const Boundary& bound
                      frame.dts + std::max(frame.nominal_duration, kExact) - packager.segment_start() > room;
   Duration early = is_video ? std::clamp(frame.nominal_duration / 2, kExact, kLateMax) : kExact;
   if (frame.dts < boundary.time - early) return is_too_long;
-  if (!is_video || frame.is_keyframe || boundary.is_forced || is_too_long) return true;
+  if (!is_video || frame.is_keyframe || boundary.is_forced || is_too_long || lane.is_held_back) return true;
   if (frame.dts < boundary.time + playlist_limits_.part_target) return false;
   if (!lane.was_misaligned) emit(ChannelEventKind::kRenditionMisaligned, packager.name(), out);
   lane.was_misaligned = true;
@@ -289,12 +336,17 @@ void Channel::enter_segment(Lane& lane, const Boundary& boundary, Duration until
   Packager& packager = lane.packager;
   bool has_discontinuity = boundary.has_discontinuity;
   if (!packager.segment_has_content()) {
+    restore_format(lane);
     Duration from = packager.end();
     packager.fill_gap(std::clamp(boundary.time, from + kLeastGap, from + kHoleLeft));
   }
   // Samples may be drawn out to `until`, but not past what EXTINF may say.
   Duration most = packager.segment_start() + playlist_limits_.target_duration() + kExtinfRoom;
   packager.start_segment(std::min(until, most), has_discontinuity);
+  lane.slate_frames = 0;
+  if (!has_discontinuity) return;
+  lane.slate.reset();
+  lane.back_since.reset();
 }
 
 void Channel::fill(Lane& lane, Duration until, Duration tolerance) {
@@ -309,20 +361,20 @@ void Channel::fill(Lane& lane, Duration until, Duration tolerance) {
     if (next && next->time < until) {
       Duration to =
           std::min(next->time, packager.segment_start() + playlist_limits_.target_duration() + kExtinfRoom);
-      if (to > from + kExact) packager.fill_gap(to);
+      if (to > from + kExact) fill_time(lane, to);
       packager.finish_part();
       enter_segment(lane, *next, std::max(from, to));
       continue;
     }
-    if (until > from + tolerance) packager.fill_gap(until);
+    if (until > from + tolerance) fill_time(lane, until);
     return;
   }
 }
 
-// Into the newest segment.
-void Channel::catch_up(Lane& lane) {
-  while (const Boundary* next = grid_.find(lane.packager.msn() + 1)) {
-    bool is_last = next->msn == grid_.newest().msn;
+void Channel::catch_up(Lane& lane, std::uint64_t msn) {
+  while (lane.packager.msn() < msn) {
+    const Boundary* next = grid_.find(lane.packager.msn() + 1);
+    bool is_last = next->msn == msn;
     fill(lane, next->time, is_last ? kHoleLeft : kExact);
     lane.packager.finish_part();
     enter_segment(lane, *next, next->time);
@@ -337,7 +389,7 @@ Duration Channel::finish_parts(ChannelOutputs& out) {
       lane->held.pop_front();
       place(*lane, held.frame, held.format, held.arrived, out);
     }
-    if (lane->packager.has_started() && !is_worked_on(*lane)) lane->packager.finish_part();
+    if (breaks(*lane) && !lane->slate) lane->packager.finish_part();
   }
   return end();
 }
@@ -353,11 +405,12 @@ Duration Channel::break_timeline(Timestamp now, Duration at, const char* why, Ch
     lane->waits_for_keyframe = lane->packager.kind() == media::Kind::kVideo;
   }
   for (auto& lane : lanes_)
-    if (lane->packager.has_started() && !is_worked_on(*lane)) fill(*lane, to, kHoleLeft);
+    if (breaks(*lane)) fill(*lane, to, kHoleLeft);
   to = std::max(to, grid_.newest().time + kLeastGap);
   grid_.push(to, true);
   for (auto& lane : lanes_)
-    if (lane->packager.has_started() && !is_worked_on(*lane)) catch_up(*lane);
+    if (breaks(*lane)) catch_up(*lane);
+  for (auto& lane : lanes_) lane->decoded_early.reset();
   not_before_ = video_frontier_ = to;
   last_discontinuity_at_ = now;
   ++stats_.discontinuities;
@@ -366,26 +419,31 @@ Duration Channel::break_timeline(Timestamp now, Duration at, const char* why, Ch
 }
 
 // A rendition whose track is gone or silent goes on in GAP parts, behind the others by a part at most.
-void Channel::fill_silent(ChannelOutputs& out) {
+void Channel::fill_silent(Timestamp now, ChannelOutputs& out) {
   Duration frontier;
   for (const auto& lane : lanes_)
-    if (lane->packager.has_started()) frontier = std::max(frontier, lane->packager.closed_end());
+    if (lane->packager.has_started() && !lane->slate)
+      frontier = std::max(frontier, lane->packager.closed_end());
   for (auto& lane : lanes_) {
     Packager& packager = lane->packager;
     if (!packager.has_started() || !lane->held.empty()) continue;
     bool is_gone =
         lane->rung ? !lane->is_fed : on_air_ && (!lane->track || on_air_->track(*lane->track)->has_ended);
-    // A worker that makes it is that late as a rule: room is left for what it will bring.
-    bool is_late_as_a_rule = lane->rung && lane->is_fed;
-    Duration behind = frontier - packager.end() - (is_late_as_a_rule ? config_.rung_lag : Duration());
+    // Slate is made of frames: no part is waited for.
+    const Duration to = lane->slate && has_leading_video() ? std::max(frontier, video_frontier_) : frontier;
+    Duration behind = to - packager.end() - room_of(*lane, now);
+    // It goes on up to where a worker may bring something.
+    if (const Boundary* back = lane->slate ? find_break(*lane, grid_.newest().msn) : nullptr)
+      behind = std::max(behind, std::min(to, back->time) - packager.end());
     Duration patience = lane->rung ? Duration() : config_.track_silence;
     if (!lane->is_silent && (behind > patience || (is_gone && behind > playlist_limits_.part_target))) {
       lane->is_silent = true;
       if (lane->packager.kind() == media::Kind::kVideo) lane->waits_for_keyframe = true;
       emit(ChannelEventKind::kGap, packager.name(), out);
     }
-    if (!lane->is_silent || behind < playlist_limits_.part_target) continue;
-    Duration until = packager.end() + playlist_limits_.part_target * (behind / playlist_limits_.part_target);
+    const Duration step = lane->slate ? kExact : playlist_limits_.part_target;
+    if (!lane->is_silent || behind < step) continue;
+    Duration until = packager.end() + step * (behind / step);
     // What follows does not cut where the others have been.
     if (lane->rung) until = std::min(until, grid_.newest().time + playlist_limits_.target_duration());
     fill(*lane, until, kExact);
@@ -414,8 +472,7 @@ void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
       Duration from = finish_parts(out);
       for (auto& lane : lanes_)
         if (lane->packager.has_started()) fill(*lane, from, kExact);
-      grid_.push(std::max(from, grid_.newest().time + kLeastGap), false);
-      is_filling_ = true;
+      begin_filling(now, from, out);
       // Each goes on in GAP parts until it has a frame to go on with.
       cut_at_next_keyframe_ = true;
       for (auto& lane : lanes_) {
@@ -431,9 +488,10 @@ void Channel::fill_absence(Timestamp now, ChannelOutputs& out) {
     Duration to = std::clamp(arrival_.media_at(clock_of(now)), end() + part / 2, end() + part);
     for (auto& lane : lanes_) {
       if (!lane->packager.has_started()) continue;
+      const std::uint64_t parts = lane->packager.parts_made();
       catch_up(*lane);
       fill(*lane, to, kExact);
-      lane->last_part_at = now;
+      if (lane->packager.parts_made() != parts) lane->last_part_at = now;
     }
     // A process that slept longer than the grace time has nobody to fill for.
     is_far = now - *away_since_ >= config_.grace;

@@ -13,12 +13,17 @@ namespace stoa::live {
 
 inline constexpr Duration kExact =
     Duration::milliseconds(1);  // Times so near are the same: rounding of ticks.
+inline constexpr Duration kHoleLeft =
+    Duration::milliseconds(100);  // At a discontinuity: not worth a GAP part.
+inline constexpr Duration kLeastGap = Duration::milliseconds(10);  // So that a segment has something in it.
+inline constexpr Duration kExtinfRoom = Duration::milliseconds(490);  // round(EXTINF) <= TARGETDURATION.
 
 struct Boundary {
   std::uint64_t msn = 0;  // Of the segment that begins here.
   Duration time;          // On the channel's timeline.
   bool has_discontinuity = false;
   bool is_forced = false;  // No keyframe came in time.
+  bool goes_on = false;    // Marked only: what is on air goes on, and its decoders with it.
   // When its first picture is shown: later than `time`, which is when it is decoded, where frames are decoded
   // in another order than shown. Known once a picture at it or after it came.
   std::optional<Duration> shown_from;
@@ -38,13 +43,14 @@ class Grid {
     if (msn < first || msn - first >= boundaries_.size()) return nullptr;
     return &boundaries_[msn - first];
   }
-  void push(Duration time, bool has_discontinuity, bool is_forced = false) {
+  void push(Duration time, bool has_discontinuity, bool is_forced = false, bool goes_on = false) {
     const Boundary& last = boundaries_.back();
     boundaries_.push_back(
         {.msn = last.msn + 1,
          .time = time,
          .has_discontinuity = has_discontinuity,
          .is_forced = is_forced,
+         .goes_on = goes_on,
          .discontinuities_before = last.discontinuities_before + (last.has_discontinuity ? 1 : 0)});
     if (boundaries_.size() > kBoundariesKept) boundaries_.pop_front();
   }
@@ -65,7 +71,10 @@ class Grid {
     std::optional<Duration>& first = boundaries_[found->msn - boundaries_.front().msn].first_picture;
     first = std::min(first.value_or(shown_at), shown_at);
   }
-  void mark_newest_discontinuous() { boundaries_.back().has_discontinuity = true; }
+  void mark_newest_discontinuous() {
+    boundaries_.back().has_discontinuity = true;
+    boundaries_.back().goes_on = false;
+  }
 
  private:
   template <typename Is>

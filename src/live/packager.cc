@@ -303,6 +303,10 @@ void Packager::measure_bitrate() {
   mean_bitrate_ = std::max<std::uint64_t>(1, bits_per_second(bytes, duration));
 }
 
+Duration Packager::window_start() const {
+  return listed_from_ < kept_.size() ? kept_[listed_from_].segment->start : segment_start_;
+}
+
 RenditionReport Packager::report() const {
   if (!open_.parts.empty())
     return {name_, open_.media_sequence_number, static_cast<std::int64_t>(open_.parts.size()) - 1};

@@ -88,6 +88,7 @@ class Packager {
   Duration closed_end() const;  // The end of the last part.
   Duration gap_end() const { return gap_end_; }
   Duration segment_start() const { return segment_start_; }
+  Duration window_start() const;  // Of the oldest segment that is listed.
   std::uint64_t msn() const { return open_.media_sequence_number; }
   bool part_is_empty() const { return samples_.empty(); }
   bool segment_has_content() const { return !samples_.empty() || !open_.parts.empty(); }

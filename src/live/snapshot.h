@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "live/pictures.h"
 #include "media/track.h"
 
 namespace stoa::live {
@@ -97,7 +98,8 @@ struct ChannelSnapshot {
   WallTime started_at;
   SharedBytes multivariant;  // Empty until every rendition has three parts.
   std::vector<std::shared_ptr<const Rendition>> renditions;
-  std::vector<std::string> warnings;  // For the operator: "keyframe_interval_too_long", …
+  std::shared_ptr<const Pictures> pictures;  // Null until a worker made some.
+  std::vector<std::string> warnings;         // For the operator: "keyframe_interval_too_long", …
 
   const Rendition* find_rendition(std::string_view name) const;
 };

@@ -2,6 +2,7 @@
 // air, the frames since its last keyframe, so that it can go on air at once.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -30,6 +31,10 @@ struct SourceFrame {
   bool is_keyframe = false;
   std::shared_ptr<const media::Format> format;
   SharedBytes payload;
+
+  // Where the first frame behind a break stands: a clock that jumped between keyframes puts those that follow
+  // before their decode times.
+  Duration begins_at() const { return std::min(place.dts, place.pts); }
 };
 
 struct SourceConfig {

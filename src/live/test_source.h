@@ -48,6 +48,7 @@ struct Encoder {
     int gop = 60;       // Frames; audio: 1.
     int reorder = 0;    // Frames of B-frame delay.
     std::size_t bytes = 200;
+    Buffer keyframe_head;   // What keyframes begin with.
     std::int64_t next = 0;  // Frame number.
     bool is_muted = false;
     bool was_announced = false;
@@ -121,6 +122,13 @@ class Stage {
     encoder.add_audio();
     return encoder;
   }
+  // As encoders do that say goodbye.
+  void end_tracks(Encoder& encoder) {
+    for (const Encoder::Track& track : encoder.tracks) {
+      channel.handle_event(now, wall(), encoder.id, media::TrackEnded{track.id}, out);
+      drain();
+    }
+  }
   void disconnect(Encoder& encoder) {
     if (!encoder.is_connected) return;
     encoder.is_connected = false;
@@ -187,6 +195,7 @@ class Stage {
       shown = capture + track.distance * later;
     }
     Buffer payload(is_keyframe ? track.bytes * 4 : track.bytes, static_cast<std::uint8_t>(number));
+    if (is_keyframe) payload.insert(payload.begin(), track.keyframe_head.begin(), track.keyframe_head.end());
     channel.handle_event(now, wall(), encoder.id,
                          media::TrackFrame{track.id,
                                            {.dts = encoder.stamp(track, capture),

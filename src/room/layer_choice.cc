@@ -29,6 +29,11 @@ Quality quality_of(const TrackWish& wish, std::span<const VideoLayer> layers) {
   return largest ? largest->quality : wish.quality;
 }
 
+std::uint32_t priority_of(const TrackWish& wish, TrackSource source) {
+  if (wish.priority != 0) return std::min(wish.priority, kPriorityMax);
+  return source == TrackSource::kScreenShare ? kPriorityMax : 1;
+}
+
 Quality at_most(Quality wanted, Quality limit) {
   if (wanted == Quality::kOff || limit == Quality::kOff) return Quality::kOff;
   return std::min(wanted, limit);

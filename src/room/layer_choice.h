@@ -1,4 +1,4 @@
-// Which layer of a track a subscriber is sent: what it asked for, of what there is. What fits: budget.h.
+// Which layer of a track a subscriber is sent: what it asked for, of what there is. What fits: bwe/share.h.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,10 @@ struct TrackWish {
 // The quality that a wish comes to, of a track whose layers are these (TrackInfo::layers, in any order): the
 // smallest layer that covers the size asked for, or the largest. kOff: disabled.
 Quality quality_of(const TrackWish& wish, std::span<const VideoLayer> layers);
+
+inline constexpr std::uint32_t kPriorityMax = 255;
+// Of a wish that names none, by what the track shows.
+std::uint32_t priority_of(const TrackWish& wish, TrackSource source);
 
 // The lower of two qualities; kOff is the lowest.
 Quality at_most(Quality wanted, Quality limit);

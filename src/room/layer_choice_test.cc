@@ -60,6 +60,15 @@ TEST(QualityOf, is_off_when_disabled_whatever_the_size) {
   EXPECT_EQ(quality_of(wish, three_layers()), Quality::kOff);
 }
 
+TEST(PriorityOf, puts_a_shared_screen_before_a_camera_unless_told) {
+  EXPECT_GT(priority_of({}, TrackSource::kScreenShare), priority_of({}, TrackSource::kCamera));
+  TrackWish wish;
+  wish.priority = 7;
+  EXPECT_EQ(priority_of(wish, TrackSource::kScreenShare), 7u);
+  wish.priority = 100'000;
+  EXPECT_EQ(priority_of(wish, TrackSource::kCamera), kPriorityMax);
+}
+
 TEST(AtMost, takes_off_for_the_lowest) {
   EXPECT_EQ(at_most(Quality::kHigh, Quality::kMedium), Quality::kMedium);
   EXPECT_EQ(at_most(Quality::kLow, Quality::kMedium), Quality::kLow);

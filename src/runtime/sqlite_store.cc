@@ -44,10 +44,13 @@ constexpr std::initializer_list<const char*> kRoomTables = {
     "CREATE TABLE webhooks (sequence BIGINT NOT NULL PRIMARY KEY, url TEXT NOT NULL, event_id TEXT NOT NULL,"
     " body TEXT NOT NULL, created_at BIGINT NOT NULL, attempts BIGINT NOT NULL)",
     "CREATE INDEX webhooks_by_url ON webhooks (url, sequence)"};
-constexpr std::initializer_list<const char*> kMigrations[] = {kFirstTables, kRoomTables};
+constexpr std::initializer_list<const char*> kLadders = {
+    "ALTER TABLE channels ADD COLUMN ladder TEXT NOT NULL DEFAULT ''"};
+constexpr std::initializer_list<const char*> kMigrations[] = {kFirstTables, kRoomTables, kLadders};
 constexpr int kNewestVersion = static_cast<int>(std::size(kMigrations));
 
-constexpr const char* kChannelColumns = "name, title, description, is_enabled, created_at, updated_at";
+constexpr const char* kChannelColumns =
+    "name, title, description, is_enabled, created_at, updated_at, ladder";
 constexpr const char* kStreamKeyColumns = "id, channel, digest, label, created_at, last_used_at, revoked_at";
 constexpr const char* kApiKeyColumns = "id, secret, label, scopes, created_at, revoked_at";
 constexpr const char* kRoomColumns =
@@ -56,7 +59,7 @@ constexpr const char* kWebhookColumns = "sequence, url, event_id, body, created_
 
 // One row on its way in or out, in the types that SOCI moves.
 struct ChannelRow {
-  std::string name, title, description;
+  std::string name, title, description, ladder;
   int is_enabled = 0;
   long long created_at = 0, updated_at = 0;
 
@@ -65,6 +68,7 @@ struct ChannelRow {
       : name(channel.name),
         title(channel.title),
         description(channel.description),
+        ladder(channel.ladder),
         is_enabled(channel.is_enabled),
         created_at(channel.created_at.us()),
         updated_at(channel.updated_at.us()) {}
@@ -74,7 +78,8 @@ struct ChannelRow {
             description,
             is_enabled != 0,
             WallTime::from_us(created_at),
-            WallTime::from_us(updated_at)};
+            WallTime::from_us(updated_at),
+            ladder};
   }
 };
 
@@ -277,10 +282,10 @@ control::Store::Answer<void> SqliteStore::create_channel(const Channel& channel)
   const ChannelRow row(channel);
   return impl_->change(
       StoreRefusal::kExists,
-      "INSERT INTO channels (name, title, description, is_enabled, created_at, updated_at)"
-      " VALUES (:name, :title, :description, :enabled, :created, :updated) ON CONFLICT DO NOTHING",
+      "INSERT INTO channels (name, title, description, is_enabled, created_at, updated_at, ladder)"
+      " VALUES (:name, :title, :description, :enabled, :created, :updated, :ladder) ON CONFLICT DO NOTHING",
       use(row.name), use(row.title), use(row.description), use(row.is_enabled), use(row.created_at),
-      use(row.updated_at));
+      use(row.updated_at), use(row.ladder));
 }
 
 control::Store::Answer<std::optional<Channel>> SqliteStore::find_channel(std::string_view name) {
@@ -289,7 +294,7 @@ control::Store::Answer<std::optional<Channel>> SqliteStore::find_channel(std::st
     ChannelRow row;
     impl_->session << select(kChannelColumns, "FROM channels WHERE name = :name"), use(wanted),
         into(row.name), into(row.title), into(row.description), into(row.is_enabled), into(row.created_at),
-        into(row.updated_at);
+        into(row.updated_at), into(row.ladder);
     if (!impl_->session.got_data()) return std::nullopt;
     return row.channel();
   });
@@ -306,7 +311,7 @@ control::Store::Answer<std::vector<Channel>> SqliteStore::list_channels(std::str
         (impl_->session.prepare << select(kChannelColumns,
                                           "FROM channels WHERE name > :after ORDER BY name LIMIT :n"),
          use(start), use(most), into(row.name), into(row.title), into(row.description), into(row.is_enabled),
-         into(row.created_at), into(row.updated_at));
+         into(row.created_at), into(row.updated_at), into(row.ladder));
     statement.execute();
     while (statement.fetch()) listed.push_back(row.channel());
     return listed;
@@ -326,8 +331,9 @@ control::Store::Answer<void> SqliteStore::update_channel(const Channel& channel)
   return impl_->change(
       StoreRefusal::kNotFound,
       "UPDATE channels SET title = :title, description = :description, is_enabled = :enabled,"
-      " updated_at = :updated WHERE name = :name",
-      use(row.title), use(row.description), use(row.is_enabled), use(row.updated_at), use(row.name));
+      " updated_at = :updated, ladder = :ladder WHERE name = :name",
+      use(row.title), use(row.description), use(row.is_enabled), use(row.updated_at), use(row.ladder),
+      use(row.name));
 }
 
 control::Store::Answer<void> SqliteStore::delete_channel(std::string_view name) {

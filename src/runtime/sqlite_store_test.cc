@@ -102,10 +102,12 @@ TEST(SqliteStore, brings_tables_of_the_first_version_up_to_date) {
   TemporaryFolder folder;
   ASSERT_TRUE(open(folder.file())->create_channel(channel("news")));
   RawDatabase(folder.file())
-      .run("DROP TABLE rooms; DROP TABLE webhooks; DELETE FROM schema_version WHERE version > 1");
+      .run(
+          "DROP TABLE rooms; DROP TABLE webhooks; ALTER TABLE channels DROP COLUMN ladder;"
+          " DELETE FROM schema_version WHERE version > 1");
   auto store = open(folder.file());
-  EXPECT_EQ(store->schema_version(), 2);
-  EXPECT_TRUE(store->find_channel("news")->has_value());
+  EXPECT_EQ(store->schema_version(), 3);
+  EXPECT_EQ(*store->find_channel("news"), channel("news"));
   EXPECT_TRUE(store->keep_room({.name = "meeting"}));
   EXPECT_TRUE(store->change_webhooks({.added = {{.sequence = 1}}}));
 }

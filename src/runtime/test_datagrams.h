@@ -51,14 +51,15 @@ class Collector : public DatagramHandler {
     LocalPath local;
     SocketAddress remote;
     Buffer bytes;
+    Ecn ecn = Ecn::kNotCapable;
   };
   explicit Collector(TestLoop& test_loop) : loop(test_loop) {}
 
   void on_datagrams(std::span<ReceivedDatagram> batch) override {
     ++batches;
     for (ReceivedDatagram& datagram : batch) {
-      datagrams.push_back(
-          {datagram.local, datagram.remote, Buffer(datagram.bytes.begin(), datagram.bytes.end())});
+      datagrams.push_back({datagram.local, datagram.remote,
+                           Buffer(datagram.bytes.begin(), datagram.bytes.end()), datagram.ecn});
       std::fill(datagram.bytes.begin(), datagram.bytes.end(), std::uint8_t{0xee});  // It is ours.
     }
     if (on_batch) on_batch(batch);

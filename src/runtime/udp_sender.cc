@@ -180,6 +180,7 @@ void UdpSender::build_one(const DatagramTrain& train, Bytes bytes, std::size_t i
   header.msg_iovlen = 1;
   header.msg_control = controls_[index].bytes.data();
   if (bytes.size() > train.segment_bytes) add_segment_size(header, train.segment_bytes);
+  if (train.ecn != Ecn::kNotCapable) add_ecn(header, train.ecn, train.remote.ip);
   if (config_.own) {
     const OwnAddress* own = config_.own->find(train.local, train.remote.ip);
     if (own) add_source(header, *own, config_.is_v6_socket);

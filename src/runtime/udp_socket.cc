@@ -143,6 +143,9 @@ void UdpSocket::Impl::set_options(const UdpOptions& options, bool is_wildcard, U
   // What ICMP tells about a path may be forged: IPv4 is fragmented where it must be, instead of being refused
   // here.
   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+  // Of IPv4 and IPv6 peers alike; a socket of IPv4 knows only the first.
+  set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
+  if (is_v6) set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   names_own_address = is_wildcard && (is_v6 ? set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
                                             : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1));
   // Nothing but the question whether the kernel knows the option: the size is told with each train.
@@ -228,7 +231,8 @@ void UdpSocket::Impl::unpack_one(std::size_t index) {
     ++counts.truncated;
     return;
   }
-  ReceivedDatagram datagram{.local = kUdpPath, .remote = read_address(names[index]), .bytes = {}};
+  ReceivedDatagram datagram{
+      .local = kUdpPath, .remote = read_address(names[index]), .bytes = {}, .ecn = control.ecn};
   if (names_own_address && control.own) datagram.local = own.path_of(*control.own, datagram.remote.ip);
   const std::size_t segment = control.segment_bytes > 0 ? control.segment_bytes : bytes.size();
   counts.bytes += bytes.size();

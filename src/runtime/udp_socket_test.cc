@@ -280,6 +280,38 @@ TEST(UdpSocket, takes_both_families_on_a_wildcard_and_shows_ipv4_as_such) {
   EXPECT_EQ(metric(server.socket, "stoa_udp_dropped_total"), 0);
 }
 
+TEST(UdpSocket, marks_what_it_sends_and_shows_the_marks_of_what_comes) {
+  if (!has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
+  TestLoop loop;
+  Node both(loop, {.address = "::"}), v4(loop), v6(loop, {.address = "::1"});
+  const IpAddress here6 = *IpAddress::parse("::1");
+  DatagramBatch batch;
+  const Buffer bytes = numbered(30, 1);
+  const auto add = [&](const SocketAddress& to, Ecn ecn) {
+    std::copy(bytes.begin(), bytes.end(), batch.room().begin());
+    batch.commit(kUdpPath, to, bytes.size(), 10, ecn);
+  };
+  add(v4.address(), Ecn::kCapable1);
+  add(v6.address(here6), Ecn::kCongestion);
+  add(v4.address(), Ecn::kNotCapable);
+  both.socket.send(batch);
+  batch.clear();
+  add(both.address(), Ecn::kCapable0);
+  v4.socket.send(batch);
+  batch.clear();
+  add(both.address(here6), Ecn::kCapable1);
+  v6.socket.send(batch);
+  ASSERT_TRUE(loop.run_until([&] {
+    return both.handler.datagrams.size() == 6 && v4.handler.datagrams.size() == 6 &&
+           v6.handler.datagrams.size() == 3;
+  }));
+  EXPECT_EQ(v4.handler.datagrams[2].ecn, Ecn::kCapable1);
+  EXPECT_EQ(v4.handler.datagrams[3].ecn, Ecn::kNotCapable);
+  EXPECT_EQ(v6.handler.datagrams[0].ecn, Ecn::kCongestion);
+  for (const auto& datagram : both.handler.datagrams)
+    EXPECT_EQ(datagram.ecn, datagram.remote.ip.is_v4() ? Ecn::kCapable0 : Ecn::kCapable1);
+}
+
 TEST(UdpSocket, counts_what_has_no_way_and_goes_on) {
   TestLoop loop;
   Node sender(loop), receiver(loop);

@@ -119,6 +119,10 @@ ReceivedControl read_control(msghdr& message) {
       control.own = own_of(ip_of(info.ipi6_addr), info.ipi6_ifindex);
     } else if (level == IPPROTO_IP && type == IP_PKTINFO) {
       control.own = own_of(ip_of(value_of<in_pktinfo>(header).ipi_spec_dst), 0);
+    } else if (level == IPPROTO_IP && type == IP_TOS) {  // A byte, unlike what is said when sending.
+      control.ecn = static_cast<Ecn>(value_of<std::uint8_t>(header) & 3);
+    } else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) {
+      control.ecn = static_cast<Ecn>(value_of<int>(header) & 3);
     }
   }
   return control;
@@ -126,6 +130,12 @@ ReceivedControl read_control(msghdr& message) {
 
 void add_segment_size(msghdr& message, std::uint16_t segment_bytes) {
   add_control(message, SOL_UDP, UDP_SEGMENT, segment_bytes);
+}
+
+void add_ecn(msghdr& message, Ecn ecn, const IpAddress& remote) {
+  const int value = static_cast<int>(ecn);
+  if (remote.is_v4()) return add_control(message, IPPROTO_IP, IP_TOS, value);
+  add_control(message, IPPROTO_IPV6, IPV6_TCLASS, value);
 }
 
 void add_source(msghdr& message, const OwnAddress& own, bool is_v6_socket) {

@@ -56,7 +56,8 @@ class OwnAddresses {
 // What came with a datagram.
 struct ReceivedControl {
   std::optional<OwnAddress> own;
-  std::size_t segment_bytes = 0;            // Not 0: several datagrams in one buffer (UDP_GRO).
+  std::size_t segment_bytes = 0;  // Not 0: several datagrams in one buffer (UDP_GRO).
+  Ecn ecn = Ecn::kNotCapable;
   std::optional<std::uint32_t> overflowed;  // The kernel's count of what did not fit (SO_RXQ_OVFL).
 };
 ReceivedControl read_control(msghdr& message);
@@ -68,5 +69,7 @@ struct alignas(cmsghdr) ControlRoom {
 // Adds to `message`, whose msg_control is a ControlRoom and msg_controllen what is used of it.
 void add_segment_size(msghdr& message, std::uint16_t segment_bytes);
 void add_source(msghdr& message, const OwnAddress& own, bool is_v6_socket);
+// `remote`: IPv4-mapped peers of an IPv6 socket have IPv4 headers.
+void add_ecn(msghdr& message, Ecn ecn, const IpAddress& remote);
 
 }  // namespace stoa::runtime

@@ -6,9 +6,11 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <thread>
 
 #include "base/address.h"
 #include "control/api_keys.h"
+#include "control/ladder.h"
 #include "control/webhooks.h"
 
 namespace stoa::server {
@@ -60,7 +62,7 @@ std::optional<OptionalAddress> parse_address(std::string_view text) {
   }
   auto port = parse_number(port_text);
   if (!port || *port != std::floor(*port) || *port < 0 || *port > 65535) return std::nullopt;
-  if (host.find_first_not_of("0123456789abcdefABCDEF.:") != std::string_view::npos) return std::nullopt;
+  if (!host.empty() && !IpAddress::parse(host)) return std::nullopt;
   return ListenAddress{std::string(host), static_cast<std::uint16_t>(*port)};
 }
 
@@ -190,10 +192,28 @@ const std::vector<ConfigKey>& config_keys() {
        "WebRTC media (WHIP, WHEP), UDP and TCP; each shard has a port of its own, counting up from this one. "
        "Without "
        "a host all interfaces are meant, also with `dev`."},
+      {"relay", Type::kAddress, "off", 0, 0, nullptr,
+       "Where workers that transcode reach this node over TCP, in place of sockets in the data folder; each "
+       "shard has a port of its own, counting up from this one. Without a host 127.0.0.1 is meant. Not "
+       "encrypted: for this machine, or a network that nobody else is in."},
       {"rtc_addresses", Type::kList, "", 0, 0, nullptr,
        "IP addresses under which WebRTC peers reach this node, separated by commas; needed behind NAT. "
        "Without "
        "it they are told the address of `rtc`, or those of the machine's interfaces."},
+      {"rtc_announced_port", Type::kNumber, "0", 0, 65535, nullptr,
+       "Port that WebRTC peers are told in place of that of `rtc`, for a NAT that maps ports; each shard has "
+       "one "
+       "of its own, counting up from this one. 0 means the port of `rtc` itself."},
+      {"congestion.control", Type::kBool, "true", 0, 0, nullptr,
+       "What a receiver of WebRTC is sent follows what its path carries. Without it everybody is sent all at "
+       "once."},
+      {"congestion.start", Type::kNumber, "1000", 100, 100000, nullptr,
+       "What a new receiver's path is believed to carry until it has shown more or less, in kb/s."},
+      {"congestion.ecn", Type::kBool, "false", 0, 0, nullptr,
+       "Packets to receivers that tell of ECN marks (RFC 8888) go out as ECT(1), and marks are heeded as L4S "
+       "(RFC 9330) wants it. Browsers of today do so only when told to."},
+      {"congestion.max", Type::kNumber, "50000", 1000, 1000000, nullptr,
+       "What no receiver is sent more than, in kb/s."},
       {"ice_servers", Type::kList, "", 0, 0, nullptr,
        "STUN servers that WHIP and WHEP clients are told of, as `stun:host:port`, separated by commas. The "
        "server itself needs none."},
@@ -210,6 +230,12 @@ const std::vector<ConfigKey>& config_keys() {
        "In rooms with more participants, who comes is told only of those who publish."},
       {"rooms.enable_remote_unmute", Type::kBool, "false", 0, 0, nullptr,
        "Moderators may unmute tracks over the API, not only mute them."},
+      {"rooms.egress_max", Type::kNumber, "0", 0, 1000000000, nullptr,
+       "What participants of one room are sent together, in kb/s; 0 means no limit. Over it everybody keeps "
+       "sound and the smallest pictures first and gets the same share of the rest."},
+      {"rtc_egress_max", Type::kNumber, "0", 0, 1000000000, nullptr,
+       "What participants of all rooms of this node are sent together, in kb/s, likewise. Viewers of "
+       "channels are not counted."},
       {"webhooks.urls", Type::kList, "", 0, 0, nullptr,
        "Where events of rooms are sent, `http://` or `https://`, separated by commas; 16 at most. Every URL "
        "gets every event."},
@@ -236,6 +262,27 @@ const std::vector<ConfigKey>& config_keys() {
        "durations."},
       {"hls.grace", Type::kSeconds, "30", 0, 3600, nullptr,
        "An encoder that comes back within so many seconds continues the same playlist."},
+      {"transcode.ladder", Type::kText, "off", 0, 0, nullptr,
+       "What channels are transcoded to that have no ladder of their own: off, one, standard, mobile, or "
+       "rungs with kbit/s and codec where wanted (720p30:2500,360p30:av1)."},
+      {"transcode.per_title", Type::kBool, "false", 0, 0, nullptr,
+       "Whether the most bits a second that a rendition may take go by what the pictures need, and "
+       "renditions "
+       "that would hardly be smaller than others are left out. A channel's ladder may say otherwise."},
+      {"transcode.program", Type::kText, "", 0, 0, nullptr,
+       "The worker program; empty: `stoa-work` in the folder of this program."},
+      {"transcode.slate", Type::kText, "", 0, 0, nullptr,
+       "A clip or picture that viewers see while media is missing; empty: the channel's name."},
+      {"transcode.pictures", Type::kSeconds, "5", 0, 3600, nullptr,
+       "How often a worker makes a poster of what is on air, and a tile of its storyboard, in seconds. 0: "
+       "never."},
+      {"transcode.workers", Type::kNumber, "0", 0, 1000, nullptr,
+       "Channels that are transcoded at once, a process each; further ones wait. 0: one for each core."},
+      {"transcode.threads", Type::kNumber, "0", 0, 1000, nullptr,
+       "Threads that all workers share. 0: one for each core."},
+      {"transcode.nice", Type::kNumber, "5", 0, 19, nullptr,
+       "How much workers stand back behind the server when the machine is busy."},
+      {"transcode.memory", Type::kNumber, "2048", 128, 1000000, nullptr, "Memory of one worker, in MiB."},
       {"limits.connections", Type::kNumber, "50000", 1, 1000000, nullptr, "HTTP connections of one shard."},
       {"limits.connections_per_address", Type::kNumber, "20000", 1, 1000000, nullptr,
        "HTTP connections of one shard from one IPv4 address or IPv6 /64."},
@@ -253,6 +300,14 @@ const std::vector<ConfigKey>& config_keys() {
        "How long requests in flight may take to finish when the node is told to stop."},
   };
   return keys;
+}
+
+std::uint32_t or_cores(std::uint32_t configured) {
+  return configured ? configured : std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::string relay_path(const Config& config, std::uint32_t shard) {
+  return config.data + "/relay-" + std::to_string(shard) + ".sock";
 }
 
 std::string flag_of(std::string_view key) {
@@ -356,10 +411,17 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   // Also with `dev`: browsers do not talk to loopback alone, and what answers at this port is known only to
   // those who may call over HTTP.
   if (config.rtc && config.rtc->address.empty()) config.rtc->address = "::";
+  config.relay = *parse_address(text("relay"));
+  if (config.relay && config.relay->address.empty()) config.relay->address = "127.0.0.1";
   config.rtc_addresses = split(text("rtc_addresses"), ',');
   for (const std::string& listed : config.rtc_addresses)
     if (!IpAddress::parse(listed))
       return refuse(origin("rtc_addresses") + ": rtc_addresses: '" + listed + "' is no IP address");
+  config.rtc_announced_port = static_cast<std::uint16_t>(number("rtc_announced_port"));
+  config.congestion_control = *parse_bool(text("congestion.control"));
+  config.congestion_ecn = *parse_bool(text("congestion.ecn"));
+  config.congestion_start_kbps = number("congestion.start");
+  config.congestion_max_kbps = number("congestion.max");
   config.ice_servers = split(text("ice_servers"), ',');
   for (const std::string& listed : config.ice_servers)
     if (!listed.starts_with("stun:"))
@@ -370,6 +432,8 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.rooms_participants_max = number("rooms.max_participants");
   config.rooms_presence_max = number("rooms.presence_max");
   config.rooms_enable_remote_unmute = *parse_bool(text("rooms.enable_remote_unmute"));
+  config.rooms_egress_max_kbps = number("rooms.egress_max");
+  config.rtc_egress_max_kbps = number("rtc_egress_max");
   config.webhook_urls = split(text("webhooks.urls"), ',');
   config.webhook_api_key = text("webhooks.api_key");
   if (config.dev && config.webhook_api_key.empty()) config.webhook_api_key = control::development_key().id;
@@ -391,6 +455,19 @@ Result<Config, std::string> make_config(const ConfigValues& values) {
   config.rtc_sessions_max = number("limits.rtc_sessions");
   config.rtc_viewers_per_address_max = number("limits.rtc_viewers_per_address");
   config.rtc_unconnected_per_address_max = number("limits.rtc_unconnected_per_address");
+  config.transcode_ladder = text("transcode.ladder");
+  if (!control::is_ladder(config.transcode_ladder))
+    return refuse(
+        origin("transcode.ladder") + ": transcode.ladder: '" + config.transcode_ladder +
+        "' is not allowed; it takes off, one, standard, mobile, or rungs like 720p30:2500,360p30:av1");
+  config.transcode_per_title = *parse_bool(text("transcode.per_title"));
+  config.transcode_program = text("transcode.program");
+  config.transcode_slate = text("transcode.slate");
+  config.transcode_pictures = seconds("transcode.pictures");
+  config.transcode_workers_max = number("transcode.workers");
+  config.transcode_threads = number("transcode.threads");
+  config.transcode_nice = number("transcode.nice");
+  config.transcode_memory_mib = number("transcode.memory");
   config.shutdown_grace = seconds("shutdown_grace");
 
   Duration target = Duration::seconds(config.target_duration_s);

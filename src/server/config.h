@@ -29,14 +29,18 @@ struct Config {
   bool demo = false;
   std::string data;
   std::uint32_t shards = 0;  // 0: one for each core.
-  OptionalAddress http, https, rtmp, rtmps, rtc;
+  OptionalAddress http, https, rtmp, rtmps, rtc, relay;
   std::vector<std::string> rtc_addresses;  // IP addresses that peers are told; empty: those of the machine.
-  std::vector<std::string> ice_servers;    // "stun:host:port", for clients.
+  std::uint16_t rtc_announced_port = 0;  // What peers are told of the first shard's port; 0: the port itself.
+  std::vector<std::string> ice_servers;  // "stun:host:port", for clients.
+  bool congestion_control = true, congestion_ecn = false;
+  std::uint32_t congestion_start_kbps = 0, congestion_max_kbps = 0;
   bool rooms_auto_create = true;
   Duration rooms_empty_timeout, rooms_departure_timeout;
   std::uint32_t rooms_participants_max = 0;  // 0: the server's own limit.
   std::uint32_t rooms_presence_max = 0;
   bool rooms_enable_remote_unmute = false;
+  std::uint32_t rtc_egress_max_kbps = 0, rooms_egress_max_kbps = 0;  // 0: no limit.
   std::vector<std::string> webhook_urls;
   std::string webhook_api_key;  // The id of the key that signs.
   std::uint32_t rtc_sessions_max = 0;
@@ -51,6 +55,15 @@ struct Config {
   std::uint32_t connections_per_address_max = 0;
   std::uint32_t rtmp_connections_max = 0;
   std::uint32_t rtmp_connections_per_address_max = 0;
+  std::string transcode_ladder;             // The profile of channels that have none of their own; "off".
+  bool transcode_per_title = false;         // Of channels that do not say themselves.
+  std::string transcode_program;            // Empty: stoa-work, beside this program.
+  std::string transcode_slate;              // A file; empty: the channel's name is shown.
+  std::uint32_t transcode_workers_max = 0;  // 0: as many as there are cores.
+  std::uint32_t transcode_threads = 0;      // Of all workers together; 0: as many as there are cores.
+  Duration transcode_pictures;              // 0: none.
+  std::uint32_t transcode_nice = 0;
+  std::uint32_t transcode_memory_mib = 0;  // Of each worker.
   Duration shutdown_grace;
 };
 
@@ -73,6 +86,11 @@ struct ConfigValue {
   std::string origin;
 };
 using ConfigValues = std::map<std::string, ConfigValue, std::less<>>;
+
+// Of a setting whose 0 means one for each core of the machine.
+std::uint32_t or_cores(std::uint32_t configured);
+// Where workers of a shard's channels connect.
+std::string relay_path(const Config& config, std::uint32_t shard);
 
 // Reads YAML text (`origin` is its file name) into values; nested maps join their keys with dots.
 Result<ConfigValues, std::string> parse_config_file(std::string_view text, const std::string& origin);

@@ -95,6 +95,25 @@ TEST(Config, webhooks_are_signed_with_the_key_of_dev_or_one_that_is_named) {
   EXPECT_FALSE(config_of(many));
 }
 
+TEST(Config, caps_go_by_what_pictures_need_where_that_is_asked_for) {
+  EXPECT_FALSE(make_config({})->transcode_per_title);
+  EXPECT_TRUE(config_of("transcode.per_title: true\n")->transcode_per_title);
+}
+
+TEST(Config, a_ladder_is_a_profile_or_rungs) {
+  auto with = [](const std::string& text) {
+    return make_config({{"transcode.ladder", {text, "--transcode-ladder"}}});
+  };
+  for (const char* right : {"off", "standard", "720p30:2500,360p30:av1", "standard,per-title=on"}) {
+    ASSERT_TRUE(with(right).has_value()) << right;
+    EXPECT_EQ(with(right)->transcode_ladder, right);
+  }
+  for (const char* wrong : {"", "best", "720p", "720p30:2500,", "720p30:1,360p30:600"}) {
+    ASSERT_FALSE(with(wrong).has_value()) << wrong;
+    EXPECT_NE(with(wrong).error().find("--transcode-ladder: transcode.ladder"), std::string::npos);
+  }
+}
+
 TEST(Config, reads_the_environment_and_refuses_unknown_variables) {
   auto values = parse_config_environment({"PATH=/bin", "STOA_HLS_PART=0.2"});
   ASSERT_TRUE(values);

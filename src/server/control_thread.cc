@@ -1,6 +1,7 @@
 #include "server/control_thread.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -15,12 +16,35 @@ namespace {
 
 constexpr Duration kTick = Duration::seconds(1);
 constexpr Duration kMetricsPatience = Duration::seconds(2);
+// For workers to end when the node stops.
+constexpr Duration kWorkersPatience = Duration::seconds(1);
 // The aggregate of all shards is told to the directory under one number.
 constexpr std::uint32_t kAllShards = 0xffff'ffff;
 
 control::ApiKeys::Options api_key_options(const Config& config) {
   control::ApiKeys::Options options;
   if (config.dev) options.fixed.push_back(control::development_key());
+  return options;
+}
+
+// stoa-work stands beside this program.
+std::string work_program(const Config& config) {
+  if (!config.transcode_program.empty()) return config.transcode_program;
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "stoa-work" : (self.parent_path() / "stoa-work").string();
+}
+
+WorkDesk::Options work_options(const Config& config, control::ChannelEvents& events) {
+  WorkDesk::Options options{.program = work_program(config),
+                            .slate = config.transcode_slate,
+                            .nice = static_cast<int>(config.transcode_nice),
+                            .memory_bytes = std::uint64_t{config.transcode_memory_mib} << 20,
+                            .events = &events};
+  options.transcoding.workers_max = static_cast<int>(or_cores(config.transcode_workers_max));
+  options.transcoding.threads = static_cast<int>(or_cores(config.transcode_threads));
+  options.transcoding.per_title.is_on = config.transcode_per_title;
+  options.transcoding.ladder.wants_opus = config.rtc.has_value();
   return options;
 }
 
@@ -41,18 +65,22 @@ ControlThread::ControlThread(const Config& config, shard::ShardIndex shards, run
       shards_count_(shards),
       log_(log),
       store_(std::move(store)),
-      publishing_(*store_, {.is_dev = config.dev}),
+      publishing_(*store_, {.is_dev = config.dev, .ladder = config.transcode_ladder}),
       channels_(*store_),
       stream_keys_(*store_),
       api_keys_(*store_, api_key_options(config)),
-      rest_({channels_, stream_keys_, api_keys_, publishing_, directory_},
+      rest_({channels_, stream_keys_, api_keys_, publishing_, directory_, &work_.transcoding(), &events_},
             {.version = STOA_VERSION, .started_at = runtime::Loop::wall()}),
       tick_(loop_, [this] { handle_tick(); }),
       rooms_(config, loop_, log, *store_, api_keys_),
       room_calls_(api_keys_, rooms_, shards, {.is_dev = config.dev},
                   [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }),
       room_queries_(rest_, rooms_, shards,
-                    [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }) {}
+                    [this](shard::ShardIndex to, ToShard&& message) { send(to, std::move(message)); }),
+      work_(work_options(config, events_), loop_, log, [this](WorkMail&& mail) {
+        const shard::ShardIndex to = std::visit([](const auto& told) { return told.shard; }, mail);
+        std::visit([&](auto&& told) { send(to, shard::Mail(std::move(told))); }, std::move(mail));
+      }) {}
 
 ControlThread::~ControlThread() { stop(); }
 
@@ -132,6 +160,7 @@ void ControlThread::stop() {
   if (!thread_.joinable()) return;
   loop_.post([this] {
     demo_.reset();
+    work_.stop(kWorkersPatience);
     // What the shards said before they ended.
     for (auto& mailbox : mailboxes_) mailbox->deliver_all();
     rooms_.finish();
@@ -164,6 +193,10 @@ void ControlThread::handle_message(ToControl&& message) {
                  [&](shard::RoomsFound& found) { room_queries_.handle_found(loop_.wall(), found); },
                  [&](shard::SeatsFound& found) { room_queries_.handle_seats(loop_.wall(), found); },
                  [&](shard::RpcAnswered& answered) { room_calls_.handle_rpc(answered); },
+                 [&](control::ProgramOnAir& program) { work_.handle_program(std::move(program)); },
+                 [&](control::ChannelHappening& happening) { events_.add(loop_.wall(), happening); },
+                 [&](shard::ProgramEnded& ended) { work_.handle_program_ended(ended.channel); },
+                 [&](control::WorkerSeen& seen) { work_.handle_worker_seen(std::move(seen)); },
              },
              std::get<shard::ControlMail>(message));
 }
@@ -201,6 +234,11 @@ void ControlThread::handle_audience(shard::AudienceReported&& reported) {
     if (Audience* known = find(channel)) known->receivers = count;
 }
 
+void ControlThread::forget(std::string_view channel) {
+  events_.forget(channel);
+  work_.forget(channel);
+}
+
 void ControlThread::handle_http(HttpAsked&& asked) {
   if (asked.message.path == "/metrics") return ask_metrics(std::move(asked));
   if (RoomCalls::owns_path(asked.message.path))
@@ -211,6 +249,8 @@ void ControlThread::handle_http(HttpAsked&& asked) {
     return room_queries_.ask(loop_.now(), loop_.wall(), asked, std::move(*query));
   send(asked.shard, HttpAnswered{asked.request, std::move(std::get<http::Response>(outcome))});
   for (auto& effect : effects.take()) {
+    if (auto* deleted = std::get_if<control::ChannelDeleted>(&effect)) forget(deleted->channel);
+    if (auto* created = std::get_if<control::ChannelCreated>(&effect)) forget(created->channel);
     for (shard::ShardIndex to = 0; to < shards_count_; ++to) {
       std::visit(Overloaded{
                      [&](control::EndBroadcast& end) {
@@ -219,6 +259,7 @@ void ControlThread::handle_http(HttpAsked&& asked) {
                      [&](control::ChannelDeleted& gone) {
                        send(to, shard::Mail(shard::BroadcastStopped{gone.channel}));
                      },
+                     [](control::ChannelCreated&) {},
                      [&](control::KeyRevoked& revoked) {
                        send(to, shard::Mail(shard::KeyRevoked{revoked.channel, revoked.key_id}));
                      },
@@ -261,6 +302,8 @@ void ControlThread::answer_metrics() {
   rooms_.append_metrics(own);
   room_calls_.append_metrics(own);
   room_queries_.append_metrics(own);
+  work_.append_metrics(own);
+  events_.append_metrics(own);
   double viewers = 0;
   for (const auto* status : directory_.list()) viewers += status->viewers;
   own.push_back({"stoa_viewers", "People watching, over all channels.", MetricKind::kGauge, {}, viewers});

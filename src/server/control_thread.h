@@ -13,6 +13,7 @@
 #include "api/rest.h"
 #include "base/result.h"
 #include "control/api_keys.h"
+#include "control/channel_events.h"
 #include "control/channels.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
@@ -28,6 +29,7 @@
 #include "server/room_calls.h"
 #include "server/room_desk.h"
 #include "server/room_queries.h"
+#include "server/work_desk.h"
 
 namespace stoa::server {
 
@@ -43,6 +45,8 @@ class ControlThread {
   // Before start().
   runtime::Mailbox<ToControl>& make_mailbox();
   void connect_shard(runtime::Mailbox<ToShard>& mailbox);
+  // By shard; see WorkDesk.
+  void set_worker_addresses(std::vector<std::string> addresses) { work_.set_addresses(std::move(addresses)); }
   // Keeps the generated channel running, which publishes to this RTMP port.
   void add_demo(std::uint16_t rtmp_port);
 
@@ -76,6 +80,7 @@ class ControlThread {
   void handle_audience(shard::AudienceReported&& reported);
   void handle_metrics(shard::MetricsGiven&& given);
   void ask_metrics(HttpAsked&& asked);
+  void forget(std::string_view channel);  // What happened in it, and what it was like.
   void answer_metrics();
   void handle_tick();
   void send(shard::ShardIndex to, ToShard&& message);
@@ -89,6 +94,7 @@ class ControlThread {
   control::StreamKeys stream_keys_;
   control::ApiKeys api_keys_;
   control::LiveDirectory directory_;
+  control::ChannelEvents events_;
   api::Rest rest_;
   // Viewers by channel and shard; the same viewer on two shards counts once (see HlsOrigin::Audience).
   struct Audience {
@@ -103,6 +109,7 @@ class ControlThread {
   RoomDesk rooms_;
   RoomCalls room_calls_;
   RoomQueries room_queries_;
+  WorkDesk work_;
   std::vector<std::unique_ptr<runtime::Mailbox<ToControl>>> mailboxes_;
   std::vector<std::unique_ptr<Postbox<ToShard>>> shards_;
   std::unique_ptr<runtime::ChildProcess> demo_;

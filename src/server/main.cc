@@ -36,7 +36,10 @@ void add_config_flags(CLI::App& command, ServeOptions& options) {
     std::string help = std::string(key.help) + " [" + describe_allowed(key) + "; default " +
                        (*key.default_value ? key.default_value : "none") + "]";
     if (key.type == ConfigType::kBool) {
-      command.add_flag_callback(flag_of(name), [&options, name] { options.flags[name] = "true"; }, help);
+      // Also --flag=false, for what is on by default.
+      command.add_flag_function(
+          flag_of(name),
+          [&options, name](std::int64_t count) { options.flags[name] = count > 0 ? "true" : "false"; }, help);
     } else {
       command.add_option_function<std::string>(
           flag_of(name), [&options, name](const std::string& value) { options.flags[name] = value; }, help);

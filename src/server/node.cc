@@ -3,12 +3,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <latch>
-#include <thread>
 #include <vector>
 
 #include "crypto/certificate.h"
@@ -54,6 +52,15 @@ Result<TlsPair, std::string> make_tls(const Config& config) {
   return TlsPair(std::move(https), std::move(rtmps));
 }
 
+// Where a worker on this machine reaches what is listened to.
+std::string worker_address(const runtime::ListenOptions& listening) {
+  if (!listening.path.empty()) return listening.path;
+  std::string host = listening.address;
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  return "tcp://" + SocketAddress{*IpAddress::parse(host), listening.port}.to_text();
+}
+
 }  // namespace
 
 struct Node::Impl {
@@ -70,6 +77,7 @@ struct Node::Impl {
 
   void connect();
   Result<void, std::string> open_rtc();
+  Result<void, std::string> open_relay();
   using Listen = Result<std::uint16_t, std::string> (ShardThread::*)(const runtime::ListenOptions&);
   Result<void, std::string> open(const char* name, const OptionalAddress& address,
                                  const std::shared_ptr<runtime::TlsContext>& tls, Listen listen,
@@ -118,25 +126,57 @@ Result<void, std::string> Node::Impl::open_rtc() {
       find_reached_at(std::move(configured), IpAddress::parse(config.rtc->address),
                       runtime::interface_addresses(), config.dev);
   std::vector<std::string> notices;
-  std::string opened;
+  std::string opened, announced;
   for (std::size_t index = 0; index < shards.size(); ++index) {
-    std::uint16_t wanted = config.rtc->port;
-    if (wanted != 0) {
-      if (index > 65'535u - wanted) return refuse(std::string("rtc: no port is left for the last shards"));
-      wanted = static_cast<std::uint16_t>(wanted + index);
-    }
-    auto port = shards[index]->listen_rtc(config.rtc->address, wanted, reached_at, notices);
+    auto wanted = find_shard_port(config.rtc->port, index);
+    if (!wanted) return refuse(std::string("rtc: no port is left for the last shards"));
+    auto told = find_shard_port(config.rtc_announced_port, index);
+    if (!told) return refuse(std::string("rtc_announced_port: no port is left for the last shards"));
+    auto port = shards[index]->listen_rtc(config.rtc->address, *wanted, reached_at, *told, notices);
     if (!port)
-      return refuse("rtc: cannot use port " + std::to_string(wanted) + " of " + config.rtc->address + ": " +
+      return refuse("rtc: cannot use port " + std::to_string(*wanted) + " of " + config.rtc->address + ": " +
                     port.error());
     ports.rtc.push_back(*port);
     opened += (opened.empty() ? "" : ",") + std::to_string(*port);
+    if (*told != 0) announced += (announced.empty() ? ":" : ",") + std::to_string(*told);
   }
   std::string addresses;
   for (const IpAddress& ip : reached_at) addresses += (addresses.empty() ? "" : ",") + ip.to_text();
-  log.info("server",
-           "listening rtc=" + config.rtc->address + ":" + opened + ", told to peers as " + addresses);
+  log.info("server", "listening rtc=" + config.rtc->address + ":" + opened + ", told to peers as " +
+                         addresses + announced);
   for (std::string& notice : notices) log.warn("rtc", std::move(notice));
+  return {};
+}
+
+// A socket, or a port, for the workers of each shard's channels.
+Result<void, std::string> Node::Impl::open_relay() {
+  std::vector<std::string> addresses;
+  for (std::size_t index = 0; index < shards.size(); ++index) {
+    runtime::ListenOptions options{.reuse_port = false};
+    if (config.relay) {
+      options.address = config.relay->address;
+      options.port = config.relay->port;
+      if (options.port != 0) options.port = static_cast<std::uint16_t>(options.port + index);
+      if (options.port < config.relay->port)
+        return refuse(std::string("relay: no port is left for the last shards"));
+    } else {
+      options.path = relay_path(config, static_cast<shard::ShardIndex>(index));
+    }
+    auto opened = shards[index]->listen_relay(options);
+    if (!opened)
+      return refuse((config.relay ? "relay: cannot listen on " + worker_address(options)
+                                  : "data: cannot listen on " + options.path) +
+                    " for workers: " + opened.error());
+    options.port = *opened;
+    addresses.push_back(worker_address(options));
+  }
+  if (config.relay) {
+    log.info("server", "listening relay=" + addresses.front() + (addresses.size() > 1 ? " and on" : ""));
+    if (!IpAddress::parse(config.relay->address)->is_loopback())
+      log.warn("server", "relay: what goes to workers and back is not encrypted; " + config.relay->address +
+                             " is not this machine alone");
+  }
+  control->set_worker_addresses(std::move(addresses));
   return {};
 }
 
@@ -152,7 +192,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, run
   Impl& i = *impl;
   STOA_TRY(TlsPair tls, make_tls(i.config));
   std::tie(i.https, i.rtmps) = std::move(tls);
-  shard::ShardIndex count = config.shards ? config.shards : std::max(1u, std::thread::hardware_concurrency());
+  shard::ShardIndex count = or_cores(config.shards);
   STOA_TRY(i.control, ControlThread::make(i.config, count, log));
   for (shard::ShardIndex index = 0; index < count; ++index)
     i.shards.push_back(std::make_unique<ShardThread>(i.config, index, count, log, i.is_ready));
@@ -164,6 +204,7 @@ Result<std::unique_ptr<Node>, std::string> Node::start(const Config& config, run
   if (opened && i.rtmps)
     opened = i.open("rtmps", config.rtmps, i.rtmps, &ShardThread::listen_rtmp, i.ports.rtmps);
   if (opened) opened = i.open_rtc();
+  if (opened) opened = i.open_relay();
   if (!opened) return refuse(opened.error());
   if (config.demo) {
     if (i.ports.rtmp == 0) return refuse(std::string("demo: needs rtmp, which is off"));

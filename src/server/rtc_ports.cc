@@ -14,6 +14,12 @@ Result<std::uint16_t, std::string> open_port_pair(std::uint16_t port, const Port
   }
 }
 
+std::optional<std::uint16_t> find_shard_port(std::uint16_t first, std::size_t shard) {
+  if (first == 0) return first;
+  if (shard > 65'535u - first) return std::nullopt;
+  return static_cast<std::uint16_t>(first + shard);
+}
+
 std::vector<IpAddress> find_reached_at(std::vector<IpAddress> configured, std::optional<IpAddress> bound,
                                        std::vector<IpAddress> interfaces, bool with_loopback) {
   if (!configured.empty()) return configured;

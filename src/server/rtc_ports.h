@@ -2,6 +2,7 @@
 // are told.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -24,6 +25,10 @@ inline constexpr int kPortTriesMax = 16;
 // TCP and UDP under one number: `port`, or where that is 0 one that the kernel chooses and both have free.
 // The sentence of the last that was refused when there is none.
 Result<std::uint16_t, std::string> open_port_pair(std::uint16_t port, const PortOpeners& openers);
+
+// The port of a shard when `first` is that of shard 0 and the others count up; 0 stays 0. None when there is
+// no such port.
+std::optional<std::uint16_t> find_shard_port(std::uint16_t first, std::size_t shard);
 
 // `configured` as they are; else the address that the port is bound to; else, where that is every address,
 // those of `interfaces` that a socket bound so can be reached at: only IPv4 ones for 0.0.0.0. Loopback when

@@ -55,6 +55,14 @@ TEST(PortPair, gives_up_some_time) {
   EXPECT_EQ(kernel.tcp, 0);
 }
 
+TEST(ShardPort, counts_up_from_the_first_and_ends_with_the_last_number) {
+  EXPECT_EQ(find_shard_port(7'882, 0), 7'882);
+  EXPECT_EQ(find_shard_port(7'882, 3), 7'885);
+  EXPECT_EQ(find_shard_port(65'535, 0), 65'535);
+  EXPECT_EQ(find_shard_port(65'535, 1), std::nullopt);
+  EXPECT_EQ(find_shard_port(0, 3), 0) << "where the kernel chooses it does for all";
+}
+
 TEST(ReachedAt, has_only_addresses_that_lead_to_the_socket) {
   const IpAddress v4 = IpAddress::v4(192, 0, 2, 1), loopback = IpAddress::v4(127, 0, 0, 1);
   const IpAddress v6 = *IpAddress::parse("2001:db8::1"), any6 = *IpAddress::parse("::");

@@ -17,6 +17,8 @@ namespace {
 
 // What says goodbye to WebRTC peers may wait so long for the kernel when the node stops.
 constexpr Duration kMediaDrain = Duration::seconds(1);
+// Connected to one shard at once.
+constexpr std::size_t kWorkersMax = 1'024;
 
 shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, shard::ShardIndex shards) {
   shard::ShardConfig made{.index = index, .shards = shards};
@@ -29,13 +31,22 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.rtc.port.viewers_per_address_max = config.rtc_viewers_per_address_max;
   made.rtc.port.unconnected.per_address_max = config.rtc_unconnected_per_address_max;
   made.rtc.port.fan_out.senders_max = config.rtc_sessions_max;
+  made.rtc.port.viewer_bits_per_second = std::uint64_t{config.congestion_max_kbps} * 1'000;
+  if (config.congestion_control)
+    made.rtc.port.fan_out.congestion =
+        bwe::Config{.start_bits_per_second = std::uint64_t{config.congestion_start_kbps} * 1'000,
+                    .max_bits_per_second = made.rtc.port.viewer_bits_per_second,
+                    .reacts_to_ecn = config.congestion_ecn};
   // Segments begin at keyframes, which browsers make when they are asked.
   made.rtc.assembler.keyframe_interval = config.segment_target;
   for (const std::string& url : config.ice_servers) made.rtc.ice_servers.push_back({.url = url});
+  made.workers.pictures.every = config.transcode_pictures;
   made.rooms.seat.ice_servers = made.rtc.ice_servers;
   made.rooms.limits.participants_max =
       std::max<std::size_t>(made.rooms.limits.participants_max, config.rooms_participants_max);
   made.rooms.limits.presence_max = config.rooms_presence_max;
+  made.rooms.room_egress_max = std::uint64_t{config.rooms_egress_max_kbps} * 1'000;
+  made.rooms.node_egress_max = std::uint64_t{config.rtc_egress_max_kbps} * 1'000;
   made.rooms.may_unmute_remotely = config.rooms_enable_remote_unmute;
   return made;
 }
@@ -61,6 +72,17 @@ runtime::TcpLimits rtmp_limits(const Config& config) {
   return limits;
 }
 
+runtime::TcpLimits relay_limits() {
+  runtime::TcpLimits limits;
+  limits.connections = kWorkersMax;
+  limits.connections_per_address = kWorkersMax;
+  // Of frames a worker has at most relay::QueueLimits before it; what says more than that is not reading.
+  limits.send_queue_bytes = 32u << 20;
+  limits.write_stall_timeout = Duration::seconds(3);
+  limits.close_timeout = Duration::seconds(2);
+  return limits;
+}
+
 bool is_read(const http::Request& request) {
   return request.method == http::Method::kGet || request.method == http::Method::kHead;
 }
@@ -74,8 +96,10 @@ ShardThread::ShardThread(const Config& config, shard::ShardIndex index, shard::S
       log_(log),
       is_ready_(is_ready),
       rtmp_handler_(*this),
+      relay_handler_(*this),
       http_(loop_, http_limits(config), *this),
       rtmp_(loop_, rtmp_limits(config), rtmp_handler_),
+      relay_(loop_, relay_limits(), relay_handler_),
       udp_(loop_, *this),
       ice_tcp_(loop_, {}, *this),
       shard_(shard_config(config, index, shards), runtime::Loop::wall(), Rng(crypto::random_seed())),
@@ -101,6 +125,7 @@ void ShardThread::connect_control(runtime::Mailbox<ToControl>& mailbox) {
 
 Result<std::uint16_t, std::string> ShardThread::listen_rtc(const std::string& address, std::uint16_t port,
                                                            const std::vector<IpAddress>& reached_at,
+                                                           std::uint16_t announced_port,
                                                            std::vector<std::string>& notices) {
   runtime::UdpBinding bound;
   PortOpeners openers{.open_tcp = [&](std::uint16_t wanted) { return ice_tcp_.listen(address, wanted); },
@@ -112,11 +137,12 @@ Result<std::uint16_t, std::string> ShardThread::listen_rtc(const std::string& ad
   STOA_TRY(port, open_port_pair(port, openers));
   if (index_ == 0) notices = std::move(bound.notices);
   std::vector<ice::Candidate> candidates;
+  const std::uint16_t announced = announced_port == 0 ? port : announced_port;
   auto add = [&](const IpAddress& ip, ice::Transport transport, std::uint16_t preference) {
     candidates.push_back({.foundation = ice::make_foundation(ice::CandidateType::kHost, transport, ip),
                           .transport = transport,
                           .priority = ice::candidate_priority(ice::CandidateType::kHost, preference),
-                          .address = {ip, port},
+                          .address = {ip, announced},
                           .type = ice::CandidateType::kHost});
   };
   std::uint16_t rank = 0;
@@ -161,9 +187,10 @@ void ShardThread::drain(Timestamp deadline) {
     auto on_drained = [this] {
       if (--draining_ == 0) loop_.stop();
     };
-    draining_ = 4;
+    draining_ = 5;
     http_.drain(deadline, on_drained);
     rtmp_.drain(deadline, on_drained);
+    relay_.drain(deadline, on_drained);
     const Timestamp media_deadline = std::min(deadline, runtime::Loop::now() + kMediaDrain);
     udp_.drain(media_deadline, on_drained);
     ice_tcp_.drain(media_deadline, on_drained);
@@ -184,6 +211,21 @@ void ShardThread::RtmpHandler::on_bytes(runtime::ConnectionId id, Bytes bytes) {
 
 void ShardThread::RtmpHandler::on_closed(runtime::ConnectionId id, runtime::CloseReason) {
   owner.shard_.handle_connection_closed(owner.loop_.now(), owner.loop_.wall(), id.value(), owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::RelayHandler::on_open(runtime::ConnectionId id, const runtime::Peer&) {
+  owner.shard_.handle_worker_opened(owner.loop_.now(), owner.loop_.wall(), id.value(), owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::RelayHandler::on_bytes(runtime::ConnectionId id, Bytes bytes) {
+  owner.shard_.handle_worker_bytes(owner.loop_.now(), owner.loop_.wall(), id.value(), bytes, owner.outputs_);
+  owner.run_outputs();
+}
+
+void ShardThread::RelayHandler::on_closed(runtime::ConnectionId id, runtime::CloseReason) {
+  owner.shard_.handle_worker_closed(owner.loop_.now(), owner.loop_.wall(), id.value(), owner.outputs_);
   owner.run_outputs();
 }
 
@@ -261,6 +303,7 @@ void ShardThread::handle_message(ToShard&& message) {
     shard::MetricsGiven given{wanted->question, shard_.metrics()};
     http_.append_metrics(given.samples);
     rtmp_.append_metrics("rtmp", given.samples);
+    relay_.append_metrics("relay", given.samples);
     udp_.append_metrics("rtc", given.samples);
     ice_tcp_.append_metrics("rtc", given.samples);
     double dropped = 0;
@@ -315,6 +358,13 @@ void ShardThread::carry_out(shard::Output& output) {
                  },
                  [&](shard::CloseConnection& close) {
                    rtmp_.close(runtime::ConnectionId::from_value(close.connection));
+                 },
+                 [&](shard::SendRelay& send) {
+                   relay_.send(runtime::ConnectionId::from_value(send.connection), send.bytes.head,
+                               {&send.bytes.payload, send.bytes.payload.empty() ? 0u : 1u});
+                 },
+                 [&](shard::CloseRelay& close) {
+                   relay_.close(runtime::ConnectionId::from_value(close.connection));
                  },
                  [&](api::Answer& answer) {
                    http_.respond(runtime::RequestId::from_value(answer.request), std::move(answer.response));

@@ -55,10 +55,16 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
     return rtmp_.listen(options);
   }
 
-  // The shard's own WebRTC port, UDP and TCP under one number. Sentences for the log are appended to
-  // `notices`.
+  // Workers of this shard's channels come there.
+  Result<std::uint16_t, std::string> listen_relay(const runtime::ListenOptions& options) {
+    return relay_.listen(options);
+  }
+
+  // The shard's own WebRTC port, UDP and TCP under one number. Peers are told `announced_port` in its place,
+  // unless that is 0. Sentences for the log are appended to `notices`.
   Result<std::uint16_t, std::string> listen_rtc(const std::string& address, std::uint16_t port,
                                                 const std::vector<IpAddress>& reached_at,
+                                                std::uint16_t announced_port,
                                                 std::vector<std::string>& notices);
 
   void start();
@@ -72,6 +78,15 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   // RTMP connections are told apart from HTTP's by going through here.
   struct RtmpHandler : runtime::TcpHandler {
     explicit RtmpHandler(ShardThread& o) : owner(o) {}
+    void on_open(runtime::ConnectionId id, const runtime::Peer& peer) override;
+    void on_bytes(runtime::ConnectionId id, Bytes bytes) override;
+    void on_closed(runtime::ConnectionId id, runtime::CloseReason reason) override;
+    ShardThread& owner;
+  };
+
+  // Likewise those of workers.
+  struct RelayHandler : runtime::TcpHandler {
+    explicit RelayHandler(ShardThread& o) : owner(o) {}
     void on_open(runtime::ConnectionId id, const runtime::Peer& peer) override;
     void on_bytes(runtime::ConnectionId id, Bytes bytes) override;
     void on_closed(runtime::ConnectionId id, runtime::CloseReason reason) override;
@@ -100,8 +115,10 @@ class ShardThread : public runtime::HttpHandler, public runtime::DatagramHandler
   const std::atomic<bool>& is_ready_;
   runtime::Loop loop_;
   RtmpHandler rtmp_handler_;
+  RelayHandler relay_handler_;
   runtime::HttpServer http_;
   runtime::TcpServer rtmp_;
+  runtime::TcpServer relay_;
   runtime::UdpSocket udp_;
   runtime::IceTcpServer ice_tcp_;
   DatagramBatch batch_;  // Empty between inputs.

@@ -27,8 +27,11 @@
 #include "base/address.h"
 #include "base/bytes.h"
 #include "base/metric.h"
+#include "bwe/egress_budget.h"
+#include "control/channel_events.h"
 #include "control/live_directory.h"
 #include "control/publishing.h"
+#include "control/transcoding.h"
 #include "live/channel.h"
 #include "live/snapshot.h"
 #include "media/track.h"
@@ -48,6 +51,7 @@ struct SourceStarted {
   live::SourceId source;
   live::SourceOffer offer;
   control::SourceStatus status;
+  std::string ladder = "off";  // As control::PublishGrant has it; the first source's counts.
 };
 struct SourceMedia {
   live::SourceId source;
@@ -239,6 +243,17 @@ struct SeatsQueried {
   std::vector<room::ParticipantId> participants;
   bool with_streams;
 };
+// What the seats of a shard would be sent if there were no egress budgets: to the owner of their room, and of
+// all rooms to the shard that adds up for the node. Answered by EgressShared. Without a room: of the node.
+struct EgressWanted {
+  ShardIndex shard;
+  std::string room, room_sid;
+  bwe::EgressWish wish;
+};
+struct EgressShared {
+  std::string room_sid;
+  bwe::EgressShare share;
+};
 // A fresh token for a participant.
 struct TokenMade {
   std::uint64_t seat;
@@ -252,7 +267,8 @@ using Mail =
                  relay::ToOwner, relay::ToSubscriber, JoinDecided, JoinWanted, JoinRefused, SeatOpened,
                  SeatResumed, SeatClosed, SignalAccepted, SignalSent, SignalClosed, SignalHeard, SignalLost,
                  RoomAsked, RoomTold, RoomAudible, RoomForwarded, RoomEntered, SeatMoved, RoomCalled,
-                 RoomsQueried, SeatsQueried, TokenMade, TransportAsked>;
+                 RoomsQueried, SeatsQueried, TokenMade, TransportAsked, EgressWanted, EgressShared,
+                 control::LadderDecided, control::WorkerAwaited>;
 
 // To control.
 struct PublishAsked {
@@ -263,6 +279,10 @@ struct PublishAsked {
 };
 struct ChannelReported {
   control::ChannelStatus status;
+};
+// Of a broadcast that control was told of by a ProgramOnAir: it is over.
+struct ProgramEnded {
+  std::string channel;
 };
 struct AudienceReported {
   ShardIndex shard;
@@ -316,6 +336,7 @@ struct SeatsFound {
 };
 using ControlMail =
     std::variant<PublishAsked, ChannelReported, AudienceReported, MetricsGiven, JoinAsked, TokenWanted,
-                 RoomHappened, RoomAnswered, RpcAnswered, RoomsFound, SeatsFound>;
+                 RoomHappened, RoomAnswered, RpcAnswered, RoomsFound, SeatsFound, control::ProgramOnAir,
+                 ProgramEnded, control::WorkerSeen, control::ChannelHappening>;
 
 }  // namespace stoa::shard

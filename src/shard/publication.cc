@@ -8,6 +8,9 @@
 namespace stoa::shard {
 namespace {
 
+// What both kinds are worth when viewers get them whole.
+constexpr int kWhole = 4;
+
 // Batches that follow on each other in a block become one.
 void add_part(media::TrackId track, payload::PacketBatch batch, std::vector<relay::GroupSent::Part>& parts) {
   if (!parts.empty() && parts.back().track == track) {
@@ -129,12 +132,34 @@ bool Publication::is_unpackable(const Source& source) const {
   });
 }
 
+void Publication::expect_program(Timestamp now, Timestamp until) {
+  program_until_ = until;
+  if (until <= now && settle_at_ != Timestamp::never()) settle_at_ = now;
+}
+
+int Publication::worth(const Source& source) {
+  int video = 0, audio = 0;
+  for (const auto& [id, known] : source.tracks) {
+    int& kind = media::kind_of(known.codec) == media::Kind::kVideo ? video : audio;
+    kind = std::max(kind, known.obstacle == payload::Obstacle::kNone    ? 2
+                          : known.obstacle == payload::Obstacle::kCodec ? 0
+                                                                        : 1);
+  }
+  return video + audio;
+}
+
 void Publication::choose(Timestamp now, WallTime wall, PublicationOutputs& out) {
   std::optional<live::SourceId> id = channel_on_air_;
   if (!id) {
     auto found =
         std::ranges::find_if(sources_, [&](const auto& entry) { return is_unpackable(entry.second); });
     if (found != sources_.end()) id = live::SourceId{found->first};
+  }
+  if (channel_on_air_) {
+    const auto native = sources_.find(channel_on_air_->value), program = sources_.find(kProgram.value);
+    if (native != sources_.end() && program != sources_.end() &&
+        worth(program->second) > worth(native->second))
+      id = kProgram;
   }
   if (on_air_ == id) return;
   if (Source* before = on_air(); before && before->packetizer) {
@@ -157,6 +182,7 @@ void Publication::choose(Timestamp now, WallTime wall, PublicationOutputs& out) 
 // Of the source on air: settles first, then every change is told.
 void Publication::handle_tracks_changed(Timestamp now, live::SourceId id, bool is_new_kind,
                                         PublicationOutputs& out) {
+  choose(now, {}, out);
   if (!is_on_air(id)) return;
   Source& source = *on_air();
   if (is_announced_) {
@@ -171,7 +197,9 @@ void Publication::handle_tracks_changed(Timestamp now, live::SourceId id, bool i
   bool has_video = false, has_audio = false;
   for (const auto& [track, known] : source.tracks)
     (media::kind_of(known.codec) == media::Kind::kVideo ? has_video : has_audio) = true;
-  if (has_video && has_audio) {
+  if (now < program_until_ && worth(source) < kWhole) {
+    settle_at_ = program_until_;
+  } else if (has_video && has_audio) {
     settle_at_ = now;
   } else if (settle_at_ == Timestamp::never()) {
     settle_at_ = now + kSettle;

@@ -1,8 +1,11 @@
 // A channel's packets, at the shard that owns the channel: out of its sources, whatever they publish, to the
 // shards that have receivers (proto/relay). Only the source on air is passed on.
 //
+// A channel that is transcoded has one source more, the program (program_feed.h): it is passed on in place of
+// the encoder's own frames where it has of a kind what those have not, or not whole.
+//
 // Tracks are announced when both kinds are there or kSettle after the first came, so that a viewer is not
-// answered with half a broadcast.
+// answered with half a broadcast. Where a program is expected it is waited for.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +44,8 @@ class Publication {
   static constexpr Duration kSettle = Duration::milliseconds(600);
   // The kept keyframe group goes to a shard that wants it again at most so often.
   static constexpr Duration kRepeatInterval = Duration::seconds(1);
+  // No encoder's: the upper bits name a shard that there is not.
+  static constexpr live::SourceId kProgram{0xffffull << 48};
 
   Publication(std::string name, Rng rng) : name_(std::move(name)), rng_(rng) {}
 
@@ -57,6 +62,8 @@ class Publication {
   void handle_track_closed(Timestamp now, live::SourceId source, media::TrackId track,
                            PublicationOutputs& out);
   void remove_source(Timestamp now, live::SourceId source, PublicationOutputs& out);
+  // The program is likely to make the broadcast whole until then; not in the future: it will not.
+  void expect_program(Timestamp now, Timestamp until);
   // Which of them receivers get; none while the channel is interrupted. A source of which the channel can
   // make nothing (VP8) is passed on all the same while no other is on air.
   void set_on_air(Timestamp now, WallTime wall, std::optional<live::SourceId> source,
@@ -96,6 +103,8 @@ class Publication {
 
   Source& source_of(live::SourceId source);
   void choose(Timestamp now, WallTime wall, PublicationOutputs& out);
+  // How much of the kinds there are WebRTC viewers get of it.
+  static int worth(const Source& source);
   // Has a track that no rendition can carry: perhaps the channel has nothing to name the source for.
   bool is_unpackable(const Source& source) const;
   Source* on_air();
@@ -121,6 +130,7 @@ class Publication {
   relay::Generation generation_ = 1;
   bool is_announced_ = false;  // The tracks of the source on air.
   Timestamp settle_at_ = Timestamp::never();
+  Timestamp program_until_;
   live::FramePacketizer::Outputs feed_outputs_;
 };
 

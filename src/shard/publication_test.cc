@@ -11,7 +11,9 @@ namespace stoa::shard {
 namespace {
 
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 constexpr live::SourceId kFirst{1}, kSecond{2};
 constexpr std::uint32_t kHere = 0, kThere = 1;
@@ -337,6 +339,78 @@ TEST(Publication, goes_on_as_before_when_sound_joins_pictures_that_no_playlist_c
   stage.put_on_air({});      // And no more, when that is silent.
   EXPECT_EQ(stage.tracks[kHere].back().tracks, both);
   EXPECT_EQ(stage.tracks[kHere].back().generation, generation);
+}
+
+// An encoder's AAC and pictures, and a program that is expected to have its sound as Opus.
+struct Transcoded : Stage {
+  static constexpr media::TrackId kPicture = 0, kSound = 1;
+  void tell(live::SourceId source, media::TrackId id, media::Codec codec, std::string_view config) {
+    auto format = media::make_format(codec, media::vectors::shared(config));
+    ASSERT_TRUE(format);
+    publication.handle_event(now, {}, source, media::TrackFormat{.track = id, .format = *format}, out);
+    drain();
+  }
+  void tell_pictures(live::SourceId source) {
+    tell(source, kPicture, media::Codec::kH264, media::vectors::kH264HighConfig);
+  }
+  void tell_opus() {
+    tell(Publication::kProgram, kSound, media::Codec::kOpus, media::vectors::kOpusStereoConfig);
+  }
+  void begin() {
+    publication.expect_program(now, now + Duration::seconds(2));
+    tell_pictures(kFirst);
+    tell(kFirst, kSound, media::Codec::kAac, media::vectors::kAacStereoConfig);
+    put_on_air(kFirst);
+    tell_pictures(Publication::kProgram);
+    subscribe(kHere);
+  }
+  std::vector<payload::Encoding> told() {
+    std::vector<payload::Encoding> all;
+    for (const auto& known : tracks[kHere].back().tracks) all.push_back(known.encoding);
+    return all;
+  }
+};
+
+TEST(Publication, waits_for_the_program_where_it_will_have_what_the_source_lacks) {
+  Transcoded stage;
+  stage.begin();
+  stage.wait(Duration::milliseconds(1'500));
+  EXPECT_THAT(stage.tracks[kHere], IsEmpty());
+  stage.tell_opus();
+  stage.wait(Duration());
+  ASSERT_THAT(stage.tracks[kHere], Not(IsEmpty()));
+  EXPECT_THAT(stage.told(), UnorderedElementsAre(payload::Encoding::kH264, payload::Encoding::kOpus));
+  EXPECT_THAT(stage.publication.obstacles(), IsEmpty());
+}
+
+TEST(Publication, goes_on_with_the_source_when_no_program_comes_in_time_or_none_will) {
+  for (bool is_cancelled : {false, true}) {
+    Transcoded stage;
+    stage.begin();
+    stage.wait(Duration::milliseconds(100));
+    if (is_cancelled) stage.publication.expect_program(stage.now, stage.now);
+    stage.wait(is_cancelled ? Duration::milliseconds(1) : Duration::seconds(2));
+    ASSERT_THAT(stage.tracks[kHere], Not(IsEmpty()));
+    EXPECT_THAT(stage.told(), UnorderedElementsAre(payload::Encoding::kH264));
+    EXPECT_THAT(stage.publication.obstacles(), SizeIs(1));
+    // One that comes later still makes the broadcast whole.
+    stage.tell_opus();
+    stage.wait(Duration::seconds(1));
+    EXPECT_THAT(stage.told(), UnorderedElementsAre(payload::Encoding::kH264, payload::Encoding::kOpus));
+  }
+}
+
+TEST(Publication, leaves_a_source_that_has_all_to_itself) {
+  Transcoded stage;
+  stage.begin();
+  stage.tell_opus();
+  stage.wait(Duration());
+  stage.open(kSecond, kBoth);
+  stage.put_on_air(kSecond);
+  stage.wait(Duration::seconds(1));
+  stage.send(kSecond, 1);
+  EXPECT_THAT(stage.packets[kHere], SizeIs(1));
+  EXPECT_EQ(stage.tracks[kHere].back().tracks, kBoth);
 }
 
 TEST(Publication, falls_silent_when_its_source_leaves_and_says_when_all_is_over) {

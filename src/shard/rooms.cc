@@ -30,7 +30,10 @@ Rooms::Rooms(const RoomsConfig& config, webrtc::Port& port, webrtc::PortOutputs&
       rng_(rng),
       hub_(config.index, port),
       world_{config_.index, port, port_outputs, hub_, hub_outputs_, config_.seat, seat_counters_},
-      seats_(config.seats_max) {}
+      seats_(config.seats_max),
+      node_egress_(config.node_egress_max) {
+  config_.seat.has_egress_budget = config.node_egress_max != 0 || config.room_egress_max != 0;
+}
 
 Rooms::~Rooms() = default;
 
@@ -158,7 +161,8 @@ Rooms::OwnedRoom& Rooms::open_room(Timestamp now, WallTime wall, const room::Roo
                           .shard = config_.index,
                           .shards = config_.shards,
                           .may_unmute_remotely = config_.may_unmute_remotely};
-  auto owned = std::make_unique<OwnedRoom>(info, config, now, wall, Rng(rng_.next()));
+  auto owned =
+      std::make_unique<OwnedRoom>(info, config, config_.room_egress_max, now, wall, Rng(rng_.next()));
   return *rooms_.emplace(info.name, std::move(owned)).first->second;
 }
 
@@ -268,7 +272,11 @@ void Rooms::handle_seat_opened(Timestamp now, SeatOpened& opened, RoomsOutputs& 
                                                           .is_tcp_only = opened.is_tcp_only},
                                             Rng(rng_.next()));
   send(signal.shard, SignalAccepted{signal.request, config_.index, id.value()}, out);
-  with_seat(find_seat(id.value()), out, [&](Seat& seat, SeatOutputs& outputs) { seat.start(now, outputs); });
+  with_seat(find_seat(id.value()), out, [&](Seat& seat, SeatOutputs& outputs) {
+    seat.start(now, outputs);
+    seat.handle_egress(now, floor.egress, node_share_, outputs);
+  });
+  begin_egress(now);
 }
 
 void Rooms::handle_seat_resumed(Timestamp now, SeatResumed& resumed, RoomsOutputs& out) {
@@ -294,6 +302,7 @@ void Rooms::remove_seat(std::uint64_t id) {
   Seat* seat = find_seat(id);
   if (seat == nullptr) return;
   leave_floor(seat->room_sid(), seat->participant());
+  ended_allocators_ += seat->allocator().counters();
   for (webrtc::SessionId session : seat->sessions()) by_session_.erase(session.value());
   timers_.set({TimerKind::kSeat, "", id}, Timestamp::never());
   seats_.erase(SlotId<struct SeatTag>::from_value(id));
@@ -496,6 +505,8 @@ bool Rooms::handle_mail(Timestamp now, WallTime wall, Mail& mail, RoomsOutputs& 
             }
             return true;
           },
+          [&](EgressWanted& wanted) { return handle_egress_wanted(wanted, out), true; },
+          [&](EgressShared& shared) { return handle_egress_shared(now, shared, out), true; },
           [&](RoomTold& told) { return handle_told(now, told, out), true; },
           [&](RoomAudible& audible) { return handle_audible(audible), true; },
           [&](RoomForwarded& forwarded) { return handle_forwarded(now, wall, forwarded, out), true; },
@@ -563,6 +574,11 @@ void Rooms::handle_port_event(Timestamp now, webrtc::PortOutput& event, RoomsOut
                      seat.handle_connected(connected.session, outputs);
                    });
                  },
+                 [&](webrtc::SessionBandwidth& bandwidth) {
+                   with(bandwidth.session, [&](Seat& seat, SeatOutputs& outputs) {
+                     seat.handle_bandwidth(now, bandwidth.session, bandwidth.target, outputs);
+                   });
+                 },
                  [&](webrtc::SessionPathLost& lost) {
                    with(lost.session, [&](Seat& seat, SeatOutputs&) { seat.handle_path(false); });
                  },
@@ -608,6 +624,7 @@ void Rooms::handle_deadline(Timestamp now, WallTime wall, RoomsOutputs& out) {
         if (auto floor = floors_.find(due->name); floor != floors_.end())
           tell_presence(now, due->name, floor->second, out);
         break;
+      case TimerKind::kEgress: report_egress(now, out); break;
       case TimerKind::kSeat:
         with_seat(find_seat(due->id), out,
                   [&](Seat& seat, SeatOutputs& outputs) { seat.handle_deadline(now, outputs); });

@@ -41,6 +41,8 @@ struct RoomsConfig {
   room::Limits limits;
   SeatConfig seat;
   bool may_unmute_remotely = false;
+  // Bits a second that all rooms of the node are sent, and each room. 0: no limit.
+  std::uint64_t node_egress_max = 0, room_egress_max = 0;
   std::size_t rooms_max = 10'000;                // Owned here.
   std::size_t seats_max = 20'000;                // Served here.
   std::size_t joins_max = 10'000;                // Under way here: asked, not answered.
@@ -85,13 +87,15 @@ class Rooms {
 
  private:
   struct OwnedRoom {
-    OwnedRoom(room::RoomInfo info, const room::RoomConfig& config, Timestamp now, WallTime wall, Rng rng)
-        : room(std::move(info), config, now, wall, rng) {}
+    OwnedRoom(room::RoomInfo info, const room::RoomConfig& config, std::uint64_t egress_max, Timestamp now,
+              WallTime wall, Rng rng)
+        : room(std::move(info), config, now, wall, rng), egress(egress_max) {}
     static constexpr std::size_t kTcpOnlyMax = 64;
     room::Room room;
     const std::string sid = room.info().sid;
     room::Outputs outputs;
     std::set<std::string> tcp_only;  // Identities that asked for it.
+    bwe::EgressBudget egress;        // By shard.
   };
   // A request to join that waits.
   struct Joining {
@@ -104,7 +108,7 @@ class Rooms {
     ShardIndex shard;
     std::uint64_t seat;
   };
-  enum class TimerKind : std::uint8_t { kJoining, kRoom, kFloor, kSeat };
+  enum class TimerKind : std::uint8_t { kJoining, kRoom, kFloor, kSeat, kEgress };
   struct TimerKey {
     TimerKind kind;
     std::string name;
@@ -120,6 +124,7 @@ class Rooms {
     std::unordered_map<std::uint64_t, Place> seats;  // By participant.
     Seat::Audible audible;                           // For those who come later, too.
     Presence presence;
+    bwe::EgressShare egress;
   };
 
   void send(ShardIndex to, Mail mail, RoomsOutputs& out);
@@ -158,6 +163,12 @@ class Rooms {
   void handle_query(const RoomsQueried& queried, RoomsOutputs& out);
   void query_participants(const RoomsQueried& queried, OwnedRoom& owned, RoomsOutputs& out);
   void handle_seats_query(Timestamp now, const SeatsQueried& queried, RoomsOutputs& out);
+  // Egress budgets (rooms_egress.cc).
+  void begin_egress(Timestamp now);
+  void report_egress(Timestamp now, RoomsOutputs& out);
+  void handle_egress_wanted(const EgressWanted& wanted, RoomsOutputs& out);
+  void handle_egress_shared(Timestamp now, const EgressShared& shared, RoomsOutputs& out);
+  void append_budget_metrics(MetricSamples& samples) const;
   void append_quality_metrics(MetricSamples& samples) const;
   OwnedRoom& open_room(Timestamp now, WallTime wall, const room::RoomInfo& info);
   void remove_seat(std::uint64_t id);
@@ -186,6 +197,12 @@ class Rooms {
   std::vector<std::uint64_t> touched_;                           // Seats, since the last flush().
   TimerQueue<TimerKey> timers_;
   bool is_stopping_ = false;
+  bwe::EgressBudget node_egress_;  // By shard; of the one that adds up.
+  bwe::EgressShare node_share_;
+  std::map<std::string, std::string> egress_told_;  // Rooms by sid, the last time.
+  bwe::EgressWish egress_wanted_;
+  bool is_adding_up_egress_ = false;
+  bwe::Allocator::Counters ended_allocators_;  // Of seats that are gone.
 
   struct Counters {
     std::uint64_t joins = 0, resumes = 0, refused = 0, timed_out = 0;

@@ -120,6 +120,7 @@ void Rooms::append_metrics(MetricSamples& samples) const {
   add("stoa_room_tracks_published", "Tracks that participants publish.", kGauge, published);
   add("stoa_room_tracks_subscribed", "Tracks that participants are subscribed to.", kGauge, subscribed);
   append_quality_metrics(samples);
+  append_budget_metrics(samples);
   add("stoa_room_joins_total", "Participants that were let in.", kCounter, counters_.joins);
   add("stoa_room_resumes_total", "Participants whose signalling came back.", kCounter, counters_.resumes);
   add("stoa_room_joins_refused_total", "Requests to join that were refused.", kCounter, counters_.refused);

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "crypto/srtp_kernel.h"
-
 namespace stoa::shard {
 namespace {
 
@@ -22,7 +20,7 @@ Rtc::Rtc(const RtcConfig& config, WallTime wall, Rng rng)
     : config_(config),
       rng_(rng),
       identity_({}),
-      port_(config.port, identity_.current(wall), crypto::make_srtp_kernel(), Rng(rng_.next())) {}
+      port_(config.port, identity_.current(wall), config.make_srtp_kernel(), Rng(rng_.next())) {}
 
 Rtc::~Rtc() = default;
 
@@ -89,7 +87,7 @@ void Rtc::echo(Timestamp now, webrtc::DataReceived& data) {
                           SharedBytes(std::move(message->payload)), port_outputs_);
 }
 
-void Rtc::handle_connected(const webrtc::SessionConnected& connected, RtcOutputs& out) {
+void Rtc::handle_connected(Timestamp now, const webrtc::SessionConnected& connected, RtcOutputs& out) {
   std::uint64_t id = connected.session.value();
   if (auto publisher = publishers_.find(id); publisher != publishers_.end()) {
     log(LogLevel::kInfo,
@@ -98,6 +96,8 @@ void Rtc::handle_connected(const webrtc::SessionConnected& connected, RtcOutputs
         out);
   } else if (auto viewer = viewers_.find(id); viewer != viewers_.end()) {
     viewer->second.is_connected = true;
+    if (const auto target = port_.target(connected.session))
+      handle_bandwidth(now, connected.session, *target);
     log(LogLevel::kDebug,
         viewer->second.peer.to_text() + ": a viewer of channel " + viewer->second.channel +
             " connected over " + connected.path,
@@ -140,12 +140,13 @@ void Rtc::handle_published(Timestamp now, WallTime wall, webrtc::Published& publ
   if (!publisher.is_started) {
     publisher.is_started = true;
     publication_of(publisher.channel).add_packet_source(publisher.source);
-    out.push(SendMail{
-        config_.index,
-        SourceStarted{.channel = publisher.channel,
-                      .source = publisher.source,
-                      .offer = {.priority = kPriority, .description = publisher.peer},
-                      .status = {.peer = publisher.peer, .protocol = "whip", .priority = kPriority}}});
+    out.push(
+        SendMail{config_.index,
+                 SourceStarted{.channel = publisher.channel,
+                               .source = publisher.source,
+                               .offer = {.priority = kPriority, .description = publisher.peer},
+                               .status = {.peer = publisher.peer, .protocol = "whip", .priority = kPriority},
+                               .ladder = publisher.ladder}});
   }
   handle_publisher_event(now, wall, published, publisher);
   const std::string channel = publisher.channel;
@@ -252,6 +253,13 @@ void Rtc::handle_source_gone(Timestamp now, WallTime wall, const std::string& ch
   found->second->remove_source(now, source, publication_outputs_);
   handle_publication_outputs(now, wall, channel, *found->second, out);
   drop_idle(channel);
+}
+
+void Rtc::expect_program(Timestamp now, WallTime wall, const std::string& channel, Timestamp until,
+                         RtcOutputs& out) {
+  Publication& publication = publication_of(channel);
+  publication.expect_program(now, until);
+  handle_publication_outputs(now, wall, channel, publication, out);
 }
 
 void Rtc::set_on_air(Timestamp now, WallTime wall, const std::string& channel,
@@ -372,8 +380,9 @@ void Rtc::handle_relay(Timestamp now, WallTime wall, relay::ToSubscriber&& messa
                      groups[part.track].push_back(std::move(part.batch));
                    for (const auto& [track, group] : groups) {
                      auto stream = found->second.streams.find(track);
-                     if (stream != found->second.streams.end())
-                       port_.fan_out().append_group(now, stream->second, group);
+                     if (stream == found->second.streams.end()) continue;
+                     port_.fan_out().append_group(now, stream->second, group);
+                     found->second.flows[track].rates.skip();
                    }
                  },
                  [&](relay::ClockMapped& mapped) {
@@ -428,6 +437,7 @@ void Rtc::handle_tracks_changed(Timestamp now, WallTime wall, relay::TracksChang
     }
   }
   audience.tracks = std::move(changed.tracks);
+  measure_flows(now, audience);
   std::vector<webrtc::SessionId> unserved;
   for (webrtc::SessionId id : audience.viewers) {
     auto viewer = viewers_.find(id.value());
@@ -463,18 +473,24 @@ bool Rtc::feed_viewer(Timestamp now, Audience& audience, webrtc::SessionId id, V
     return audience.streams.contains(track.id) && std::ranges::count(viewer.unseated, kind) > 0 &&
            std::ranges::count(viewer.refused, track.encoding) == 0;
   });
+  viewer.feeds.resize(viewer.outlets.size());
   for (std::size_t i = 0; i < viewer.outlets.size(); ++i) {
     const webrtc::ViewerOutlet& outlet = viewer.outlets[i];
+    media::TrackId chosen = outlet.track;
     webrtc::StreamId stream;
     for (const payload::RtpTrack& track : audience.tracks) {
       if (track.encoding != outlet.config.encoding) continue;
       auto found = audience.streams.find(track.id);
       if (found == audience.streams.end()) continue;
-      if (!stream.is_set() || track.id == outlet.track) stream = found->second;
+      if (stream.is_set() && track.id != outlet.track) continue;
+      stream = found->second;
+      chosen = track.id;
     }
     if (!stream.is_set() && has_kind(payload::is_video(outlet.config.encoding))) is_served = false;
-    port_.set_source(now, id, i, stream, port_outputs_);
+    viewer.feeds[i] = {.track = chosen, .stream = stream};
   }
+  share_out(now, audience, id, viewer);
+  for (std::size_t i = 0; i < viewer.feeds.size(); ++i) feed_outlet(now, audience, id, viewer, i);
   return is_served;
 }
 
@@ -515,7 +531,13 @@ void Rtc::file(Timestamp now, const std::string& channel, Audience& audience) {
   } else if (audience.leave_at == Timestamp::never()) {
     audience.leave_at = now + config_.unsubscribe_after;
   }
-  timers_.set({TimerKind::kAudience, channel, 0}, std::min(audience.leave_at, audience.waits_until));
+  if (audience.viewers.empty() || !is_metered()) {
+    audience.share_at = Timestamp::never();
+  } else if (audience.share_at == Timestamp::never()) {
+    audience.share_at = now + kShareInterval;
+  }
+  timers_.set({TimerKind::kAudience, channel, 0},
+              std::min({audience.leave_at, audience.waits_until, audience.share_at}));
 }
 
 Timestamp Rtc::next_deadline() const { return std::min(timers_.next(), port_.next_deadline()); }
@@ -555,6 +577,15 @@ void Rtc::handle_audience_deadline(Timestamp now, WallTime wall, const std::stri
   if (found == audiences_.end()) return;
   Audience& audience = found->second;
   if (now >= audience.waits_until) answer_waiting(now, audience, out);
+  if (now >= audience.share_at) {
+    audience.share_at = Timestamp::never();
+    measure_flows(now, audience);
+    for (webrtc::SessionId id : audience.viewers)
+      if (auto viewer = viewers_.find(id.value()); viewer != viewers_.end()) {
+        share_out(now, audience, id, viewer->second);
+        carry_out(now, audience, id, viewer->second);
+      }
+  }
   if (now >= audience.leave_at) {
     drop_audience(found);
     send_to_owner(now, wall, channel, relay::Unsubscribe{channel, config_.index}, out);

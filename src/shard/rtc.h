@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -27,11 +28,13 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "base/timer_queue.h"
+#include "crypto/srtp_kernel.h"
 #include "proto/dtls/identity.h"
 #include "session/webrtc/port.h"
 #include "shard/mail.h"
 #include "shard/outputs.h"
 #include "shard/publication.h"
+#include "shard/viewer_budget.h"
 
 namespace stoa::shard {
 
@@ -54,6 +57,8 @@ struct RtcConfig {
   std::size_t questions_max = 1'024;  // Of them, those about keys: control may wait for a disk.
   Duration call_timeout = Duration::seconds(3);
   Duration unsubscribe_after = Duration::seconds(10);  // The last viewer left.
+  // Of all packets that the shard sends and receives. The simulator has one that it can read along with.
+  std::unique_ptr<crypto::SrtpKernel> (*make_srtp_kernel)() = crypto::make_srtp_kernel;
 };
 
 class Rtc {
@@ -68,6 +73,8 @@ class Rtc {
   // many call. The next line says how many had none.
   static constexpr std::uint32_t kRefusalLinesMax = 10;
   static constexpr Duration kRefusalLinesInterval = Duration::seconds(10);
+  // How often it is measured what a channel's layers take, and looked at what of them each viewer may have.
+  static constexpr Duration kShareInterval = Duration::seconds(1);
 
   Rtc(const RtcConfig& config, WallTime wall, Rng rng);
   ~Rtc();
@@ -106,6 +113,9 @@ class Rtc {
                            const media::TrackEvent& event, RtcOutputs& out);
   void handle_source_gone(Timestamp now, WallTime wall, const std::string& channel, live::SourceId source,
                           RtcOutputs& out);
+  // See Publication.
+  void expect_program(Timestamp now, WallTime wall, const std::string& channel, Timestamp until,
+                      RtcOutputs& out);
   void set_on_air(Timestamp now, WallTime wall, const std::string& channel,
                   std::optional<live::SourceId> source, RtcOutputs& out);
   void end_broadcast(Timestamp now, WallTime wall, const std::string& channel, RtcOutputs& out);
@@ -143,7 +153,7 @@ class Rtc {
  private:
   // A session that publishes here.
   struct Publisher {
-    std::string token, channel, key_id;
+    std::string token, channel, key_id, ladder;
     live::SourceId source;
     ShardIndex via = 0;  // Took the call.
     std::unique_ptr<live::PacketAssembler> assembler;
@@ -170,6 +180,14 @@ class Rtc {
     std::vector<payload::Encoding> refused;
     IpAddress peer;  // Who called.
     bool is_connected = false;
+    ViewerBudget budget;
+    // By outlet: what there is for it, and what it was given of that last.
+    struct Feed {
+      media::TrackId track = 0;
+      webrtc::StreamId stream;
+      ViewerBudget::Share share;
+    };
+    std::vector<Feed> feeds;
   };
   struct WaitingOffer {
     ShardIndex from;
@@ -184,6 +202,13 @@ class Rtc {
     std::vector<payload::RtpTrack> tracks;
     std::vector<relay::TrackObstacle> obstacles;
     std::map<media::TrackId, webrtc::StreamId> streams;
+    // Of each track, whichever stream it is: what its layers take, and what may be sent of it.
+    struct Flow {
+      LayerRates rates;
+      std::vector<bwe::Step> steps;
+    };
+    std::map<media::TrackId, Flow> flows;
+    Timestamp share_at = Timestamp::never();
     std::vector<webrtc::SessionId> viewers;
     std::vector<WaitingOffer> waiting;
     Timestamp waits_until = Timestamp::never();
@@ -231,8 +256,8 @@ class Rtc {
     return publishers_.contains(session.value()) || viewers_.contains(session.value());
   }
   void handle_published(Timestamp now, WallTime wall, webrtc::Published& published, RtcOutputs& out);
-  void handle_own(Timestamp, WallTime, const webrtc::SessionConnected& connected, RtcOutputs& out) {
-    handle_connected(connected, out);
+  void handle_own(Timestamp now, WallTime, const webrtc::SessionConnected& connected, RtcOutputs& out) {
+    handle_connected(now, connected, out);
   }
   void handle_own(Timestamp now, WallTime, const webrtc::SessionClosed& closed, RtcOutputs& out) {
     handle_closed(now, closed, out);
@@ -244,7 +269,10 @@ class Rtc {
   // Peers of meetings only.
   void handle_own(Timestamp, WallTime, const webrtc::SessionPathLost&, RtcOutputs&) {}
   void handle_own(Timestamp, WallTime, const webrtc::SessionPathBack&, RtcOutputs&) {}
-  void handle_connected(const webrtc::SessionConnected& connected, RtcOutputs& out);
+  void handle_own(Timestamp now, WallTime, const webrtc::SessionBandwidth& bandwidth, RtcOutputs&) {
+    handle_bandwidth(now, bandwidth.session, bandwidth.target);
+  }
+  void handle_connected(Timestamp now, const webrtc::SessionConnected& connected, RtcOutputs& out);
   void handle_closed(Timestamp now, const webrtc::SessionClosed& closed, RtcOutputs& out);
   void handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Published& published,
                               Publisher& publisher);
@@ -260,6 +288,18 @@ class Rtc {
   void want_keyframe(Timestamp now, WallTime wall, const webrtc::StreamKeyframeWanted& wanted,
                      RtcOutputs& out);
   void echo(Timestamp now, webrtc::DataReceived& data);
+
+  // What of a channel's layers a viewer is sent (rtc_budget.cc).
+  bool is_metered() const { return config_.port.fan_out.congestion.has_value(); }
+  ViewerBudget make_budget(std::span<const webrtc::ViewerOutlet> outlets) const;
+  void handle_bandwidth(Timestamp now, webrtc::SessionId session, const bwe::Target& target);
+  void measure_flows(Timestamp now, Audience& audience);
+  void share_out(Timestamp now, const Audience& audience, webrtc::SessionId id, Viewer& viewer);
+  void carry_out(Timestamp now, const Audience& audience, webrtc::SessionId id, Viewer& viewer);
+  // Gives an outlet as much as it may have of what there is for it.
+  void feed_outlet(Timestamp now, const Audience& audience, webrtc::SessionId id, Viewer& viewer,
+                   std::size_t outlet);
+
   live::SourceId next_source_id();
   bool is_own_source(live::SourceId source) const;
   Publication& publication_of(const std::string& channel);

@@ -233,6 +233,7 @@ void Rtc::open_publisher(Timestamp now, WallTime wall, RtcAsked& asked, api::Rtc
   publisher.token = make_token();
   publisher.channel = call.channel;
   publisher.key_id = asked.grant->key_id;
+  publisher.ladder = asked.grant->ladder;
   publisher.source = next_source_id();
   publisher.assembler = std::make_unique<live::PacketAssembler>(config_.assembler);
   publisher.via = asked.from;
@@ -296,8 +297,12 @@ void Rtc::answer_waiting(Timestamp now, Audience& audience, RtcOutputs& out) {
 void Rtc::open_viewer(Timestamp now, Audience& audience, const WaitingOffer& offer, RtcOutputs& out) {
   auto opened = port_.open_viewer(now, offer.call.offer, audience.tracks, address_of(offer.peer));
   if (!opened) return refuse_offer(offer.from, offer.request, opened.error(), out);
-  Viewer viewer{.token = make_token(), .channel = offer.call.channel, .outlets = std::move(opened->outlets)};
-  viewer.peer = address_of(offer.peer);
+  ViewerBudget budget = make_budget(opened->outlets);
+  Viewer viewer{.token = make_token(),
+                .channel = offer.call.channel,
+                .outlets = std::move(opened->outlets),
+                .peer = address_of(offer.peer),
+                .budget = std::move(budget)};
   viewer.unseated = std::move(opened->unseated);
   for (const payload::RtpTrack& track : audience.tracks) viewer.refused.push_back(track.encoding);
   by_token_[viewer.token] = opened->session;

@@ -35,6 +35,16 @@ void Rtc::append_metrics(MetricSamples& samples) const {
   add(MetricKind::kGauge, "stoa_webrtc_publications",
       "Channels with an encoder or with viewers over WebRTC who wait for one.",
       static_cast<double>(publications_.size()));
+  std::size_t bounded = 0, paused = 0;
+  for (const auto& [id, viewer] : viewers_) {
+    bounded += viewer.budget.is_bounded();
+    paused += viewer.budget.is_paused();
+  }
+  add(MetricKind::kGauge, "stoa_whep_viewers_bounded",
+      "Sessions that watch less than there is, since their path does not carry it.",
+      static_cast<double>(bounded));
+  add(MetricKind::kGauge, "stoa_whep_viewers_audio_only",
+      "Sessions whose path has no room for a picture beside the sound.", static_cast<double>(paused));
   std::array<std::size_t, 3> obstructed{};
   for (const auto& [channel, publication] : publications_)
     for (const relay::TrackObstacle& track : publication->obstacles())

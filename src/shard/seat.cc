@@ -168,7 +168,7 @@ void Seat::resume(Timestamp now, SeatResumed& resumed, SeatOutputs& out) {
   *room_update.mutable_room_update()->mutable_room() = livekit::to_wire(room_info_);
   send(room_update, out);
   if (std::exchange(drops_next_resume_, false)) return cut_signal(now, kGoingAway, out);
-  if (had_budget_) tell_stream_states(out);
+  if (has_told_states_) tell_stream_states(out);
   out.push(SeatTokenWanted{});
   if (is_single_) {
     if (params_->publisher_offer) handle_offer(now, *params_->publisher_offer, out);
@@ -299,13 +299,17 @@ void Seat::ask_subscriptions(const pb::UpdateSubscription& request, SeatOutputs&
 
 void Seat::handle_settings(Timestamp now, const pb::UpdateTrackSettings& request, SeatOutputs& out) {
   livekit::TrackSettings settings = livekit::from_wire(request);
+  std::vector<Subscription*> changed;
   for (const std::string& sid : settings.tracks) {
     auto found = subscriptions_.find(sid);
     if (found == subscriptions_.end() || found->second.wish == settings.wish) continue;
     found->second.wish = settings.wish;
-    feed(now, found->second);
+    changed.push_back(&found->second);
   }
-  if (budget_bps_) share_budget(now, out);
+  if (changed.empty()) return;
+  // First what there is room for: publishers are not asked for what does not fit.
+  share_budget(now, out);
+  for (Subscription* subscription : changed) feed(now, *subscription);
 }
 
 // After a resume: what the client believes. A track that it publishes and that is not known here must be
@@ -324,6 +328,7 @@ void Seat::handle_sync_state(Timestamp now, const pb::SyncState& state, SeatOutp
     found->second.wish.is_disabled = true;
     feed(now, found->second);
   }
+  share_budget(now, out);
   replay(now, state);
 }
 
@@ -411,9 +416,10 @@ void Seat::handle_own_event(Timestamp now, const room::Event& event, SeatOutputs
                  [&](const room::ParticipantsChanged& changed) {
                    for (const room::SharedParticipant& one : changed.participants) {
                      if (one->sid == self_->sid) handle_self_changed(one);
-                     note_muted(*one);
+                     note_muted(now, *one, out);
                    }
                  },
+                 [&](const room::SpeakersChanged& changed) { speakers_.note(now, changed); },
                  [&](const auto&) {},
              },
              event);
@@ -429,6 +435,8 @@ void Seat::move(Timestamp now, const SeatMoved& moved, Audible audible, SeatOutp
   waiting_.clear();
   needs_offer_ = has_section_to_free_ = true;
   reported_.reset();
+  speakers_.clear();
+  limits_.room = {};
   handle_audible(std::move(audible));
   // What it said while it was in neither room was heard by nobody.
   if (is_active_) command(room::BecomeActive{}, out);
@@ -519,6 +527,10 @@ void Seat::handle_deadline(Timestamp now, SeatOutputs& out) {
     measure_rates(now);
     share_budget(now, out);
   }
+  if (now >= allocator_.next_deadline()) {
+    allocator_.handle_deadline(now);
+    carry_out(now, out);
+  }
   if (signal_lost_at_ != Timestamp::never()) {
     const SeatConfig& config = world_.config;
     Timestamp until =
@@ -538,7 +550,7 @@ std::optional<Timestamp> Seat::take_deadline() {
 
 Timestamp Seat::next_deadline() const {
   if (is_closed_) return Timestamp::never();
-  Timestamp at = std::min({token_at_, report_at_, levels_at_, budget_at_});
+  Timestamp at = std::min({token_at_, report_at_, levels_at_, budget_at_, allocator_.next_deadline()});
   if (signal_lost_at_ != Timestamp::never())
     at = std::min(at, signal_lost_at_ + (is_active_ ? world_.config.resume_timeout
                                                     : world_.config.resume_timeout_without_media));

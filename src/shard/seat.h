@@ -4,8 +4,7 @@
 // Two generations of clients: the older has two connections, one that it offers and publishes on and one that
 // we offer and send on; the newer has one, which it offers, for both. Everything else is alike.
 //
-// The WebSocket may be lost and come back (resume); media goes on meanwhile. A seat ends when its room says
-// so.
+// The WebSocket may be lost and come back (resume); media goes on. A seat ends when its room says so.
 #pragma once
 
 #include <array>
@@ -26,19 +25,21 @@
 #include "api/livekit/signal.h"
 #include "api/whip.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/outbox.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
-#include "room/budget.h"
+#include "bwe/allocator.h"
 #include "room/layer_choice.h"
 #include "room/loudness.h"
 #include "room/quality.h"
 #include "room/report.h"
 #include "room/room.h"
 #include "session/webrtc/port.h"
+#include "shard/layer_rates.h"
 #include "shard/mail.h"
+#include "shard/rendered_event.h"
+#include "shard/seat_budget.h"
 #include "shard/track_hub.h"
 
 namespace stoa::shard {
@@ -64,6 +65,7 @@ struct SeatConfig {
   // What one may send to others in a second, and twice that at once. More is dropped.
   double data_packets_per_second = 2'000;
   double data_bytes_per_second = 8e6;
+  bool has_egress_budget = false;       // Of its room, or of the node.
   std::size_t subscriptions_max = 240;  // Sections of one connection. What is over it waits.
 };
 
@@ -114,19 +116,6 @@ using SeatOutput = std::variant<SeatCommand, SeatFrame, SeatSignalClosed, SeatTo
                                 SeatSession, SeatTransportWanted, LogLine>;
 using SeatOutputs = Outbox<SeatOutput>;
 
-// An event for many, rendered once for those who read the same form.
-class RenderedEvent {
- public:
-  explicit RenderedEvent(const room::Event& event) : event_(event) {}
-  const room::Event& event() const { return event_; }
-  // Null: clients are not told of this.
-  const SharedBytes* frame(bool is_text, const livekit::ClientTraits& traits);
-
- private:
-  const room::Event& event_;
-  std::array<std::optional<std::optional<SharedBytes>>, 4> frames_;
-};
-
 class Seat {
  public:
   // Tracks whose sound alone is passed on; null: all are.
@@ -166,6 +155,11 @@ class Seat {
   void handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out);
   void handle_published(Timestamp now, webrtc::Published& published, SeatOutputs& out);
   void handle_data(Timestamp now, webrtc::DataReceived& data, SeatOutputs& out);
+  // What the connection that it is sent on carries; what it has of egress budgets.
+  void handle_bandwidth(Timestamp now, webrtc::SessionId session, const bwe::Target& target,
+                        SeatOutputs& out);
+  void handle_egress(Timestamp now, const bwe::EgressShare& room, const bwe::EgressShare& node,
+                     SeatOutputs& out);
   // Of the hub.
   void handle_feed_changed(Timestamp now, const std::string& name);
   void handle_codec_news(const std::string& name, const std::string& mime_type, SeatOutputs& out);
@@ -191,6 +185,10 @@ class Seat {
   std::size_t subscribed() const { return subscriptions_.size(); }
   // As measured last; none while nothing flows.
   const std::optional<room::ConnectionScore>& score() const { return score_; }
+  // What it would be sent if there were no egress budgets.
+  bwe::EgressWish egress_wish() const { return limits_.wish(allocator_.wish()); }
+  const bwe::Allocator& allocator() const { return allocator_; }
+  const SeatLimits& limits() const { return limits_; }
   // seat_report.cc, for the API: who it is and how it is connected, and, with streams, what flows.
   room::SeatReport report(Timestamp now, bool with_streams) const;
 
@@ -226,13 +224,8 @@ class Seat {
     room::Readings readings;
     std::optional<room::StreamQuality> scored;  // What went into the score last.
     room::Quality fits = room::Quality::kHigh;  // kOff: there is no room for it.
-    // What its layers brought so far, and how fast.
-    struct Rate {
-      std::uint64_t bytes = 0, bits_per_second = 0;
-      Timestamp flowed_at;
-    };
-    std::array<Rate, payload::kLayersMax> rates;
-    webrtc::StreamId measured;
+    std::uint8_t frames = bwe::kAllFrames;      // That fit, of four.
+    LayerRates rates;
     const room::TrackMedia& media() const { return what.media[choice]; }
   };
   struct KeptData {
@@ -318,10 +311,14 @@ class Seat {
   // Bits a second for all that it is sent; 0: there is no limit.
   void set_budget(Timestamp now, std::int64_t bits_per_second, SeatOutputs& out);
   void share_budget(Timestamp now, SeatOutputs& out);
+  void bound(Timestamp now, SeatOutputs& out);
+  void carry_out(Timestamp now, SeatOutputs& out);
+  void tell_demand(Timestamp now);
   void measure_rates(Timestamp now);
-  void note_muted(const room::ParticipantInfo& publisher);
+  void note_muted(Timestamp now, const room::ParticipantInfo& publisher, SeatOutputs& out);
+  void note_held_back(const Subscription& subscription, room::StreamQuality& quality) const;
   void tell_stream_states(SeatOutputs& out);
-  room::BudgetClaim claim_of(const Subscription& subscription) const;
+  bwe::Claim claim_of(Timestamp now, const Subscription& subscription) const;
 
   // seat_data.cc: data channels.
   void open_channels(Timestamp now, SeatOutputs& out);
@@ -382,9 +379,12 @@ class Seat {
   std::size_t kept_bytes_ = 0;
 
   Timestamp signal_lost_at_ = Timestamp::never(), token_at_, report_at_, levels_at_ = Timestamp::never();
-  std::optional<std::uint64_t> budget_bps_;
-  bool had_budget_ = false;
-  Timestamp budget_at_ = Timestamp::never(), rates_at_;
+  SeatLimits limits_;
+  bwe::Allocator allocator_;
+  bwe::Demand told_demand_;
+  RecentSpeakers speakers_;
+  bool was_limited_ = false, has_told_states_ = false;
+  Timestamp budget_at_ = Timestamp::never();
   // The client is told with its new token; what comes of the new room waits for that. Who would miss some of
   // it joins anew.
   static constexpr std::size_t kHeldFramesMax = 256;

@@ -32,6 +32,17 @@ void add_codec(pb::SubscribedQualityUpdate& update, std::string_view name, room:
   }
 }
 
+// The highest layer that may be sent for this quality. Of spatial layers within a stream (SVC) nobody agreed
+// upon a number: who may have the highest that is announced may have all.
+payload::LayerIndex layer_limit(const payload::RtpTrack& track, room::Quality quality,
+                                const std::vector<room::VideoLayer>& layers) {
+  const auto chosen =
+      layers.empty() ? static_cast<payload::LayerIndex>(quality) : room::layer_of(quality, layers);
+  if (!track.may_be_scalable())
+    return std::min(chosen, static_cast<payload::LayerIndex>(std::max<int>(track.layers, 1) - 1));
+  return chosen + 1u < layers.size() ? chosen : payload::kLayersMax - 1;
+}
+
 }  // namespace
 
 // ---- What it publishes.
@@ -244,6 +255,8 @@ void Seat::subscribe(Timestamp now, const room::Subscribed& what, SeatOutputs& o
     found = subscriptions_.emplace(what.track.sid, Subscription{}).first;
     found->second.key = next_key_++;
     found->second.what = what;
+    // Until it is known what there is room for.
+    if (limits_.is_any()) found->second.fits = room::Quality::kLow;
     return choose_media(now, found->second, 0);
   }
   Subscription& subscription = found->second;
@@ -349,15 +362,20 @@ void Seat::feed(Timestamp now, Subscription& subscription) {
   world_.hub.set_wish(now, name, id_, quality, world_.hub_outputs);
   if (!subscription.seat) return;
   const TrackHub::Feed* found = world_.hub.find_feed(name);
-  if (is_picture)
-    world_.port.set_frames_wanted(sending(), *subscription.seat, subscription.wish.frames_per_second);
   webrtc::StreamId stream = found && quality != room::Quality::kOff ? found->stream : webrtc::StreamId{};
-  if (is_picture && found && found->track.layers > 1 && quality != room::Quality::kOff) {
-    const auto highest = static_cast<payload::LayerIndex>(found->track.layers - 1);
-    const auto layer = std::min<payload::LayerIndex>(
-        layers.empty() ? static_cast<payload::LayerIndex>(quality) : room::layer_of(quality, layers),
-        highest);
-    world_.port.set_layer_max(now, sending(), *subscription.seat, layer, world_.port_outputs);
+  std::size_t layer = 0;
+  const bool has_layers = found && (found->track.layers > 1 || found->track.may_be_scalable());
+  if (is_picture && has_layers && quality != room::Quality::kOff) {
+    const payload::LayerIndex limit = layer_limit(found->track, quality, layers);
+    world_.port.set_layer_max(now, sending(), *subscription.seat, limit, world_.port_outputs);
+    layer = std::min<std::size_t>(
+        limit, flowing_layers(now, world_.port.fan_out(), found->stream, found->track) - 1);
+  }
+  if (is_picture) {
+    std::uint32_t frames = subscription.wish.frames_per_second;
+    if (frames == 0 && subscription.frames != bwe::kAllFrames)
+      frames = subscription.rates.frames_per_second(layer, subscription.frames);
+    world_.port.set_frames_wanted(sending(), *subscription.seat, frames);
   }
   if (stream == subscription.fed_from) return;
   subscription.fed_from = stream;
@@ -374,7 +392,7 @@ void Seat::take_seats(Timestamp now, const std::vector<webrtc::PeerSeat>& seats,
     subscription.fed_from = {};
     feed(now, subscription);
   }
-  if (budget_bps_) share_budget(now, out);
+  share_budget(now, out);
 }
 
 void Seat::choose_next(Timestamp now, Subscription& subscription) {
@@ -513,6 +531,11 @@ void Seat::handle_path(bool is_there) { has_lost_path_ = !is_there; }
 
 void Seat::handle_session_closed(Timestamp now, const webrtc::SessionClosed& closed, SeatOutputs& out) {
   const bool is_publisher = closed.session == publisher_;
+  if (closed.session == sending()) {
+    limits_.path.reset();
+    allocator_.set_silent(now, false);
+    told_demand_ = {};
+  }
   if (is_publisher) publisher_ = {};
   if (closed.session == subscriber_ || is_single_) {
     subscriber_ = {};
@@ -552,13 +575,15 @@ void Seat::measure(Timestamp now, SeatOutputs& out) {
     if (!subscription.seat) continue;
     auto stats = world_.port.outlet_stats(sending(), *subscription.seat);
     if (stats) subscription.readings.add({.at = now, .bytes = stats->bytes});
-    if (!stats || stats->packets == 0 || !subscription.fed_from.is_set()) continue;
+    const bool is_paused = subscription.fits == room::Quality::kOff;
+    if (!stats || stats->packets == 0 || (!subscription.fed_from.is_set() && !is_paused)) continue;
     streams.push_back({.is_video = subscription.what.track.kind == room::TrackKind::kVideo,
                        .loss = stats->loss,
                        .jitter = stats->jitter,
                        .round_trip = round_trip.value_or(Duration()),
                        .has_redundancy = stats->with_red * 2 > stats->packets,
                        .is_silent = has_lost_path_});
+    note_held_back(subscription, streams.back());
     subscription.scored = streams.back();
   }
   for (const webrtc::TrackStats& track : world_.port.track_stats(publisher_)) {

@@ -142,7 +142,9 @@ room::SentReport Seat::report(Timestamp now, const Subscription& subscription) c
   if (track.kind == room::TrackKind::kVideo && stats->layer) {
     const std::string cid =
         subscription.choice < track.codecs.size() ? track.codecs[subscription.choice].cid : "";
-    report.announced = layer_at(layer_names(track, cid, subscription.outlet->track.layers), *stats->layer);
+    const payload::RtpTrack& sent = subscription.outlet->track;
+    const std::size_t streams = sent.may_be_scalable() ? layers_of(subscription).size() : sent.layers;
+    report.announced = layer_at(layer_names(track, cid, streams), *stats->layer);
   }
   report.packets = stats->packets;
   report.bytes = stats->bytes;

@@ -57,6 +57,7 @@ Shard::Shard(const ShardConfig& config, WallTime wall, Rng rng)
       rng_(rng),
       rtc_(rtc_config(config), wall, Rng(rng_.next())),
       rooms_(rooms_config(config), rtc_.port(), rtc_.port_outputs(), Rng(rng_.next())),
+      workers_(config.workers),
       origin_(config.hls) {
   timers_.set({TimerKind::kReport}, Timestamp() + config.report_interval);
 }
@@ -166,7 +167,8 @@ void Shard::handle_decision(Timestamp now, WallTime wall, const PublishDecided& 
                              .offer = {.priority = encoder.priority, .description = encoder.peer},
                              .status = {.peer = encoder.peer,
                                         .protocol = encoder.is_secure ? "rtmps" : "rtmp",
-                                        .priority = encoder.priority}},
+                                        .priority = encoder.priority},
+                             .ladder = decided.decision->ladder},
                out);
     encoder.session.accept(now, encoder.outputs);
   }
@@ -277,6 +279,8 @@ void Shard::dispatch(Timestamp now, WallTime wall, Mail mail, Outputs& out) {
           [&](relay::ToSubscriber& message) {
             rtc_.handle_relay(now, wall, std::move(message), rtc_outputs_);
           },
+          [&](control::LadderDecided& decided) { handle_ladder(now, wall, decided, out); },
+          [&](control::WorkerAwaited& awaited) { handle_awaited(now, awaited); },
           [&](MetricsWanted& wanted) { out.push(SendControlMail{MetricsGiven{wanted.question, metrics()}}); },
           [](auto&) {},  // Of rooms.
       },
@@ -322,9 +326,13 @@ void Shard::handle_source_started(Timestamp now, WallTime wall, SourceStarted st
                  SourceDropped{started.source, live::SourceDropReason::kTooManySources}, out);
       return;
     }
-    auto owned =
-        std::make_unique<OwnedChannel>(next_channel_++, started.channel, config_.channel, Rng(rng_.next()));
+    live::ChannelConfig config = config_.channel;
+    if (started.ladder != "off") config.ladder_wait = config_.ladder_wait;
+    auto owned = std::make_unique<OwnedChannel>(next_channel_++, started.channel, config, Rng(rng_.next()));
     owned->began_at = wall;
+    owned->ladder = started.ladder;
+    if (owned->ladder != "off")
+      rtc_.expect_program(now, wall, started.channel, now + config_.ladder_wait, rtc_outputs_);
     channel_of_number_[owned->number] = owned.get();
     ++broadcasts_started_;
     found = channels_.emplace(started.channel, std::move(owned)).first;
@@ -358,6 +366,8 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
                          "channel " + owned.channel.name() + ": " + live::name_of(event.kind) +
                              (event.text.empty() ? "" : ": " + event.text),
                          out);
+                     out.push(SendControlMail{control::ChannelHappening{
+                         owned.channel.name(), live::name_of(event.kind), std::move(event.text)}});
                    },
                    [&](live::BroadcastEnded&) { has_ended = true; },
                },
@@ -365,10 +375,12 @@ void Shard::handle_channel_outputs(Timestamp now, WallTime wall, OwnedChannel& o
   }
   if (!has_ended) {
     follow_air(now, wall, owned);
+    follow_program(now, wall, owned, out);
     timers_.set({TimerKind::kChannel, owned.number}, owned.channel.next_deadline());
     return;
   }
   rtc_.end_broadcast(now, wall, owned.channel.name(), rtc_outputs_);
+  end_program(owned, out);
   control::ChannelStatus status{.channel = owned.channel.name(), .state = control::LiveState::kEnded};
   out.push(SendControlMail{ChannelReported{std::move(status)}});
   keep_counters(owned.channel);
@@ -389,8 +401,9 @@ void Shard::follow_air(Timestamp now, WallTime wall, OwnedChannel& owned) {
 void Shard::handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out) {
   rooms_.flush(now, rooms_outputs_);
   rtc_.handle_port_outputs(now, wall, rtc_outputs_);
-  while (!rtc_outputs_.empty() || !rooms_outputs_.empty()) {
+  while (!rtc_outputs_.empty() || !rooms_outputs_.empty() || !workers_outputs_.empty()) {
     handle_rooms_outputs(now, wall, out);
+    handle_workers_outputs(now, wall, out);
     for (RtcOutput& output : rtc_outputs_.take()) {
       std::visit(Overloaded{
                      [&](SendMail& send) {
@@ -510,6 +523,7 @@ void Shard::handle_deadline(Timestamp now, WallTime wall, Outputs& out) {
   }
   if (rtc_.next_deadline() <= now) rtc_.handle_deadline(now, wall, rtc_outputs_);
   if (rooms_.next_deadline() <= now) rooms_.handle_deadline(now, wall, rooms_outputs_);
+  if (workers_.next_deadline() <= now) workers_.handle_deadline(now, workers_outputs_);
   handle_rtc_outputs(now, wall, out);
 }
 

@@ -20,8 +20,10 @@
 #include "live/channel.h"
 #include "session/rtmp/session.h"
 #include "shard/mail.h"
+#include "shard/program_feed.h"
 #include "shard/rooms.h"
 #include "shard/rtc.h"
+#include "shard/workers.h"
 
 namespace stoa::shard {
 
@@ -37,7 +39,7 @@ struct CloseConnection {  // After what was sent before has gone out.
 };
 using Output = std::variant<SendBytes, CloseConnection, api::Answer, SendMail, SendControlMail, LogLine,
                             webrtc::SendDatagram, webrtc::PathProved, webrtc::PathReleased, AcceptSocket,
-                            SendSocket, CloseSocket>;
+                            SendSocket, CloseSocket, SendRelay, CloseRelay>;
 using Outputs = Outbox<Output>;
 
 struct ShardConfig {
@@ -45,8 +47,11 @@ struct ShardConfig {
   ShardIndex shards = 1;
   live::ChannelConfig channel;
   api::HlsOrigin::Config hls;
-  RtcConfig rtc;                      // Its index and shards are this one's.
-  RoomsConfig rooms;                  // Likewise.
+  RtcConfig rtc;      // Its index and shards are this one's.
+  RoomsConfig rooms;  // Likewise.
+  WorkersConfig workers;
+  Duration ladder_wait =
+      Duration::milliseconds(2'500);  // See live::ChannelConfig; of channels with a ladder.
   std::size_t channels_max = 10'000;  // Owned by this shard at once; one more encoder is refused.
   Duration report_interval = Duration::seconds(1);
 };
@@ -64,6 +69,11 @@ class Shard {
                                 Outputs& out);
   void handle_bytes(Timestamp now, WallTime wall, ConnectionKey key, Bytes bytes, Outputs& out);
   void handle_connection_closed(Timestamp now, WallTime wall, ConnectionKey key, Outputs& out);
+
+  // A connection of a worker, to this shard's relay socket.
+  void handle_worker_opened(Timestamp now, WallTime wall, WorkerKey key, Outputs& out);
+  void handle_worker_bytes(Timestamp now, WallTime wall, WorkerKey key, Bytes bytes, Outputs& out);
+  void handle_worker_closed(Timestamp now, WallTime wall, WorkerKey key, Outputs& out);
 
   // A GET under /live/, anything under /whip/ and /whep/, and what livekit::is_join_path() says. Answered now
   // or later, or its WebSocket is accepted (AcceptSocket), unless its client goes away first.
@@ -91,7 +101,7 @@ class Shard {
   void handle_mail(Timestamp now, WallTime wall, Mail mail, Outputs& out);
   void handle_deadline(Timestamp now, WallTime wall, Outputs& out);
   Timestamp next_deadline() const {
-    return std::min({timers_.next(), rtc_.next_deadline(), rooms_.next_deadline()});
+    return std::min({timers_.next(), rtc_.next_deadline(), rooms_.next_deadline(), workers_.next_deadline()});
   }
 
   // The node stops, first: encoders are told, the channels owned here end, and viewers everywhere get
@@ -138,9 +148,26 @@ class Shard {
   void keep_counters(const live::Channel& channel);
   // Tells the WebRTC half which source viewers get.
   void follow_air(Timestamp now, WallTime wall, OwnedChannel& channel);
-  // Those of the WebRTC half and of rooms, until nothing more follows from them.
+  // Those of the WebRTC half, of rooms and of workers, until nothing more follows from them.
   void handle_rtc_outputs(Timestamp now, WallTime wall, Outputs& out);
   void handle_rooms_outputs(Timestamp now, WallTime wall, Outputs& out);
+
+  // Workers (shard_work.cc).
+  void handle_workers_outputs(Timestamp now, WallTime wall, Outputs& out);
+  void handle_ladder(Timestamp now, WallTime wall, const control::LadderDecided& decided, Outputs& out);
+  void handle_awaited(Timestamp now, const control::WorkerAwaited& awaited);
+  // What is on air goes to the channel's worker and to WebRTC viewers, and what changed of it to control.
+  void follow_program(Timestamp now, WallTime wall, OwnedChannel& owned, Outputs& out);
+  void handle_rung(Timestamp now, WallTime wall, const RungBegan& began, Outputs& out);
+  void handle_rung(Timestamp now, WallTime wall, const RungMade& made, Outputs& out);
+  void handle_slate(Timestamp now, WallTime wall, const SlateCame& came, Outputs& out);
+  void log_refused(const Result<void, live::PictureRefusal>& kept, const std::string& channel, Outputs& out);
+  void send_feed(Timestamp now, WallTime wall, OwnedChannel& owned);
+  void end_program(OwnedChannel& owned, Outputs& out);
+  // A channel's, when a worker had its say.
+  template <typename Act>
+  void act_on_channel(const std::string& name, Timestamp now, WallTime wall, Outputs& out, Act&& act);
+
   void flush_answers(Outputs& out);
   void report(Timestamp now, Outputs& out);
   // Nothing while there is nothing to watch.
@@ -159,6 +186,9 @@ class Shard {
   RtcOutputs rtc_outputs_;
   Rooms rooms_;
   RoomsOutputs rooms_outputs_;
+  Workers workers_;
+  WorkersOutputs workers_outputs_;
+  ProgramFeed::Outputs feed_;  // Empty between inputs.
   api::HlsOrigin origin_;
   api::HlsOrigin::Outputs answers_;
   TimerQueue<TimerKey> timers_;

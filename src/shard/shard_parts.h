@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "shard/program_feed.h"
 #include "shard/shard.h"
 
 namespace stoa::shard {
@@ -34,6 +35,9 @@ struct Shard::OwnedChannel {
   live::Channel channel;
   live::ChannelOutputs outputs;
   std::optional<live::SourceId> on_air;  // As the WebRTC half was told.
+  ProgramFeed feed;                      // Of it, for WebRTC viewers.
+  std::string ladder = "off";            // The profile that control plans renditions by.
+  std::uint64_t told_program = 0;        // Channel::program_revision() that control was told.
   WallTime began_at;                     // Its first source came.
   std::optional<WallTime> started_at;    // As it was reported first: it names the broadcast.
 };

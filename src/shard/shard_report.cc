@@ -90,6 +90,10 @@ std::optional<control::ChannelStatus> Shard::describe(OwnedChannel& owned) const
     if (realtime_only.empty()) status.state = to_live_state(snapshot->state);
     status.warnings = snapshot->warnings;
     for (const auto& rendition : snapshot->renditions) status.tracks.push_back(to_status(*rendition));
+    if (const live::Pictures* pictures = snapshot->pictures.get()) {
+      if (pictures->poster) status.poster_ms = static_cast<std::uint64_t>(pictures->poster->at.ms());
+      status.has_storyboard = !pictures->storyboards.empty();
+    }
   }
   auto warn = [&](std::string warning) {
     if (std::ranges::find(status.warnings, warning) == status.warnings.end())
@@ -113,6 +117,7 @@ MetricSamples Shard::metrics() const {
   origin_.append_metrics(samples);
   rtc_.append_metrics(samples);
   rooms_.append_metrics(samples);
+  workers_.append_metrics(samples);
   session::RtmpStats sessions = ended_sessions_;
   for (const auto& [key, encoder] : encoders_) sessions.add(encoder->session);
   sessions.append_samples(samples);

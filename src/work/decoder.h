@@ -1,4 +1,4 @@
-// Frames of one video track in, pictures out, in the order they are shown. H.264.
+// Frames of one video track in, pictures out, in the order they are shown. H.264, HEVC, VP9, AV1.
 //
 // Each unit is refused by itself. What was decoded before it still comes out; then units are left out until
 // the next keyframe, since pictures that lean on a broken one are worse than none.
@@ -20,7 +20,7 @@
 namespace stoa::work {
 
 enum class DecodeRefusal : std::uint8_t {
-  kCodec,           // Not H.264.
+  kCodec,           // None of these, or nothing here decodes it.
   kBadUnit,         // No access unit: cut off, or not what its configuration record says.
   kBroken,          // The decoder could not make a whole picture of it.
   kBeforeKeyframe,  // Nothing to start from: left out until a keyframe.
@@ -37,18 +37,22 @@ struct DecoderCounts {
   std::uint64_t units_refused = 0;   // For what they hold.
   std::uint64_t units_left_out = 0;  // Between a refused one and a keyframe, or before the first keyframe.
   std::uint64_t pictures = 0;        // All that left.
-  std::uint64_t pictures_late = 0;   // Not shown after the one before, and so left out.
+  std::uint64_t pictures_late = 0;   // Not shown after the one before, or over a break, and so left out.
 };
 
 class Decoder {
  public:
   explicit Decoder(std::shared_ptr<const media::Format> format, const DecoderLimits& limits = {});
 
-  // Appends what is ready to `out`, also when the unit is refused. Times of `out` rise strictly.
+  // Appends what is ready to `out`, also when the unit is refused. Times of `out` rise strictly. How pictures
+  // are to be turned by what the bitstream says is added to the origin's.
   Result<void, DecodeRefusal> decode(const media::Frame& frame, Origin origin, std::vector<Image>& out);
   Result<void, DecodeRefusal> decode(const media::Frame& frame, std::vector<Image>& out) {
     return decode(frame, {}, out);
   }
+  // What was given before is not shown from `at` on, what is given from now on not before: such pictures are
+  // left out. Decoding goes on, if the next unit continues what was.
+  void handle_break(Duration at);
   // Appends what is still inside. The next unit must be a keyframe.
   void finish(std::vector<Image>& out);
   // The same, and from the next unit on it is this format. Counts go on, times of pictures still rise.
@@ -61,7 +65,13 @@ class Decoder {
   bool send(const media::Frame& frame);
   // False at the first picture that is not whole; what follows it is left out too.
   bool receive(std::vector<Image>& out);
-  Origin take_origin(Duration pts);
+  struct Unit {
+    Origin origin;
+    bool is_keyframe = false;
+    bool is_left_out = false;
+  };
+  Unit take_unit(Duration pts);
+  void turn(const AVFrame& frame, Unit& unit);
   void close();
   Result<void, DecodeRefusal> refuse_unit(DecodeRefusal why, std::vector<Image>& out);
 
@@ -70,7 +80,10 @@ class Decoder {
   DecoderCounts counts_;
   CodecPtr context_;  // Absent while a keyframe is waited for.
   PacketPtr packet_ = make_packet();
-  std::map<Duration, Origin> inside_;  // By pts: units whose pictures have not left.
+  std::map<Duration, Unit> inside_;  // By pts: units whose pictures have not left.
+  Duration not_before_ = -Duration::infinite();
+  int quarter_turns_ = 0;  // As the bitstream says.
+  bool is_mirrored_ = false;
   Duration last_pts_ = -Duration::infinite();
 };
 

@@ -8,6 +8,7 @@
 #include "media/nal.h"
 #include "media/picture.h"
 #include "work/test_clip.h"
+#include "work/video_units.h"
 
 namespace stoa::work {
 namespace {
@@ -227,11 +228,53 @@ TEST(Decoder, refuses_pictures_over_the_limit) {
 }
 
 TEST(Decoder, refuses_other_codecs) {
-  media::Format format{.codec = media::Codec::kVp9};
+  media::Format format{.codec = media::Codec::kAac};
   Decoder decoder(std::make_shared<const media::Format>(format));
   std::vector<Image> images;
   media::Frame frame{{}, {}, true, SharedBytes(Buffer{1, 2, 3})};
   EXPECT_EQ(decoder.decode(frame, images).error(), DecodeRefusal::kCodec);
+}
+
+// HEVC says how many pictures wait for others: they come out in order, all of them, none later than it must.
+TEST(Decoder, shows_hevc_with_b_frames_in_order) {
+  CodecPtr context(avcodec_alloc_context3(avcodec_find_encoder_by_name("libx265")));
+  context->width = 128, context->height = 72, context->pix_fmt = AV_PIX_FMT_YUV420P;
+  context->time_base = {1, 30}, context->framerate = {30, 1};
+  context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  av_opt_set(context->priv_data, "preset", "ultrafast", 0);
+  av_opt_set(context->priv_data, "x265-params", "bframes=3:b-adapt=0:keyint=30:annexb=0:log-level=none", 0);
+  ASSERT_EQ(avcodec_open2(context.get(), nullptr, nullptr), 0);
+  VideoEncoderConfig config;
+  config.rung.codec = media::Codec::kHevc;
+  auto format = format_of(config, UnitForm::kLengths,
+                          Bytes(context->extradata, static_cast<std::size_t>(context->extradata_size)));
+  ASSERT_TRUE(format);
+  Decoder decoder(*format);
+  std::vector<Image> images;
+  PacketPtr packet = make_packet();
+  std::size_t units = 0;
+  for (int number = 0; number <= 60; ++number) {
+    FramePtr frame;
+    if (number < 60) {
+      frame.reset(av_frame_clone(draw(128, 72, number, {}).pixels.get()));
+      frame->pts = number;
+    }
+    avcodec_send_frame(context.get(), frame.get());
+    while (avcodec_receive_packet(context.get(), packet.get()) == 0) {
+      media::Frame unit{Duration::from_ticks(packet->dts, 30), Duration::from_ticks(packet->pts, 30)};
+      unit.payload = SharedBytes::copy_of(Bytes(packet->data, static_cast<std::size_t>(packet->size)));
+      ASSERT_TRUE(decoder.decode(unit, images));
+      EXPECT_LE(++units, images.size() + 4);
+      av_packet_unref(packet.get());
+    }
+  }
+  decoder.finish(images);
+  ASSERT_EQ(images.size(), 60u);
+  for (int number = 0; number < 60; ++number) {
+    const Image& image = images[static_cast<std::size_t>(number)];
+    EXPECT_EQ(image.pts, Duration::from_ticks(number, 30));
+    EXPECT_EQ(number_of(*image.pixels), number);
+  }
 }
 
 TEST(Decoder, leaves_out_pictures_whose_time_does_not_rise) {
@@ -264,6 +307,39 @@ TEST(Decoder, holds_nothing_back_when_neither_bitstream_nor_times_announce_b_fra
     ASSERT_TRUE(decoder.decode(clip.frames[i], images));
     ASSERT_EQ(images.size(), i + 1);
   }
+}
+
+TEST(Decoder, says_how_pictures_are_turned) {
+  struct Row {
+    int degrees;  // Anticlockwise.
+    bool is_mirrored;
+    int turns;
+  };
+  Clip clip = make_clip({.pictures = 40, .b_frames = 2, .keyframe_every = 20});
+  for (Row row : {Row{0, false, 0}, Row{90, false, 3}, Row{180, false, 2}, Row{270, false, 1},
+                  Row{0, true, 0}, Row{90, true, 3}, Row{180, true, 2}}) {
+    Clip turned = with_orientation(clip, row.degrees, row.is_mirrored);
+    std::vector<Image> images = decode_all(turned.format, turned.frames);
+    ASSERT_EQ(images.size(), 40u);
+    for (const Image& image : images) {
+      EXPECT_EQ(image.origin.quarter_turns, row.turns) << row.degrees << row.is_mirrored;
+      EXPECT_EQ(image.origin.is_mirrored, row.is_mirrored) << row.degrees;
+    }
+  }
+  // Up to the next keyframe that says nothing of it.
+  Clip once = with_orientation(clip, 90, true, false);
+  std::vector<Image> shown = decode_all(once.format, once.frames);
+  ASSERT_EQ(shown.size(), 40u);
+  for (std::size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(shown[i].origin.quarter_turns, i < 20 ? 3 : 0) << i;
+    EXPECT_EQ(shown[i].origin.is_mirrored, i < 20) << i;
+  }
+  // Together with what the owner says of it.
+  Clip turned = with_orientation(clip, 90);
+  Decoder decoder(turned.format);
+  std::vector<Image> images;
+  for (const media::Frame& frame : turned.frames) ASSERT_TRUE(decoder.decode(frame, {7, {}, 2}, images));
+  EXPECT_EQ(images.at(5).origin.quarter_turns, 1);
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "work/link.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -9,18 +12,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
+#include <memory>
+#include <string_view>
 #include <utility>
+
+#include "work/clock.h"
 
 namespace stoa::work {
 
 namespace {
-
-Timestamp now() {
-  auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return Timestamp::from_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
-}
 
 // Both at once, and the rest of them in more calls when the socket takes less.
 bool write_all(int socket, std::array<iovec, 2> parts) {
@@ -44,21 +45,50 @@ bool write_all(int socket, std::array<iovec, 2> parts) {
   }
 }
 
+constexpr std::string_view kTcp = "tcp://";
+
+Result<int, std::string> connect_socket(int family, const sockaddr* address, socklen_t length) {
+  int socket = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket >= 0 && ::connect(socket, address, length) == 0) return socket;
+  std::string why = std::strerror(errno);
+  if (socket >= 0) ::close(socket);
+  return refuse(std::move(why));
+}
+
+// Of several addresses the first that answers.
+Result<int, std::string> connect_to_host(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return refuse(std::string("no port"));
+  std::string host(address.substr(0, colon));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const std::string port(address.substr(colon + 1));
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); error != 0)
+    return refuse(std::string(::gai_strerror(error)));
+  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, ::freeaddrinfo);
+  Result<int, std::string> socket = refuse(std::string("no address"));
+  for (const addrinfo* one = found; one && !socket; one = one->ai_next)
+    socket = connect_socket(one->ai_family, one->ai_addr, one->ai_addrlen);
+  // Frames are many and small, and each is waited for.
+  const int on = 1;
+  if (socket) ::setsockopt(*socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return socket;
+}
+
 iovec vector_of(Bytes bytes) { return {const_cast<std::uint8_t*>(bytes.data()), bytes.size()}; }
 
 }  // namespace
 
-int connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
-  std::memcpy(address.sun_path, path.data(), path.size());
-  int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return -1;
-  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
-  int reason = errno;
-  ::close(socket);
-  return errno = reason, -1;
+Result<int, std::string> connect_to(const std::string& address) {
+  if (address.starts_with(kTcp)) return connect_to_host(std::string_view(address).substr(kTcp.size()));
+  sockaddr_un local{};
+  local.sun_family = AF_UNIX;
+  if (address.empty() || address.size() >= sizeof local.sun_path)
+    return refuse(std::string("no path of a socket"));
+  std::memcpy(local.sun_path, address.data(), address.size());
+  return connect_socket(AF_UNIX, reinterpret_cast<const sockaddr*>(&local), sizeof local);
 }
 
 Link::Link(int socket, const relay::Config& config)

@@ -4,13 +4,16 @@
 
 #include <functional>
 #include <mutex>
+#include <string>
 
+#include "base/result.h"
 #include "proto/relay/connection.h"
 
 namespace stoa::work {
 
-// Connects to the Unix socket at `path`. A descriptor, or -1 with errno.
-int connect_to(const std::string& path);
+// Connects to the Unix socket of that path, or to tcp://HOST:PORT (HOST a name or an address, [::1]).
+// A descriptor, or a sentence that says why not.
+Result<int, std::string> connect_to(const std::string& address);
 
 class Link {
  public:

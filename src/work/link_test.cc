@@ -1,12 +1,13 @@
 #include "work/link.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <thread>
 
+#include "work/clock.h"
 #include "work/test_clip.h"
 #include "work/transcoder.h"
 
@@ -14,11 +15,6 @@ namespace stoa::work {
 namespace {
 
 using namespace test;
-
-Timestamp now() {
-  auto since = std::chrono::steady_clock::now().time_since_epoch();
-  return Timestamp::from_ns(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
-}
 
 // The owner's end of a socket, on the test's thread, with the real protocol on it.
 class Owner {
@@ -84,7 +80,7 @@ class Worker {
  public:
   explicit Worker(int socket, const relay::Config& config = {}) : link_(socket, config) {
     thread_ = std::jthread([this] {
-      Transcoder transcoder({.preset = "ultrafast"},
+      Transcoder transcoder({.video = {.preset = "ultrafast"}},
                             [this](const relay::Message& message) { link_.send(message); });
       link_.run({.program = "test", .worker = "w", .token = "secret"},
                 [&](relay::Message& message) { transcoder.handle(message); });
@@ -98,6 +94,27 @@ class Worker {
  private:
   Link link_;
   std::jthread thread_;
+};
+
+// On a port of this machine that the kernel chose.
+struct Listener {
+  Listener() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in local{.sin_family = AF_INET};
+    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&local), sizeof local), 0);
+    EXPECT_EQ(::listen(socket, 1), 0);
+    socklen_t length = sizeof local;
+    EXPECT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&local), &length), 0);
+    port = ntohs(local.sin_port);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { ::close(socket); }
+  std::string address(const char* host) const {
+    return std::string("tcp://") + host + ':' + std::to_string(port);
+  }
+  int socket;
+  int port = 0;
 };
 
 class Links : public testing::Test {
@@ -116,13 +133,9 @@ TEST_F(Links, carry_a_program_out_and_a_rung_back) {
   owner.accept();
   media::Rung rung{
       .id = 2, .name = "36p", .bitrate_max = 500'000, .rate_factor = 23, .width = 64, .height = 36};
-  media::Rung sound{.id = 5, .name = "aac0", .of = 1, .codec = media::Codec::kAac, .bitrate_mean = 96'000};
-  ASSERT_TRUE(owner.send(relay::LadderSet{1, {rung, sound}}));
+  media::Rung other{.id = 5, .name = "av1", .codec = media::Codec::kAv1};
+  ASSERT_TRUE(owner.send(relay::LadderSet{1, {rung, other}}));
   ASSERT_TRUE(owner.send(relay::ProgramTrack{0, *clip.format}));
-  auto ended = owner.wait_for<relay::RungEnded>();
-  ASSERT_TRUE(ended);
-  EXPECT_EQ(ended->rung, 5);
-  EXPECT_EQ(ended->why, relay::RungEnd::kNoEncoder);
 
   std::uint64_t number = 100;
   for (const media::Frame& frame : clip.frames) {
@@ -136,6 +149,10 @@ TEST_F(Links, carry_a_program_out_and_a_rung_back) {
   }
   ASSERT_TRUE(owner.send(relay::TrackGone{0}));  // What is inside comes out.
 
+  auto ended = owner.wait_for<relay::RungEnded>();
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(ended->rung, 5);  // Without a size.
+  EXPECT_EQ(ended->why, relay::RungEnd::kNoEncoder);
   auto format = owner.wait_for<relay::RungFormat>();
   ASSERT_TRUE(format);
   EXPECT_EQ(format->rung, 2);
@@ -203,10 +220,28 @@ TEST_F(Links, end_when_the_owner_never_answers) {
 }
 
 TEST(Link, says_why_it_cannot_connect) {
-  EXPECT_EQ(connect_to("/nonexistent/relay-0.sock"), -1);
-  EXPECT_EQ(errno, ENOENT);
-  EXPECT_EQ(connect_to(std::string(200, 'x')), -1);
-  EXPECT_EQ(errno, ENAMETOOLONG);
+  EXPECT_EQ(connect_to("/nonexistent/relay-0.sock").error(), "No such file or directory");
+  EXPECT_EQ(connect_to(std::string(200, 'x')).error(), "no path of a socket");
+  EXPECT_EQ(connect_to("tcp://localhost").error(), "no port");
+  const Listener listener;
+  const std::string address = listener.address("127.0.0.1");
+  ::shutdown(listener.socket, SHUT_RDWR);
+  EXPECT_EQ(connect_to(address).error(), "Connection refused");
+}
+
+TEST(Link, goes_over_tcp) {
+  for (const char* host : {"127.0.0.1", "localhost"}) {
+    const Listener listener;
+    auto connected = connect_to(listener.address(host));
+    ASSERT_TRUE(connected) << connected.error();
+    Owner owner(::accept(listener.socket, nullptr, nullptr));
+    Worker worker(*connected);
+    ASSERT_TRUE(owner.wait_for<relay::Hello>());
+    owner.accept();
+    ASSERT_TRUE(owner.send(relay::LadderSet{}));
+    owner.leave();
+    EXPECT_EQ(worker.wait_for_end(), std::nullopt);
+  }
 }
 
 }  // namespace

@@ -13,10 +13,10 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
+#include <vector>
 
-#include "base/outbox.h"
-#include "media/rung.h"
+#include "work/rest.h"
+#include "work/rung_output.h"
 #include "work/scaler.h"
 #include "work/video_encoder.h"
 
@@ -29,37 +29,22 @@ inline constexpr std::size_t kCutsPendingMax = 64;
 // Pictures a second where neither the source's bitstream nor the rung says.
 inline constexpr std::uint32_t kFrameRateUnsaid = 30;
 
-// Before the rung's first frame.
-struct RungFormat {
-  media::RungId rung;
-  std::shared_ptr<const media::Format> format;
+// The source's pictures a second as its format says; 0/1: unsaid.
+struct SourceRate {
+  std::uint32_t numerator = 0;
+  std::uint32_t denominator = 1;
+  bool operator==(const SourceRate&) const = default;
 };
-struct RungFrame {
-  media::RungId rung;
-  media::Frame frame;
-  // The source's frame that it was made of, and how long this one is shown at the rung's rate; zero when that
-  // is not steady.
-  Origin origin;
-};
-struct RungCutMissed {
-  media::RungId rung;
-  Duration at;
-};
-// Nothing more comes of this rung.
-struct RungEnded {
-  media::RungId rung;
-  EncodeRefusal why;
-};
-using RungOutput = std::variant<RungFormat, RungFrame, RungCutMissed, RungEnded>;
-using RungOutputs = Outbox<RungOutput>;
 
 struct RungEncoderConfig {
   media::Rung rung;
-  // The source's pictures a second as its format says; 0/1: unsaid.
-  std::uint32_t source_rate_numerator = 0;
-  std::uint32_t source_rate_denominator = 1;
+  SourceRate source_rate;
   std::string preset = "veryfast";
   int threads = 1;
+  // By name, the first that works; when it fails in mid-stream the next goes on from the next cut. Empty: the
+  // processor's.
+  std::vector<std::string> encoders;
+  MakeVideoEncoder make_encoder = make_video_encoder;
 };
 
 class RungEncoder {
@@ -68,21 +53,36 @@ class RungEncoder {
 
   // Cuts and pictures come in the order of their times, each cut before its picture.
   void handle_cut(Duration at, RungOutputs& out);
+  // An encoder that cannot be told is begun anew at the next cut.
+  void handle_source_rate(SourceRate rate);
+  // Other bit rates from the next cut on. Requires: the rest of the rung is as it was.
+  void handle_bitrates(const media::Rung& rung) { next_rung_ = rung; }
+  // Its owner takes nothing more of it: it ends, rests (rest.h), and begins anew at a cut.
+  void handle_refusal(const std::string& text, RungOutputs& out);
   void handle_picture(const Image& image, RungOutputs& out);
+
+  const char* encoder_name() const { return encoder_ ? encoder_->name() : ""; }
 
  private:
   bool is_due(Duration pts);
   Duration nominal_duration(Duration of_source) const;
+  SourceRate rate() const;
   bool open(const AVFrame& first, RungOutputs& out);
+  void handle_failure(EncodeRefusal why, RungOutputs& out);
   void end(EncodeRefusal why, RungOutputs& out);
 
   RungEncoderConfig config_;
-  Duration interval_;  // Between the pictures of the rung; zero: all are taken.
+  Duration interval_;                // Between the pictures of the rung; zero: all are taken.
+  std::size_t encoders_failed_ = 0;  // Of config_.encoders.
+  std::optional<media::Rung> next_rung_;
+  std::shared_ptr<const media::Format> format_;  // As it was told.
   std::optional<Scaler> scaler_;
-  std::optional<VideoEncoder> encoder_;  // From the first picture on, which says the colour.
+  std::unique_ptr<VideoEncoder> encoder_;  // From the first picture on, which says the colour.
+  SourceRate encoder_rate_;
   std::deque<Duration> cuts_;
   Duration seen_until_ = -Duration::infinite();
   Duration due_at_;  // When the next picture is wanted.
+  Rest rest_;
   bool waits_for_cut_ = true;
   bool is_ended_ = false;
 };

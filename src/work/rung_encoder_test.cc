@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "work/fake_device.h"
 #include "work/test_clip.h"
 
 namespace stoa::work {
@@ -21,7 +22,7 @@ media::Rung rung(std::uint32_t rate = 0) {
           .frame_rate_numerator = rate};
 }
 RungEncoderConfig config_of(const media::Rung& rung, std::uint32_t source_rate) {
-  return {.rung = rung, .source_rate_numerator = source_rate, .preset = "ultrafast"};
+  return {.rung = rung, .source_rate = {source_rate, 1}, .preset = "ultrafast"};
 }
 
 // What came of a rung, told by milliseconds.
@@ -29,19 +30,28 @@ struct Made {
   std::vector<std::int64_t> frames, keyframes, missed;
   std::vector<std::shared_ptr<const media::Format>> formats;
   std::vector<EncodeRefusal> ends;
+  std::vector<std::string> falls;
+  std::vector<std::int64_t> formats_before;  // Frames that came behind a format.
 
   void take(RungOutputs& out) {
     for (RungOutput& output : out.take()) {
-      std::visit(Overloaded{[&](RungFormat& format) { formats.push_back(format.format); },
+      std::visit(Overloaded{[&](RungFormat& format) {
+                              formats.push_back(format.format);
+                              is_told = true;
+                            },
                             [&](RungFrame& made) {
+                              if (std::exchange(is_told, false))
+                                formats_before.push_back(made.frame.pts.ms());
                               frames.push_back(made.frame.pts.ms());
                               if (made.frame.is_keyframe) keyframes.push_back(made.frame.pts.ms());
                             },
                             [&](RungCutMissed& cut) { missed.push_back(cut.at.ms()); },
+                            [&](RungFellBack& fell) { falls.push_back(fell.text); },
                             [&](RungEnded& end) { ends.push_back(end.why); }},
                  output);
     }
   }
+  bool is_told = false;
 };
 
 class Feed {
@@ -49,6 +59,10 @@ class Feed {
   explicit Feed(const RungEncoderConfig& config) : encoder_(config) {}
   void cut(std::int64_t ms) {
     encoder_.handle_cut(Duration::milliseconds(ms), out_);
+    made.take(out_);
+  }
+  void refuse() {
+    encoder_.handle_refusal("of another size", out_);
     made.take(out_);
   }
   void picture(double ms) {
@@ -211,6 +225,119 @@ TEST(RungEncoder, tells_players_the_colour_that_they_would_take_for_granted_at_t
     EXPECT_EQ(picture->colour->matrix, matrix);
     EXPECT_FALSE(picture->colour->full_range);
   }
+}
+
+TEST(RungEncoder, thins_a_source_that_has_become_faster) {
+  RungEncoder encoder(config_of(rung(25), 25));
+  RungOutputs out;
+  Made made;
+  encoder.handle_cut({}, out);
+  for (int ms = 0; ms < 400; ms += 40)
+    encoder.handle_picture(draw(128, 72, 1, Duration::milliseconds(ms)), out);
+  encoder.handle_source_rate({50, 1});
+  encoder.handle_cut(Duration::milliseconds(400), out);
+  for (int ms = 400; ms < 800; ms += 20)
+    encoder.handle_picture(draw(128, 72, 1, Duration::milliseconds(ms)), out);
+  made.take(out);
+  EXPECT_EQ(made.frames.size(), 20u);
+  EXPECT_THAT(made.keyframes, ElementsAre(0, 400));
+}
+
+TEST(RungEncoder, rests_when_it_is_refused_and_begins_anew_at_a_cut) {
+  Feed feed(config_of(rung(), 25));
+  feed.refuse();  // Of nothing.
+  auto play = [&](int from, int to) {
+    for (int ms = from; ms < to; ms += 40) {
+      if (ms % 1'000 == 0) feed.cut(ms);
+      feed.picture(ms);
+    }
+  };
+  play(0, 520);
+  feed.refuse();
+  feed.refuse();  // For what was on its way.
+  play(520, 4'000);
+  EXPECT_THAT(feed.made.ends, ElementsAre(EncodeRefusal::kOwner));
+  EXPECT_THAT(feed.made.keyframes, ElementsAre(0, 3'000));
+  EXPECT_EQ(feed.made.frames.size(), 13u + 25u);
+  EXPECT_EQ(feed.made.formats.size(), 2u);
+  feed.refuse();
+  play(4'000, 10'000);
+  EXPECT_THAT(feed.made.ends, ElementsAre(EncodeRefusal::kOwner, EncodeRefusal::kOwner));
+  EXPECT_THAT(feed.made.keyframes, ElementsAre(0, 3'000, 8'000, 9'000));
+  EXPECT_EQ(feed.made.formats.size(), 3u);
+}
+
+TEST(RungEncoder, begins_an_encoder_anew_that_cannot_be_told_of_another_rate) {
+  struct Row {
+    media::Codec codec;
+    std::uint32_t wanted;
+    std::size_t formats;
+  };
+  // libx264 is told of times, and of a rung with a rate of its own nothing changes.
+  for (Row row :
+       {Row{media::Codec::kHevc, 0, 2}, Row{media::Codec::kH264, 0, 1}, Row{media::Codec::kHevc, 20, 1}}) {
+    media::Rung wanted = rung(row.wanted);
+    wanted.codec = row.codec;
+    RungEncoder encoder(config_of(wanted, 25));
+    RungOutputs out;
+    Made made;
+    encoder.handle_cut({}, out);
+    for (int ms = 0; ms < 400; ms += 40)
+      encoder.handle_picture(draw(128, 72, 1, Duration::milliseconds(ms)), out);
+    encoder.handle_source_rate({50, 1});
+    for (int ms = 400; ms < 600; ms += 20)
+      encoder.handle_picture(draw(128, 72, 1, Duration::milliseconds(ms)), out);
+    encoder.handle_cut(Duration::milliseconds(600), out);
+    for (int ms = 600; ms < 800; ms += 20)
+      encoder.handle_picture(draw(128, 72, 1, Duration::milliseconds(ms)), out);
+    made.take(out);
+    EXPECT_THAT(made.keyframes, ElementsAre(0, 600));
+    ASSERT_EQ(made.formats.size(), row.formats);
+    EXPECT_EQ(made.formats[0]->frame_rate(), row.wanted == 0 ? 25 : row.wanted);
+    if (row.formats < 2) continue;
+    EXPECT_THAT(made.formats_before, ElementsAre(0, 600));
+    EXPECT_EQ(made.formats[1]->frame_rate(), 50);
+  }
+}
+
+TEST(RungEncoder, goes_on_with_the_next_encoder_from_the_next_cut_when_one_fails) {
+  RungEncoderConfig config = config_of(rung(), 25);
+  config.encoders = {"h264_nvenc", "libx264"};
+  config.make_encoder = with_device("h264_nvenc", {.fails_at = 5, .has_other_sets = true});
+  Feed feed(config);
+  feed.cut(0);
+  feed.cut(400);
+  for (int ms = 0; ms < 800; ms += 40) feed.picture(ms);
+  EXPECT_THAT(feed.made.ends, IsEmpty());
+  EXPECT_THAT(feed.made.falls, ElementsAre("h264_nvenc failed, libx264 goes on"));
+  EXPECT_THAT(feed.made.formats_before, ElementsAre(0, 400));
+  EXPECT_THAT(feed.made.keyframes, ElementsAre(0, 400));
+  EXPECT_THAT(feed.made.frames,
+              ElementsAre(0, 40, 80, 120, 160, 400, 440, 480, 520, 560, 600, 640, 680, 720, 760));
+}
+
+TEST(RungEncoder, says_no_format_again_when_the_next_encoder_has_the_same) {
+  RungEncoderConfig config = config_of(rung(), 25);
+  config.encoders = {"h264_nvenc", "libx264"};
+  config.make_encoder = with_device("h264_nvenc", {.fails_at = 5});
+  Feed feed(config);
+  feed.cut(0);
+  feed.cut(400);
+  for (int ms = 0; ms < 800; ms += 40) feed.picture(ms);
+  EXPECT_EQ(feed.made.falls.size(), 1u);
+  EXPECT_THAT(feed.made.formats_before, ElementsAre(0));
+  EXPECT_THAT(feed.made.keyframes, ElementsAre(0, 400));
+}
+
+TEST(RungEncoder, ends_when_the_last_of_its_encoders_fails) {
+  RungEncoderConfig config = config_of(rung(), 25);
+  config.encoders = {"h264_qsv", "h264_nvenc"};
+  config.make_encoder = with_device("h264_nvenc", {.fails_at = 2});
+  Feed feed(config);
+  for (int cut : {0, 200, 400}) feed.cut(cut);
+  for (int ms = 0; ms < 600; ms += 40) feed.picture(ms);
+  EXPECT_THAT(feed.made.frames, ElementsAre(0, 40));  // The first could not be opened at all.
+  EXPECT_THAT(feed.made.ends, ElementsAre(EncodeRefusal::kEncoder));
 }
 
 }  // namespace

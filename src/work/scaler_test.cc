@@ -9,30 +9,6 @@ namespace {
 
 using namespace test;
 
-// One colour all over; 16 bits a sample where `format` has more than 8.
-Image plain(int width, int height, AVPixelFormat format, int luma, int chroma, AVColorRange range) {
-  FramePtr frame = make_frame();
-  frame->width = width, frame->height = height, frame->format = format, frame->color_range = range;
-  if (av_frame_get_buffer(frame.get(), 0) != 0) throw std::bad_alloc();
-  const AVPixFmtDescriptor& about = *av_pix_fmt_desc_get(format);
-  for (int plane = 0; plane < 3; ++plane) {
-    int value = plane == 0 ? luma : chroma;
-    int rows = plane == 0 ? height : AV_CEIL_RSHIFT(height, about.log2_chroma_h);
-    int columns = plane == 0 ? width : AV_CEIL_RSHIFT(width, about.log2_chroma_w);
-    for (int y = 0; y < rows; ++y) {
-      std::uint8_t* row = frame->data[plane] + y * frame->linesize[plane];
-      for (int x = 0; x < columns; ++x) {
-        if (about.comp[plane].depth > 8) {
-          reinterpret_cast<std::uint16_t*>(row)[x] = static_cast<std::uint16_t>(value);
-        } else {
-          row[x] = static_cast<std::uint8_t>(value);
-        }
-      }
-    }
-  }
-  return {Duration::milliseconds(40), std::shared_ptr<const AVFrame>(std::move(frame))};
-}
-
 TEST(Scaler, keeps_known_pixels_where_they_were) {
   Image image = draw(640, 360, 0b1011001110, Duration::nanoseconds(123'456'789));
   Scaler scaler(320, 180);
@@ -63,6 +39,41 @@ TEST(Scaler, makes_full_range_limited) {
     EXPECT_NEAR(luma_at(*white->pixels, 30, 20), 235, 1);
     EXPECT_NEAR(luma_at(*black->pixels, 30, 20), 16, 1);
     EXPECT_EQ(white->pixels->color_range, AVCOL_RANGE_MPEG);
+  }
+}
+
+TEST(Scaler, shows_all_of_another_shape_between_bars) {
+  struct Row {
+    int width, height;
+    AVRational pixel;
+    int left, top;  // Bars.
+  };
+  for (Row row : {Row{640, 480, {1, 1}, 40, 0}, Row{480, 640, {1, 1}, 92, 0}, Row{1'024, 256, {1, 1}, 0, 50},
+                  Row{720, 576, {64, 45}, 0, 0}, Row{720, 576, {16, 15}, 40, 0}, Row{321, 179, {1, 1}, 0, 0},
+                  Row{720, 480, {40, 33}, 0, 2}, Row{320, 180, {2, 1}, 0, 45}}) {
+    FramePtr frame(av_frame_clone(plain(row.width, row.height, AV_PIX_FMT_YUV420P, 200, 90).pixels.get()));
+    frame->sample_aspect_ratio = row.pixel;
+    auto scaled = Scaler(320, 180).scale({{}, std::shared_ptr<const AVFrame>(std::move(frame)), {}});
+    ASSERT_TRUE(scaled);
+    const AVFrame& made = *scaled->pixels;
+    EXPECT_EQ(made.sample_aspect_ratio.num, made.sample_aspect_ratio.den);
+    auto is_black = [&](int x, int y) {
+      return luma_at(made, x, y) == 16 && made.data[1][y / 2 * made.linesize[1] + x / 2] == 128;
+    };
+    int left = 0, right = 0, top = 0, bottom = 0;
+    while (left < 320 && is_black(left, 90)) ++left;
+    while (right < 320 && is_black(319 - right, 90)) ++right;
+    while (top < 180 && is_black(160, top)) ++top;
+    while (bottom < 180 && is_black(160, 179 - bottom)) ++bottom;
+    std::string name = std::to_string(row.width) + "x" + std::to_string(row.height);
+    EXPECT_NEAR(left, row.left, 1) << name;
+    EXPECT_NEAR(right, row.left, 1) << name;
+    EXPECT_NEAR(top, row.top, 1) << name;
+    EXPECT_NEAR(bottom, row.top, 1) << name;
+    for (auto [x, y] : {std::pair(left + 2, top + 2), {317 - right, 177 - bottom}, {160, 90}}) {
+      EXPECT_NEAR(luma_at(made, x, y), 200, 2) << name;
+      EXPECT_NEAR(made.data[1][y / 2 * made.linesize[1] + x / 2], 90, 2) << name;
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "media/codec.h"
@@ -26,9 +27,7 @@ inline constexpr int kNumberBits = 10;
 
 // Grey, with the bits of `number` as a row of blocks over the upper half and that much noise in the lower.
 inline Image draw(int width, int height, int number, Duration pts, int noise = 0) {
-  FramePtr frame = make_frame();
-  frame->width = width, frame->height = height, frame->format = AV_PIX_FMT_YUV420P;
-  if (av_frame_get_buffer(frame.get(), 0) != 0) throw std::bad_alloc();
+  FramePtr frame = make_picture(width, height, AV_PIX_FMT_YUV420P);
   std::uint32_t random = 1 + static_cast<std::uint32_t>(number);
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
@@ -46,6 +45,30 @@ inline Image draw(int width, int height, int number, Duration pts, int noise = 0
   }
   return {pts, std::shared_ptr<const AVFrame>(std::move(frame))};
 }
+// One colour all over; 16 bits a sample where `format` has more than 8.
+inline Image plain(int width, int height, AVPixelFormat format, int luma, int chroma,
+                   AVColorRange range = AVCOL_RANGE_MPEG) {
+  FramePtr frame = make_picture(width, height, format);
+  frame->color_range = range;
+  const AVPixFmtDescriptor& about = *av_pix_fmt_desc_get(format);
+  for (int plane = 0; plane < 3; ++plane) {
+    int value = plane == 0 ? luma : chroma;
+    int rows = plane == 0 ? height : AV_CEIL_RSHIFT(height, about.log2_chroma_h);
+    int columns = plane == 0 ? width : AV_CEIL_RSHIFT(width, about.log2_chroma_w);
+    for (int y = 0; y < rows; ++y) {
+      std::uint8_t* row = frame->data[plane] + y * frame->linesize[plane];
+      for (int x = 0; x < columns; ++x) {
+        if (about.comp[plane].depth > 8) {
+          reinterpret_cast<std::uint16_t*>(row)[x] = static_cast<std::uint16_t>(value);
+        } else {
+          row[x] = static_cast<std::uint8_t>(value);
+        }
+      }
+    }
+  }
+  return {Duration::milliseconds(40), std::shared_ptr<const AVFrame>(std::move(frame))};
+}
+
 inline int luma_at(const AVFrame& frame, int x, int y) { return frame.data[0][y * frame.linesize[0] + x]; }
 inline int number_of(const AVFrame& frame) {
   int number = 0;
@@ -120,6 +143,31 @@ inline Clip make_clip(const ClipSpec& spec) {
   Duration shift = -clip.frames.front().dts;
   for (media::Frame& frame : clip.frames) frame.dts += shift, frame.pts += shift;
   for (Duration& shown : clip.shown) shown += shift;
+  return clip;
+}
+
+// A display orientation SEI (ITU-T H.264 §D.1.27): mirrored, if so, and then turned anticlockwise by so much
+// for display.
+inline Buffer orientation(int degrees, bool is_mirrored) {
+  // A flag, two flips, 16 bits of a turn, a period of 1 as 010, a flag, and the bit that fills the byte.
+  const auto bits = static_cast<std::uint32_t>(is_mirrored) << 22 |
+                    static_cast<std::uint32_t>(degrees * 65'536 / 360) << 5 | 0b01001u;
+  ByteWriter out;
+  out.u32(7);  // Bytes.
+  for (std::uint32_t byte : {0x06u, 0x2fu, 3u, bits >> 16, bits >> 8, bits, 0x80u})
+    out.u8(static_cast<std::uint8_t>(byte));
+  return out.take();
+}
+// The same clip with one at each keyframe, or at the first alone.
+inline Clip with_orientation(Clip clip, int degrees, bool is_mirrored = false, bool is_at_all = true) {
+  for (media::Frame& frame : clip.frames) {
+    if (!frame.is_keyframe) continue;
+    Buffer unit = orientation(degrees, is_mirrored);
+    Bytes rest = frame.payload.bytes();
+    unit.insert(unit.end(), rest.begin(), rest.end());
+    frame.payload = SharedBytes(std::move(unit));
+    if (!is_at_all) break;
+  }
   return clip;
 }
 

@@ -1,138 +1,80 @@
 #include "work/transcoder.h"
 
+#include <algorithm>
+#include <chrono>
+#include <optional>
 #include <utility>
 
-#include "media/codec.h"
+#include "work/clock.h"
 
 namespace stoa::work {
 
-namespace {
+Transcoder::Transcoder(const TranscoderConfig& config, Send send)
+    : config_(config),
+      send_(std::move(send)),
+      taken_([this](std::uint64_t number) { send_(relay::FramesTaken{number}); }),
+      reporter_([this](const std::stop_token& stop) { report(stop); }) {}
 
-relay::RungEnd end_of(EncodeRefusal why) {
-  return why == EncodeRefusal::kRung ? relay::RungEnd::kNoEncoder : relay::RungEnd::kEncoderFailed;
-}
-
-}  // namespace
-
-Transcoder::Transcoder(const VideoLadderConfig& config, Send send)
-    : config_(config), send_(std::move(send)) {}
-
-Transcoder::~Transcoder() {
-  for (auto& [track, source] : sources_) {
-    if (!source.ladder) continue;
-    source.ladder->drop();
-    source.sender.join();
-  }
-}
+Transcoder::~Transcoder() = default;
 
 void Transcoder::handle(relay::Message& message) {
-  std::visit(Overloaded{[&](relay::LadderSet& set) { set_ladder(set); },
-                        [&](relay::ProgramTrack& track) { set_format(track); },
+  std::visit(Overloaded{[&](relay::Welcome& welcome) { slates_.set_title(std::move(welcome.channel)); },
+                        [&](relay::LadderSet& set) { set_ladder(set); },
+                        [&](relay::PicturesWanted& wanted) { posters_.set_wanted(wanted); },
+                        [&](relay::ProgramTrack& track) { worker_of(track.track).put(std::move(track)); },
                         [&](relay::ProgramCut& cut) {
-                          for (auto& [track, source] : sources_) {
-                            if (source.ladder) source.ladder->handle_cut(cut.at);
-                          }
+                          for (auto& [track, worker] : workers_) worker.put(cut);
                         },
-                        [&](relay::ProgramFrame& frame) { handle_frame(frame); },
-                        [&](relay::TrackGone& gone) {
-                          auto source = sources_.find(gone.track);
-                          if (source == sources_.end()) return;
-                          end(source->second);
-                          refuse_rungs(source->second.rungs, relay::RungEnd::kNotWanted);
-                          source->second.format.reset();
+                        [&](relay::ProgramFrame& frame) {
+                          taken_.handle_come(frame.number);
+                          worker_of(frame.track).put(std::move(frame));
                         },
-                        [&](relay::Ping& ping) { send_(relay::Pong{ping.number}); }, [](auto&) {}},
+                        [&](relay::RungRefused& refused) {
+                          for (auto& [track, worker] : workers_) worker.put(refused);
+                        },
+                        [&](relay::TrackGone& gone) { worker_of(gone.track).put(TrackWorker::Gone{}); },
+                        [&](relay::Ping& asked) { ping(asked.number); }, [](auto&) {}},
              message);
 }
 
 void Transcoder::finish() {
-  for (auto& [track, source] : sources_) end(source);
+  for (auto& [track, worker] : workers_) worker.finish();
+  slates_.finish();
+  posters_.finish();
 }
 
-void Transcoder::set_ladder(const relay::LadderSet& set) {
+TrackWorker& Transcoder::worker_of(media::TrackId track) {
+  return workers_.try_emplace(track, track, config_.video, send_, numbers_, taken_, slates_, posters_)
+      .first->second;
+}
+
+void Transcoder::set_ladder(relay::LadderSet& set) {
   std::map<media::TrackId, std::vector<media::Rung>> wanted;
-  for (const media::Rung& rung : set.rungs) {
-    if (rung.codec == media::Codec::kH264) {
-      wanted[rung.of].push_back(rung);
-    } else {
-      refuse_rungs({rung}, relay::RungEnd::kNoEncoder);
-    }
+  std::vector<media::RungId> ids;
+  std::optional<media::TrackId> measured;
+  for (auto& [track, worker] : workers_) wanted.try_emplace(track);
+  for (media::Rung& rung : set.rungs) {
+    ids.push_back(rung.id);
+    if (rung.kind() == media::Kind::kVideo) measured = std::min(measured.value_or(rung.of), rung.of);
+    wanted[rung.of].push_back(std::move(rung));
   }
-  for (auto& [track, source] : sources_) wanted.try_emplace(track);
-  for (auto& [track, rungs] : wanted) {
-    Source& source = sources_[track];
-    if (source.rungs == rungs) continue;
-    end(source);
-    source.rungs = std::move(rungs);
-    begin(source);
+  numbers_.set_rungs(std::move(ids));
+  for (auto& [track, rungs] : wanted)
+    worker_of(track).put(TrackWorker::Rungs{std::move(rungs), measured == track});
+}
+
+// Answered by the last of those who decode: who hangs answers for none.
+void Transcoder::ping(std::uint64_t number) {
+  std::shared_ptr<void> pong(nullptr, [this, number](void*) { send_(relay::Pong{number}); });
+  for (auto& [track, worker] : workers_) worker.put(TrackWorker::Waiter{pong});
+}
+
+void Transcoder::report(const std::stop_token& stop) {
+  std::unique_lock lock(reporting_);
+  auto interval = std::chrono::nanoseconds(config_.progress_interval.ns());
+  while (!is_over_.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+    send_(numbers_.read(now()));
   }
-}
-
-void Transcoder::set_format(const relay::ProgramTrack& track) {
-  Source& source = sources_[track.track];
-  source.format = std::make_shared<const media::Format>(track.format);
-  if (source.ladder && source.format->codec == media::Codec::kH264) {
-    source.ladder->handle_format(source.format);
-  } else {
-    end(source);
-    begin(source);
-  }
-}
-
-void Transcoder::handle_frame(const relay::ProgramFrame& frame) {
-  auto source = sources_.find(frame.track);
-  if (source != sources_.end() && source->second.ladder) {
-    media::Frame unit{frame.dts, frame.pts, frame.is_keyframe, frame.payload};
-    // What is refused is counted, and the decoder goes on by itself.
-    (void)source->second.ladder->handle_frame(unit, {frame.number, frame.nominal_duration});
-  }
-  send_(relay::FramesTaken{frame.number});
-}
-
-void Transcoder::begin(Source& source) {
-  if (!source.format || source.rungs.empty()) return;
-  if (source.format->codec != media::Codec::kH264) {
-    return refuse_rungs(source.rungs, relay::RungEnd::kUndecodable);
-  }
-  source.ladder = std::make_unique<VideoLadder>(source.format, source.rungs, config_);
-  source.sender = std::jthread([this, &ladder = *source.ladder] { send_outputs(ladder); });
-}
-
-void Transcoder::end(Source& source) {
-  if (!source.ladder) return;
-  source.ladder->finish();
-  source.sender.join();
-  source.ladder.reset();
-}
-
-void Transcoder::send_outputs(VideoLadder& ladder) {
-  while (auto output = ladder.take_output()) send_output(*output);
-}
-
-void Transcoder::send_output(RungOutput& output) {
-  std::visit(Overloaded{[&](RungFormat& begun) { send_(relay::RungFormat{begun.rung, *begun.format}); },
-                        [&](RungFrame& made) {
-                          relay::RungFrame frame{.rung = made.rung, .of = made.origin.number};
-                          frame.dts = made.frame.dts;
-                          frame.pts = made.frame.pts;
-                          frame.nominal_duration = made.origin.nominal_duration;
-                          frame.is_keyframe = made.frame.is_keyframe;
-                          frame.payload = std::move(made.frame.payload);
-                          send_(std::move(frame));
-                        },
-                        [&](RungCutMissed& cut) {
-                          std::string text = "rung=" + std::to_string(cut.rung) + " missed the cut at " +
-                                             std::to_string(cut.at.ms()) + " ms";
-                          send_(relay::Said{LogLevel::kWarning, std::move(text)});
-                        },
-                        [&](RungEnded& ended) {
-                          send_(relay::RungEnded{ended.rung, end_of(ended.why), name_of(ended.why)});
-                        }},
-             output);
-}
-
-void Transcoder::refuse_rungs(const std::vector<media::Rung>& rungs, relay::RungEnd why) {
-  for (const media::Rung& rung : rungs) send_(relay::RungEnded{rung.id, why, ""});
 }
 
 }  // namespace stoa::work

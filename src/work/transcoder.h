@@ -1,55 +1,57 @@
-// What a worker makes of its owner's words: a VideoLadder for each source track that rungs are asked of, and
-// the rungs' frames as messages back.
+// What a worker makes of its owner's words: each track's to the one who works at it (track_worker.h), and
+// what comes of them as messages back. Once a second it says how it goes.
 //
-// handle() is called by one thread, which decodes; it waits when rungs cannot keep up. Messages are sent by
-// that thread and by one more for each ladder, so `send` must bear it.
+// handle() is called by one thread and hardly ever waits. Messages are sent by threads of each track, so
+// `send` must bear several at once.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <map>
-#include <memory>
-#include <optional>
+#include <mutex>
 #include <thread>
-#include <vector>
 
 #include "proto/relay/worker_message.h"
-#include "work/video_ladder.h"
+#include "work/track_worker.h"
 
 namespace stoa::work {
 
+struct TranscoderConfig {
+  VideoLadderConfig video;
+  std::string slate;  // A file to be shown while media is missing; empty: the channel's name is.
+  Duration progress_interval = Duration::seconds(1);
+};
+
 class Transcoder {
  public:
-  using Send = std::function<void(const relay::Message&)>;
+  using Send = TrackWorker::Send;
 
-  Transcoder(const VideoLadderConfig& config, Send send);
+  Transcoder(const TranscoderConfig& config, Send send);
   ~Transcoder();
 
-  // Takes LadderSet, ProgramTrack, ProgramCut, ProgramFrame, TrackGone and Ping; passes over others. Rungs of
-  // a new ladder begin at the first cut behind the next keyframe.
+  // Takes Welcome, LadderSet, RungRefused, PicturesWanted, ProgramTrack, ProgramCut, ProgramFrame, TrackGone
+  // and Ping; passes over others. Pictures for people are made of tracks that have rungs alone. Rungs of
+  // pictures begin at the first cut behind the next keyframe, those of sound at once.
   void handle(relay::Message& message);
-  // Everything that came is encoded and sent.
+  // Everything that came is encoded and sent. Nothing more is handled.
   void finish();
 
  private:
-  struct Source {
-    std::shared_ptr<const media::Format> format;
-    std::vector<media::Rung> rungs;
-    std::unique_ptr<VideoLadder> ladder;  // While there are a format and rungs.
-    std::jthread sender;
-  };
+  void set_ladder(relay::LadderSet& set);
+  void ping(std::uint64_t number);
+  TrackWorker& worker_of(media::TrackId track);
+  void report(const std::stop_token& stop);
 
-  void set_ladder(const relay::LadderSet& set);
-  void set_format(const relay::ProgramTrack& track);
-  void handle_frame(const relay::ProgramFrame& frame);
-  void begin(Source& source);
-  void end(Source& source);
-  void send_outputs(VideoLadder& ladder);
-  void send_output(RungOutput& output);
-  void refuse_rungs(const std::vector<media::Rung>& rungs, relay::RungEnd why);
-
-  VideoLadderConfig config_;
-  Send send_;
-  std::map<media::TrackId, Source> sources_;
+  const TranscoderConfig config_;
+  const Send send_;
+  Numbers numbers_;
+  Taken taken_;
+  SlateMaker slates_{send_, config_.slate};
+  PictureMaker posters_{send_};
+  std::map<media::TrackId, TrackWorker> workers_;
+  std::mutex reporting_;
+  std::condition_variable_any is_over_;
+  std::jthread reporter_;
 };
 
 }  // namespace stoa::work

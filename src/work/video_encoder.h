@@ -1,57 +1,42 @@
-// Pictures in, frames of one rung out: H.264 by libx264, as media:: wants frames (length-prefixed units,
-// parameter sets in the configuration record alone).
+// Pictures in, frames of one rung out, as media:: wants frames (length-prefixed units without parameter sets,
+// OBUs without temporal delimiters). H.264, HEVC, VP9 and AV1, by whichever encoder is named.
 //
 // A keyframe is exactly where it is asked for. There are no B-frames and no lookahead: each picture's frame
-// comes out of the call that put the picture in, and its dts is its pts, to the nanosecond.
+// comes out of the call that put the picture in, and its dts is its pts, to the nanosecond. An encoder that
+// will not have it so is refused.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "media/picture.h"
-#include "media/rung.h"
-#include "work/libav.h"
+#include "work/encoder_config.h"
+#include "work/rung_output.h"
 
 namespace stoa::work {
 
-enum class EncodeRefusal : std::uint8_t {
-  kRung,     // Asks for what there is not: another codec, odd sizes, no rate at all.
-  kEncoder,  // The encoder would not.
-};
-const char* name_of(EncodeRefusal refusal);
-
-struct VideoEncoderConfig {
-  // `bitrate_max` is held over a second. With a `rate_factor` that is the CRF below it, else `bitrate_mean`
-  // is what is aimed at.
-  media::Rung rung;
-  // Of the pictures that will come: rate control counts pictures, not time. The bitstream says it too.
-  std::uint32_t frame_rate_numerator = 30;
-  std::uint32_t frame_rate_denominator = 1;
-  media::Colour colour;  // Told to decoders. Always in limited range.
-  std::string preset = "veryfast";
-  int threads = 1;  // They share the slices of a picture: no delay.
-};
-
 class VideoEncoder {
  public:
+  virtual ~VideoEncoder() = default;
+
   // What decoders must know; is there before the first picture.
-  const std::shared_ptr<const media::Format>& format() const { return format_; }
+  virtual const std::shared_ptr<const media::Format>& format() const = 0;
+  virtual const char* name() const = 0;
+  // Its rates are bits for a picture, and how many there are in a second cannot be changed any more.
+  virtual bool counts_pictures() const = 0;
   // Requires: the rung's size, 8 bits, 4:2:0 (Scaler), and times that rise. The first must be a keyframe.
-  Result<media::Frame, EncodeRefusal> encode(const Image& image, bool is_keyframe);
-
- private:
-  friend Result<VideoEncoder, EncodeRefusal> make_video_encoder(const VideoEncoderConfig& config);
-  explicit VideoEncoder(CodecPtr context) : context_(std::move(context)) {}
-  Result<void, EncodeRefusal> read_format();
-
-  CodecPtr context_;
-  PacketPtr packet_ = make_packet();
-  FramePtr frame_ = make_frame();
-  std::shared_ptr<const media::Format> format_;
+  virtual Result<media::Frame, EncodeRefusal> encode(const Image& image, bool is_keyframe) = 0;
 };
+using MadeVideoEncoder = Result<std::unique_ptr<VideoEncoder>, EncodeRefusal>;
+using MakeVideoEncoder = std::function<MadeVideoEncoder(const VideoEncoderConfig&)>;
 
-Result<VideoEncoder, EncodeRefusal> make_video_encoder(const VideoEncoderConfig& config);
+MadeVideoEncoder make_video_encoder(const VideoEncoderConfig& config);
+
+// Names of encoders, the one to be tried first at the front: NVENC, QSV, VAAPI, the processor's.
+std::vector<std::string> video_encoders_of(media::Codec codec);
+// The last of them.
+std::string processor_encoder_of(media::Codec codec);
 
 }  // namespace stoa::work

@@ -7,7 +7,10 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,31 +19,48 @@
 
 #include "work/bounded_queue.h"
 #include "work/decoder.h"
+#include "work/filter_graph.h"
+#include "work/numbers.h"
 #include "work/rung_encoder.h"
 
 namespace stoa::work {
 
 struct VideoLadderConfig {
   std::string preset = "veryfast";
-  int encoder_threads = 1;  // For each rung, beside its own.
+  // Of all encoders together; each has one at least (share_threads). The filters before them take as many.
+  int threads = 1;
+  std::map<media::Codec, std::vector<std::string>> encoders;  // RungEncoderConfig::encoders.
   DecoderLimits decoder;
   std::size_t pictures_max = 8;  // Decoded ones that wait for a rung, with the cuts between them.
   std::size_t outputs_max = 64;
 };
 
+// How many of them each rung's encoder gets: by their pixels, one at least.
+std::vector<int> share_threads(std::span<const media::Rung> rungs, int threads);
+
 class VideoLadder {
  public:
-  // `source` is the format of the track; it may change later (handle_format), the rungs may not.
+  using LookAt = std::function<void(const Image&)>;
+
+  // `source` is the format of the track; it may change later (handle_format), and so may the rungs. Each
+  // picture that rungs are made of is also given to `look_at`, by the caller's thread.
   VideoLadder(std::shared_ptr<const media::Format> source, std::span<const media::Rung> rungs,
-              const VideoLadderConfig& config);
+              const VideoLadderConfig& config, Numbers* numbers = nullptr, LookAt look_at = {});
   ~VideoLadder();
   VideoLadder(const VideoLadder&) = delete;
   VideoLadder& operator=(const VideoLadder&) = delete;
 
+  // The whole ladder as it is wanted now. Rungs that stay as they are go on untouched, those with other bit
+  // rates change them at the next cut; new ones begin at the next cut, and those that are left out end at
+  // once. At least one.
+  void set_rungs(std::span<const media::Rung> rungs);
   // From the next frame on, which must be a keyframe.
   void handle_format(std::shared_ptr<const media::Format> source);
-  // Before the frame that decided it, and so before any picture at or after `at` is decoded.
-  void handle_cut(Duration at);
+  // Before the frame that decided it, and so before any picture at or after `at` is decoded. When it follows
+  // a break, what was before is not shown behind it, nor what is behind before it.
+  void handle_cut(Duration at, bool follows_break = false);
+  // Of one rung nothing more is taken (RungEncoder::handle_refusal). No rung of that number: nothing happens.
+  void handle_refusal(media::RungId rung, std::string text);
   // A refused unit is counted, what follows up to the next keyframe left out.
   Result<void, DecodeRefusal> handle_frame(const media::Frame& frame, Origin origin = {});
   // Nothing more comes: what is on its way still comes out.
@@ -56,21 +76,40 @@ class VideoLadder {
   const DecoderCounts& decoder_counts() const { return decoder_.counts(); }
 
  private:
-  // A picture; without pixels a cut at that time.
-  using Input = Image;
+  // A picture; without pixels a cut at that time, a new rate of the source, new bit rates, or what the rung
+  // was refused for.
+  struct Input {
+    Image image;
+    std::optional<SourceRate> rate;
+    std::optional<media::Rung> rung;
+    std::optional<std::string> refused;
+  };
   struct Stage {
-    Stage(std::size_t items_max, RungEncoderConfig config) : input(items_max), encoder(std::move(config)) {}
+    Stage(std::size_t items_max, RungEncoderConfig config, std::shared_ptr<RungMeter> numbers)
+        : input(items_max), encoder(std::move(config)), meter(std::move(numbers)) {}
     BoundedQueue<Input> input;
     RungEncoder encoder;
+    std::shared_ptr<RungMeter> meter;
+    media::Rung rung;
+    std::optional<Duration> last_pts;
     std::jthread thread;
   };
+  void add(const media::Rung& rung, int threads);
   void run(Stage& stage);
+  static void encode(Stage& stage, const Image& image, RungOutputs& out);
+  void filter_pictures();
   void pass_pictures();
 
+  const VideoLadderConfig config_;
+  Numbers* const numbers_;
+  const LookAt look_at_;
+  SourceRate source_rate_;
   Decoder decoder_;
-  std::vector<Image> pictures_;
+  FilterGraph filter_;
+  std::vector<Image> pictures_, filtered_;
   BoundedQueue<RungOutput> outputs_;
   std::atomic<std::size_t> stages_running_;
+  std::mutex changing_;  // Over which stages there are: drop() comes from another thread.
   std::vector<std::unique_ptr<Stage>> stages_;
 };
 

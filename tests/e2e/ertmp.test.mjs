@@ -1,12 +1,10 @@
 // Enhanced RTMP: codecs and tracks that no encoder of the distribution sends, from our own generator.
 import assert from 'node:assert/strict';
-import { existsSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { makeClip, publishClips } from './lib/encoder.mjs';
 import { renditionsOf, wholeSegments } from './lib/follow.mjs';
 import { downloadSegments, ffprobe } from './lib/media.mjs';
 import { fetchMultivariant } from './lib/playlist.mjs';
-import { Program, findProgram, logs } from './lib/program.mjs';
 import { Server } from './lib/server.mjs';
 
 let server;
@@ -15,16 +13,6 @@ before(async () => {
 });
 after(() => server?.stop());
 
-// Made once and kept: the encoders are slow.
-async function clip(name, args) {
-  const path = join(logs, name);
-  if (!existsSync(path)) {
-    const part = join(logs, `${process.pid}-${name}`);
-    await new Program('clip', 'ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, '-movflags', 'frag_keyframe+empty_moov+default_base_moof', part]).success(120_000);
-    renameSync(part, path);
-  }
-  return path;
-}
 const picture = (size) => ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=30`, '-t', '8', '-g', '30', '-pix_fmt', 'yuv420p'];
 const codecs = {
   h264: { args: ['-c:v', 'libx264', '-preset', 'ultrafast', '-b:v', '300k'], tag: /^avc1\./ },
@@ -32,9 +20,9 @@ const codecs = {
   av1: { args: ['-c:v', 'libsvtav1', '-preset', '12', '-b:v', '300k'], tag: /^av01\./ },
   vp9: { args: ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-b:v', '300k'], tag: /^vp09\./ },
 };
-const video = (codec, size = '320x180') => clip(`${codec}-${size}.mp4`, [...picture(size), ...codecs[codec].args]);
-const sound = (codec) => clip(`${codec}.mp4`, ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', '8', '-ac', '2', '-c:a', codec === 'opus' ? 'libopus' : 'aac']);
-const publish = (channel, ...args) => new Program('ertmp', findProgram('ertmp_source'), ['--url', server.publishUrl(channel), ...args]);
+const video = (codec, size = '320x180') => makeClip(`${codec}-${size}.mp4`, [...picture(size), ...codecs[codec].args]);
+const sound = (codec) => makeClip(`${codec}.mp4`, ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', '8', '-ac', '2', '-c:a', codec === 'opus' ? 'libopus' : 'aac']);
+const publish = (channel, ...args) => publishClips(server.publishUrl(channel), ...args);
 
 for (const [codec, { tag }] of Object.entries(codecs).filter(([name]) => name !== 'h264')) {
   test(`${codec} with Opus is published, listed with its codecs and decodes`, { timeout: 120_000 }, async () => {

@@ -46,6 +46,12 @@ struct PayloadFacts {
   bool is_keyframe = false;
   bool is_discardable = false;   // No frame of its own temporal layer or of a lower one refers to it.
   bool is_switch_point = false;  // Its temporal layer may be begun here by who has the lower ones.
+  // The first packet of a spatial layer above the lowest, which may be begun here by who has the lower ones
+  // of the same picture: it refers to nothing else.
+  bool is_spatial_switch_point = false;
+  bool ends_layer = false;  // Certainly the last packet of its spatial layer in its picture.
+  // A frame of a higher spatial layer may refer to it. Otherwise only who looks at its own layer needs it.
+  bool is_needed_above = true;
   std::uint8_t spatial_layer = 0, temporal_layer = 0;
 
   bool operator==(const PayloadFacts&) const = default;

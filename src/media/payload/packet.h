@@ -45,6 +45,10 @@ struct RtpTrack {
 
   std::uint32_t clock_rate() const { return clock_rate_of(encoding); }
   bool is_video() const { return payload::is_video(encoding); }
+  // Layers, where it has some, are spatial layers within its one stream (SVC). How many, its packets tell.
+  bool may_be_scalable() const {
+    return layers <= 1 && (encoding == Encoding::kVp9 || encoding == Encoding::kAv1);
+  }
   bool operator==(const RtpTrack&) const = default;
 };
 

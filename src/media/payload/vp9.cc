@@ -284,6 +284,11 @@ Result<PayloadFacts, Refusal> inspect_vp9_payload(Bytes payload) {
   facts.is_keyframe =
       !descriptor.is_inter_predicted && facts.starts_frame && read_frame_header(parsed.body).is_key;
   facts.is_switch_point = facts.is_keyframe || (descriptor.layer && descriptor.layer->is_switch_point);
+  // RFC 9628 §4.2, P: without it one may go up to this layer from the one below.
+  facts.is_spatial_switch_point =
+      descriptor.starts_layer_frame && !descriptor.is_inter_predicted && descriptor.spatial_id() > 0;
+  facts.ends_layer = descriptor.ends_layer_frame;
+  facts.is_needed_above = descriptor.is_upper_reference;
   facts.spatial_layer = descriptor.spatial_id();
   facts.temporal_layer = descriptor.temporal_id();
   return facts;

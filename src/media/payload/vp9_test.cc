@@ -129,5 +129,20 @@ TEST(Vp9Payload, tells_layers_and_switch_points) {
   EXPECT_FALSE(facts->starts_frame);  // A layer frame above the first.
 }
 
+TEST(Vp9Payload, tells_where_a_spatial_layer_begins_and_ends) {
+  // Flags, a short picture id, layers: |TID|U| SID |D|, TL0PICIDX.
+  const auto facts = [](const char* hex) { return *inspect_vp9_payload(from_hex(hex)); };
+  EXPECT_TRUE(facts("a8 01 03 00 aa").is_spatial_switch_point) << "of a key picture, from the layer below";
+  EXPECT_TRUE(facts("ac 01 02 00 aa").is_spatial_switch_point) << "from none";
+  EXPECT_FALSE(facts("e8 01 03 00 aa").is_spatial_switch_point) << "it refers to pictures before";
+  EXPECT_FALSE(facts("a0 01 03 00 aa").is_spatial_switch_point) << "in its middle";
+  EXPECT_FALSE(facts("a8 01 00 00 aa").is_spatial_switch_point) << "the lowest";
+  EXPECT_TRUE(facts("ac 01 02 00 aa").is_needed_above);
+  EXPECT_FALSE(facts("ad 01 02 00 aa").is_needed_above) << "Z";
+  EXPECT_TRUE(facts("ac 01 02 00 aa").ends_layer);
+  EXPECT_TRUE(facts("a4 01 02 00 aa").ends_layer);
+  EXPECT_FALSE(facts("a8 01 03 00 aa").ends_layer);
+}
+
 }  // namespace
 }  // namespace stoa::payload

@@ -71,6 +71,9 @@ Connection::Outcome Connection::handle_message(Timestamp now, Message&& message,
                                [&](const FramesTaken& m) { return handle_taken(now, m); },
                                [&](const Pong& m) { return handle_pong(now, m); },
                                [&](const Said&) { return handle_said(now); },
+                               [&](const SlateMade& m) { return handle_slate(m); },
+                               [&](const PosterMade& m) { return handle_poster(m); },
+                               [&](const StoryboardMade& m) { return handle_storyboard(m); },
                                [&](const ProgramTrack& m) { return known_.set(m.track), Passed(true); },
                                [&](const ProgramFrame& m) { return handle_program_frame(m); },
                                [&](const TrackGone& m) { return known_.reset(m.track), Passed(true); },
@@ -140,6 +143,30 @@ Connection::Passed Connection::handle_said(Timestamp now) {
   return is_few;
 }
 
+Connection::Passed Connection::handle_slate(const SlateMade& slate) {
+  auto count = static_cast<std::int64_t>(slate.frames.size());
+  bool has_length =
+      slate.frame_duration > Duration() && count > 0 && slate.frame_duration <= kSlateDurationMax / count;
+  if (!has_length) return refuse(Refusal::kBadValue);
+  return true;
+}
+
+Connection::Passed Connection::handle_poster(const PosterMade& poster) {
+  const bool is_whole = poster.width > 0 && poster.height > 0 && !poster.jpeg.empty();
+  if (!is_whole) return refuse(Refusal::kBadValue);
+  return true;
+}
+
+Connection::Passed Connection::handle_storyboard(const StoryboardMade& storyboard) {
+  const bool has_pictures = storyboard.tile_width > 0 && storyboard.tile_height > 0 &&
+                            storyboard.columns > 0 && !storyboard.tiles.empty() && !storyboard.jpeg.empty();
+  auto is_no_later = [](const Tile& a, const Tile& b) { return a.at >= b.at; };
+  if (!has_pictures || std::ranges::adjacent_find(storyboard.tiles, is_no_later) != storyboard.tiles.end()) {
+    return refuse(Refusal::kBadValue);
+  }
+  return true;
+}
+
 // A track whose ProgramTrack was passed over, for its codec is not known here.
 Connection::Passed Connection::handle_program_frame(const ProgramFrame& frame) {
   if (!known_.test(frame.track)) ++stats_.messages_skipped;
@@ -184,7 +211,12 @@ bool Connection::send(Timestamp now, const Message& message, Outputs& out) {
           [&](const Progress& m) { return by(Role::kWorker), push(m, out); },
           [&](const Pong& m) { return by(Role::kWorker), push(m, out); },
           [&](const Said& m) { return by(Role::kWorker), push(m, out); },
+          [&](const SlateMade& m) { return by(Role::kWorker), push(m, out); },
+          [&](const PosterMade& m) { return by(Role::kWorker), push(m, out); },
+          [&](const StoryboardMade& m) { return by(Role::kWorker), push(m, out); },
           [&](const LadderSet& m) { return by(Role::kOwner), push(m, out); },
+          [&](const PicturesWanted& m) { return by(Role::kOwner), push(m, out); },
+          [&](const RungRefused& m) { return by(Role::kOwner), push(m, out); },
           [&](const ProgramTrack& m) { return by(Role::kOwner), send_track(m, out); },
           [&](const ProgramCut& m) { return by(Role::kOwner), push(m, out); },
           [&](const ProgramFrame& m) { return by(Role::kOwner), send_program_frame(now, m, out); },

@@ -44,7 +44,8 @@ struct Closed {
 // decoding is done. After Bye comes Closed.
 using Output =
     std::variant<SendBytes, Hello, RungFormat, RungFrame, RungEnded, FramesTaken, Progress, Pong, Said,
-                 Welcome, LadderSet, ProgramTrack, ProgramCut, ProgramFrame, TrackGone, Ping, Bye, Closed>;
+                 SlateMade, PosterMade, StoryboardMade, Welcome, LadderSet, ProgramTrack, ProgramCut,
+                 ProgramFrame, TrackGone, Ping, PicturesWanted, RungRefused, Bye, Closed>;
 using Outputs = Outbox<Output>;
 
 struct Config {
@@ -111,6 +112,9 @@ class Connection {
   Passed handle_taken(Timestamp now, const FramesTaken& taken);
   Passed handle_pong(Timestamp now, const Pong& pong);
   Passed handle_said(Timestamp now);
+  static Passed handle_slate(const SlateMade& slate);
+  static Passed handle_poster(const PosterMade& poster);
+  static Passed handle_storyboard(const StoryboardMade& storyboard);
   Passed handle_program_frame(const ProgramFrame& frame);
 
   bool send_track(const ProgramTrack& track, Outputs& out);

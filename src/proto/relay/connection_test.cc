@@ -442,6 +442,57 @@ TEST(Connection, drops_lines_of_a_worker_that_talks_too_much) {
   EXPECT_EQ(all<Said>(pair.at_owner).back().text, "yes");
 }
 
+TEST(Connection, takes_slates_that_last_as_long_as_they_may) {
+  for (auto [frame, count, is_taken] :
+       {std::tuple(80, 25, true), {81, 25, false}, {0, 25, false}, {80, 0, false}}) {
+    Pair pair;
+    pair.open();
+    SlateMade slate{.rung = 3, .format = {.codec = media::Codec::kH264}};
+    slate.frame_duration = Duration::milliseconds(frame);
+    slate.frames.assign(static_cast<std::size_t>(count), SharedBytes(Buffer(10, 1)));
+    EXPECT_TRUE(pair.worker.send(pair.time.now(), slate, pair.worker_out));
+    pair.settle();
+    EXPECT_EQ(all<SlateMade>(pair.at_owner).size(), is_taken ? 1u : 0u);
+    EXPECT_EQ(pair.owner.is_open(), is_taken);
+  }
+}
+
+TEST(Connection, takes_pictures_that_are_whole) {
+  const PosterMade poster{.width = 640, .height = 360, .jpeg = SharedBytes(Buffer(10, 1))};
+  const StoryboardMade storyboard{.tile_width = 160,
+                                  .tile_height = 90,
+                                  .columns = 5,
+                                  .tiles = {{Duration::seconds(1)}, {Duration::seconds(2)}},
+                                  .jpeg = SharedBytes(Buffer(10, 1))};
+  auto is_taken = [](const Message& message) {
+    Pair pair;
+    pair.open();
+    EXPECT_TRUE(pair.worker.send(pair.time.now(), message, pair.worker_out));
+    pair.settle();
+    const std::size_t taken =
+        all<PosterMade>(pair.at_owner).size() + all<StoryboardMade>(pair.at_owner).size();
+    EXPECT_EQ(pair.owner.is_open(), taken == 1);
+    return taken == 1;
+  };
+  EXPECT_TRUE(is_taken(poster));
+  EXPECT_TRUE(is_taken(storyboard));
+  auto bad = poster;
+  bad.height = 0;
+  EXPECT_FALSE(is_taken(bad));
+  bad = poster;
+  bad.jpeg = {};
+  EXPECT_FALSE(is_taken(bad));
+  auto odd = storyboard;
+  odd.columns = 0;
+  EXPECT_FALSE(is_taken(odd));
+  odd = storyboard;
+  odd.tiles.clear();
+  EXPECT_FALSE(is_taken(odd));
+  odd = storyboard;
+  odd.tiles[1].at = odd.tiles[0].at;
+  EXPECT_FALSE(is_taken(odd));
+}
+
 TEST(Connection, sends_frames_only_after_their_format) {
   Pair pair;
   pair.open();

@@ -70,6 +70,18 @@ void FieldWriter::run(std::uint32_t tag, Bytes bytes) {
   out_.bytes(bytes);
 }
 
+void FieldWriter::frames(const std::vector<SharedBytes>& values, std::size_t count_max,
+                         std::size_t bytes_max) {
+  ByteWriter all;
+  for (const SharedBytes& value : values) {
+    check(!value.empty() && value.size() <= bytes_max);
+    all.u32(static_cast<std::uint32_t>(value.size()));
+    all.bytes(value.bytes());
+  }
+  check(values.size() <= count_max && all.size() <= bytes_max);
+  payload_ = SharedBytes(all.take());
+}
+
 void FieldReader::find_fields() {
   ByteReader in(bytes_.bytes());
   for (;;) {
@@ -143,6 +155,19 @@ void FieldReader::payload(SharedBytes& value) {
   if (refusal_) return;
   if (bytes_.size() - payload_at_ > kFrameBytesMax) return deny(Refusal::kFieldTooLarge);
   value = bytes_.slice(payload_at_);
+}
+
+void FieldReader::frames(std::vector<SharedBytes>& values, std::size_t count_max, std::size_t bytes_max) {
+  if (refusal_) return;
+  if (bytes_.size() - payload_at_ > bytes_max) return deny(Refusal::kFieldTooLarge);
+  ByteReader in(bytes_.bytes().subspan(payload_at_));
+  while (!in.at_end()) {
+    std::size_t length = in.u32(), at = payload_at_ + in.offset();
+    if (!in.ok() || length == 0 || length > in.remaining()) return deny(Refusal::kBadValue);
+    if (values.size() == count_max) return deny(Refusal::kTooManyFields);
+    values.push_back(bytes_.slice(at, length));
+    in.skip(length);
+  }
 }
 
 }  // namespace stoa::relay

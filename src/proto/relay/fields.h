@@ -84,6 +84,8 @@ class FieldWriter {
     check(value.size() <= kFrameBytesMax);
     payload_ = value;
   }
+  // Several in the place of one: each has its length before it, u32.
+  void frames(const std::vector<SharedBytes>& values, std::size_t count_max, std::size_t bytes_max);
 
   void end() { out_.u8(0); }
   bool is_over_limit() const { return is_over_limit_; }
@@ -149,6 +151,7 @@ class FieldReader {
     }
   }
   void payload(SharedBytes& value);
+  void frames(std::vector<SharedBytes>& values, std::size_t count_max, std::size_t bytes_max);
 
   const std::optional<Refusal>& refusal() const { return refusal_; }
   bool is_understood() const { return is_understood_; }

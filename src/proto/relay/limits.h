@@ -24,6 +24,13 @@ inline constexpr std::size_t kTextBytesMax = 256;          // Any name, token or
 inline constexpr std::size_t kFieldsMax = 64;              // Of one message, or of one field that has fields.
 inline constexpr std::size_t kEncodersMax = 16;
 inline constexpr std::uint32_t kPictureSideMax = 16'384;
+// Of one slate: what a channel holds of a few of them, and never looks at.
+inline constexpr std::size_t kSlateBytesMax = 4u << 20;
+inline constexpr std::size_t kSlateFramesMax = 256;
+inline constexpr Duration kSlateDurationMax = Duration::seconds(2);
+// Of one poster or storyboard, and of the tiles in the latter.
+inline constexpr std::size_t kJpegBytesMax = 1u << 20;
+inline constexpr std::size_t kTilesMax = 48;
 // Times on the channel's timeline and lengths of time, either sign: ten years.
 inline constexpr Duration kTimeMax = Duration::seconds(315'360'000);
 

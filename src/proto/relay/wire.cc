@@ -55,7 +55,7 @@ void describe(auto& f, Is<RungFrame> auto& m) {
 }
 void describe(auto& f, Is<RungEnded> auto& m) {
   f.number(1, m.rung);
-  f.reason(2, m.why, RungEnd::kNotWanted);
+  f.reason(2, m.why, RungEnd::kRefused);
   f.text(3, m.text);
 }
 void describe(auto& f, Is<FramesTaken> auto& m) { f.number(1, m.number); }
@@ -67,6 +67,7 @@ void describe(auto& f, Is<RungProgress> auto& m) {
   f.duration(5, m.encode_p95);
   f.number(6, m.speed_permille);
   f.text(7, m.encoder);
+  f.number(8, m.bytes);
 }
 void describe(auto& f, Is<Progress> auto& m) {
   f.number(1, m.pictures_decoded);
@@ -74,11 +75,36 @@ void describe(auto& f, Is<Progress> auto& m) {
   f.duration(3, m.cpu_time);
   f.number(4, m.memory_bytes);
   f.list(5, m.rungs, media::kRungsMax);
+  f.number(6, m.pictures);
+  f.number(7, m.spatial_permille);
+  f.number(8, m.temporal_permille);
 }
 void describe(auto& f, Is<Pong> auto& m) { f.number(1, m.number); }
 void describe(auto& f, Is<Said> auto& m) {
   f.level(1, m.level);
   f.text(2, m.text);
+}
+void describe(auto& f, Is<SlateMade> auto& m) {
+  f.flag(1, m.is_of_source);
+  f.number(2, m.rung);
+  f.number(3, m.track, media::kTracksPerPublicationMax - 1);
+  f.item(4, m.format);
+  f.duration(5, m.frame_duration);
+  f.frames(m.frames, kSlateFramesMax, kSlateBytesMax);
+}
+void describe(auto& f, Is<PosterMade> auto& m) {
+  f.duration(1, m.at);
+  f.number(2, m.width, kPictureSideMax);
+  f.number(3, m.height, kPictureSideMax);
+  f.payload(m.jpeg);
+}
+void describe(auto& f, Is<Tile> auto& m) { f.duration(1, m.at); }
+void describe(auto& f, Is<StoryboardMade> auto& m) {
+  f.number(1, m.tile_width, kPictureSideMax);
+  f.number(2, m.tile_height, kPictureSideMax);
+  f.number(3, m.columns, kTilesMax);
+  f.list(4, m.tiles, kTilesMax);
+  f.payload(m.jpeg);
 }
 
 void describe(auto& f, Is<Welcome> auto& m) {
@@ -122,10 +148,25 @@ void describe(auto& f, Is<ProgramFrame> auto& m) {
   f.duration(4, m.pts);
   f.duration(5, m.nominal_duration);
   f.flag(6, m.is_keyframe);
+  f.number(7, m.quarter_turns, 3);
   f.payload(m.payload);
 }
 void describe(auto& f, Is<TrackGone> auto& m) { f.number(1, m.track, media::kTracksPerPublicationMax - 1); }
 void describe(auto& f, Is<Ping> auto& m) { f.number(1, m.number); }
+void describe(auto& f, Is<PicturesWanted> auto& m) {
+  f.number(1, m.track, media::kTracksPerPublicationMax - 1);
+  f.duration(2, m.every);
+  f.number(3, m.poster_width, kPictureSideMax);
+  f.number(4, m.poster_height, kPictureSideMax);
+  f.number(5, m.tile_width, kPictureSideMax);
+  f.number(6, m.tile_height, kPictureSideMax);
+  f.number(7, m.columns, kTilesMax);
+  f.number(8, m.rows, kTilesMax);
+}
+void describe(auto& f, Is<RungRefused> auto& m) {
+  f.number(1, m.rung);
+  f.text(2, m.text);
+}
 
 void describe(auto& f, Is<Bye> auto& m) {
   f.reason(1, m.reason, ByeReason::kRefused);
@@ -155,6 +196,9 @@ MessageType type_of(const Message& message) {
                         [](const Progress&) { return kProgress; },
                         [](const Pong&) { return kPong; },
                         [](const Said&) { return kSaid; },
+                        [](const SlateMade&) { return kSlateMade; },
+                        [](const PosterMade&) { return kPosterMade; },
+                        [](const StoryboardMade&) { return kStoryboardMade; },
                         [](const Welcome&) { return kWelcome; },
                         [](const LadderSet&) { return kLadderSet; },
                         [](const ProgramTrack&) { return kProgramTrack; },
@@ -162,6 +206,8 @@ MessageType type_of(const Message& message) {
                         [](const ProgramFrame&) { return kProgramFrame; },
                         [](const TrackGone&) { return kTrackGone; },
                         [](const Ping&) { return kPing; },
+                        [](const PicturesWanted&) { return kPicturesWanted; },
+                        [](const RungRefused&) { return kRungRefused; },
                         [](const Bye&) { return kBye; },
                     },
                     message);
@@ -175,6 +221,9 @@ std::size_t bytes_max_of(MessageType type) {
     case MessageType::kBye: return kHelloBytesMax;
     case MessageType::kRungFrame:
     case MessageType::kProgramFrame: return kMessageBytesMax;
+    case MessageType::kSlateMade: return kSlateBytesMax + kFrameHeadBytesMax;
+    case MessageType::kPosterMade:
+    case MessageType::kStoryboardMade: return kJpegBytesMax + kFrameHeadBytesMax;
     case MessageType::kRungFormat:
     case MessageType::kRungEnded:
     case MessageType::kFramesTaken:
@@ -185,7 +234,9 @@ std::size_t bytes_max_of(MessageType type) {
     case MessageType::kProgramTrack:
     case MessageType::kProgramCut:
     case MessageType::kTrackGone:
-    case MessageType::kPing: return kControlBytesMax;
+    case MessageType::kPing:
+    case MessageType::kPicturesWanted:
+    case MessageType::kRungRefused: return kControlBytesMax;
   }
   return 0;
 }
@@ -229,6 +280,9 @@ Result<std::optional<Message>, Refusal> parse(MessageType type, const SharedByte
     case MessageType::kProgress: return parse_as<Progress>(body);
     case MessageType::kPong: return parse_as<Pong>(body);
     case MessageType::kSaid: return parse_as<Said>(body);
+    case MessageType::kSlateMade: return parse_as<SlateMade>(body);
+    case MessageType::kPosterMade: return parse_as<PosterMade>(body);
+    case MessageType::kStoryboardMade: return parse_as<StoryboardMade>(body);
     case MessageType::kWelcome: return parse_as<Welcome>(body);
     case MessageType::kLadderSet: return parse_as<LadderSet>(body);
     case MessageType::kProgramTrack: return parse_as<ProgramTrack>(body);
@@ -236,6 +290,8 @@ Result<std::optional<Message>, Refusal> parse(MessageType type, const SharedByte
     case MessageType::kProgramFrame: return parse_as<ProgramFrame>(body);
     case MessageType::kTrackGone: return parse_as<TrackGone>(body);
     case MessageType::kPing: return parse_as<Ping>(body);
+    case MessageType::kPicturesWanted: return parse_as<PicturesWanted>(body);
+    case MessageType::kRungRefused: return parse_as<RungRefused>(body);
     case MessageType::kBye: return parse_as<Bye>(body);
   }
   return std::nullopt;
@@ -296,6 +352,7 @@ const char* name_of(RungEnd why) {
     case RungEnd::kEncoderFailed: return "encoder_failed";
     case RungEnd::kUndecodable: return "undecodable";
     case RungEnd::kNotWanted: return "not_wanted";
+    case RungEnd::kRefused: return "refused";
   }
   return "unknown";
 }

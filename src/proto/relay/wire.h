@@ -32,6 +32,9 @@ enum class MessageType : std::uint8_t {
   kProgress = 0x06,
   kPong = 0x07,
   kSaid = 0x08,
+  kSlateMade = 0x09,
+  kPosterMade = 0x0a,
+  kStoryboardMade = 0x0b,
 
   kWelcome = 0x21,
   kLadderSet = 0x22,
@@ -40,6 +43,8 @@ enum class MessageType : std::uint8_t {
   kProgramFrame = 0x25,
   kTrackGone = 0x26,
   kPing = 0x27,
+  kPicturesWanted = 0x28,
+  kRungRefused = 0x29,
 
   kBye = 0x3f,
 };

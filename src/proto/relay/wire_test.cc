@@ -153,8 +153,12 @@ TEST(Wire, carries_what_a_worker_says) {
                                               .oldest_wait = Duration::milliseconds(100),
                                               .encode_p95 = Duration::microseconds(4'100),
                                               .speed_permille = 1'070,
-                                              .encoder = "libx264"},
-                                             {.rung = 2}}});
+                                              .encoder = "libx264",
+                                              .bytes = 1ull << 33},
+                                             {.rung = 2}},
+                                   .pictures = 30,
+                                   .spatial_permille = 12'345,
+                                   .temporal_permille = 6'789});
   EXPECT_EQ(progress.pictures_decoded, 900u);
   EXPECT_EQ(progress.frames_refused, 2u);
   EXPECT_EQ(progress.cpu_time, Duration::milliseconds(12'345));
@@ -167,7 +171,44 @@ TEST(Wire, carries_what_a_worker_says) {
   EXPECT_EQ(progress.rungs[0].encode_p95, Duration::microseconds(4'100));
   EXPECT_EQ(progress.rungs[0].speed_permille, 1'070u);
   EXPECT_EQ(progress.rungs[0].encoder, "libx264");
+  EXPECT_EQ(progress.rungs[0].bytes, 1ull << 33);
   EXPECT_EQ(progress.rungs[1].rung, 2);
+  EXPECT_EQ(progress.pictures, 30u);
+  EXPECT_EQ(progress.spatial_permille, 12'345u);
+  EXPECT_EQ(progress.temporal_permille, 6'789u);
+
+  auto slate = carried(SlateMade{.is_of_source = true,
+                                 .rung = 9,
+                                 .track = 2,
+                                 .format = picture_format(),
+                                 .frame_duration = Duration::milliseconds(80),
+                                 .frames = {shared("first"), shared("2")}});
+  EXPECT_TRUE(slate.is_of_source);
+  EXPECT_EQ(slate.rung, 9);
+  EXPECT_EQ(slate.track, 2);
+  expect_same(slate.format, picture_format());
+  EXPECT_EQ(slate.frame_duration, Duration::milliseconds(80));
+  ASSERT_EQ(slate.frames.size(), 2u);
+  EXPECT_EQ(slate.frames[0].text(), "first");
+  EXPECT_EQ(slate.frames[1].text(), "2");
+
+  auto poster =
+      carried(PosterMade{.at = Duration::seconds(5), .width = 640, .height = 360, .jpeg = shared("jpeg")});
+  EXPECT_EQ(poster.at, Duration::seconds(5));
+  EXPECT_EQ(std::pair(poster.width, poster.height), std::pair(640u, 360u));
+  EXPECT_EQ(poster.jpeg.text(), "jpeg");
+
+  auto storyboard = carried(StoryboardMade{.tile_width = 160,
+                                           .tile_height = 90,
+                                           .columns = 5,
+                                           .tiles = {{Duration::seconds(5)}, {Duration::seconds(10)}},
+                                           .jpeg = shared("tiles")});
+  EXPECT_EQ(std::pair(storyboard.tile_width, storyboard.tile_height), std::pair(160u, 90u));
+  EXPECT_EQ(storyboard.columns, 5u);
+  ASSERT_EQ(storyboard.tiles.size(), 2u);
+  EXPECT_EQ(storyboard.tiles[0].at, Duration::seconds(5));
+  EXPECT_EQ(storyboard.tiles[1].at, Duration::seconds(10));
+  EXPECT_EQ(storyboard.jpeg.text(), "tiles");
 
   for (LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
     auto said = carried(Said{.level = level, .text = "opened"});
@@ -203,6 +244,7 @@ TEST(Wire, carries_what_an_owner_says) {
                                     .pts = Duration::milliseconds(80),
                                     .nominal_duration = Duration::milliseconds(40),
                                     .is_keyframe = true,
+                                    .quarter_turns = 3,
                                     .payload = shared("unit")});
   EXPECT_EQ(frame.number, 12u);
   EXPECT_EQ(frame.track, 1);
@@ -210,10 +252,29 @@ TEST(Wire, carries_what_an_owner_says) {
   EXPECT_EQ(frame.pts, Duration::milliseconds(80));
   EXPECT_EQ(frame.nominal_duration, Duration::milliseconds(40));
   EXPECT_TRUE(frame.is_keyframe);
+  EXPECT_EQ(frame.quarter_turns, 3);
   EXPECT_EQ(frame.payload.text(), "unit");
 
   EXPECT_EQ(carried(TrackGone{14}).track, 14);
   EXPECT_EQ(carried(Ping{3}).number, 3u);
+
+  auto wanted = carried(PicturesWanted{.track = 1,
+                                       .every = Duration::seconds(5),
+                                       .poster_width = 1280,
+                                       .poster_height = 720,
+                                       .tile_width = 160,
+                                       .tile_height = 90,
+                                       .columns = 5,
+                                       .rows = 4});
+  EXPECT_EQ(wanted.track, 1);
+  EXPECT_EQ(wanted.every, Duration::seconds(5));
+  EXPECT_EQ(std::pair(wanted.poster_width, wanted.poster_height), std::pair(1280u, 720u));
+  EXPECT_EQ(std::pair(wanted.tile_width, wanted.tile_height), std::pair(160u, 90u));
+  EXPECT_EQ(std::pair(wanted.columns, wanted.rows), std::pair(5u, 4u));
+
+  auto refused = carried(RungRefused{.rung = 6, .text = "missed_cut"});
+  EXPECT_EQ(refused.rung, 6);
+  EXPECT_EQ(refused.text, "missed_cut");
 
   auto bye = carried(Bye{.reason = ByeReason::kTakenOver, .text = "by another"});
   EXPECT_EQ(bye.reason, ByeReason::kTakenOver);
@@ -481,6 +542,31 @@ TEST(MessageReader, refuses_messages_that_are_not_expected) {
   }
 }
 
+TEST(Wire, refuses_slates_that_are_not_whole) {
+  // A format alone, of H.264, then frames.
+  auto slate = [](std::initializer_list<std::uint8_t> frames) {
+    Buffer body{4, 4, 1, 1, 2, 0, 0};
+    body.insert(body.end(), frames);
+    return parse(MessageType::kSlateMade, SharedBytes(std::move(body)));
+  };
+  auto read = slate({0, 0, 0, 2, 'a', 'b', 0, 0, 0, 1, 'c'});
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ(std::get<SlateMade>(**read).frames.size(), 2u);
+  EXPECT_EQ(slate({0, 0, 0, 2, 'a'}).error(), Refusal::kBadValue);
+  EXPECT_EQ(slate({0, 0, 0, 0}).error(), Refusal::kBadValue);
+  EXPECT_EQ(slate({0, 0}).error(), Refusal::kBadValue);
+
+  auto is_written = [](std::size_t count, std::size_t size) {
+    std::vector<SharedBytes> frames(count, SharedBytes(Buffer(size, 1)));
+    return write(SlateMade{.frames = std::move(frames)}).has_value();
+  };
+  EXPECT_TRUE(is_written(kSlateFramesMax, 10));
+  EXPECT_FALSE(is_written(kSlateFramesMax + 1, 10));
+  EXPECT_TRUE(is_written(1, kSlateBytesMax - 4));
+  EXPECT_FALSE(is_written(1, kSlateBytesMax - 3));
+  EXPECT_FALSE(is_written(1, 0));
+}
+
 TEST(MessageReader, refuses_a_message_by_its_length_before_it_has_come) {
   auto header = [](std::uint8_t type, std::size_t length) {
     ByteWriter out;
@@ -495,14 +581,18 @@ TEST(MessageReader, refuses_a_message_by_its_length_before_it_has_come) {
     std::uint8_t type;
     std::size_t bytes_max;
   };
-  for (Case c : {Case{Expected::kHello, type(MessageType::kHello), kHelloBytesMax},
-                 Case{Expected::kWelcome, type(MessageType::kWelcome), kHelloBytesMax},
-                 Case{Expected::kHello, type(MessageType::kBye), kHelloBytesMax},
-                 Case{Expected::kFromWorker, type(MessageType::kSaid), kControlBytesMax},
-                 Case{Expected::kFromOwner, type(MessageType::kProgramTrack), kControlBytesMax},
-                 Case{Expected::kFromWorker, type(MessageType::kRungFrame), kMessageBytesMax},
-                 Case{Expected::kFromOwner, type(MessageType::kProgramFrame), kMessageBytesMax},
-                 Case{Expected::kFromOwner, 0x60, kMessageBytesMax}}) {
+  for (Case c :
+       {Case{Expected::kHello, type(MessageType::kHello), kHelloBytesMax},
+        Case{Expected::kWelcome, type(MessageType::kWelcome), kHelloBytesMax},
+        Case{Expected::kHello, type(MessageType::kBye), kHelloBytesMax},
+        Case{Expected::kFromWorker, type(MessageType::kSaid), kControlBytesMax},
+        Case{Expected::kFromOwner, type(MessageType::kProgramTrack), kControlBytesMax},
+        Case{Expected::kFromWorker, type(MessageType::kRungFrame), kMessageBytesMax},
+        Case{Expected::kFromWorker, type(MessageType::kSlateMade), kSlateBytesMax + kFrameHeadBytesMax},
+        Case{Expected::kFromWorker, type(MessageType::kPosterMade), kJpegBytesMax + kFrameHeadBytesMax},
+        Case{Expected::kFromWorker, type(MessageType::kStoryboardMade), kJpegBytesMax + kFrameHeadBytesMax},
+        Case{Expected::kFromOwner, type(MessageType::kProgramFrame), kMessageBytesMax},
+        Case{Expected::kFromOwner, 0x60, kMessageBytesMax}}) {
     EXPECT_EQ(refused(c.expected, header(c.type, c.bytes_max)), std::nullopt) << int{c.type};
     EXPECT_EQ(refused(c.expected, header(c.type, c.bytes_max + 1)), Refusal::kMessageTooLarge) << int{c.type};
   }

@@ -4,10 +4,11 @@
 //   worker                          owner
 //   Hello            ->
 //                    <-             Welcome
-//                    <-             LadderSet, ProgramTrack …
+//                    <-             LadderSet, PicturesWanted, ProgramTrack …
 //                    <-             ProgramCut, ProgramFrame …
 //   FramesTaken …    ->
 //   RungFormat, RungFrame …  ->
+//   SlateMade, PosterMade, StoryboardMade …  ->
 //   Progress, Said   ->
 //                    <-             Ping
 //   Pong             ->
@@ -67,6 +68,7 @@ enum class RungEnd : std::uint8_t {
   kEncoderFailed = 2,  // It went wrong in mid-stream.
   kUndecodable = 3,    // The source's track cannot be decoded.
   kNotWanted = 4,      // The ladder has it no more, or the track has gone.
+  kRefused = 5,        // By the owner (RungRefused).
 };
 const char* name_of(RungEnd why);
 // No frame of this rung comes any more, unless a RungFormat begins it anew.
@@ -85,9 +87,12 @@ struct RungProgress {
   std::uint64_t frames = 0;   // Encoded since the worker began.
   std::uint32_t waiting = 0;  // Pictures before the encoder, and for how long the oldest has been there.
   Duration oldest_wait;
-  Duration encode_p95;               // Of the last second.
-  std::uint32_t speed_permille = 0;  // 1,000: it takes as long as the media lasts.
+  Duration encode_p95;  // Of the last second.
+  // How long the media lasts by how long it took, in the last second. 1,000 is just fast enough, more is
+  // faster; 0: nothing was made.
+  std::uint32_t speed_permille = 0;
   std::string encoder;
+  std::uint64_t bytes = 0;  // Of all its frames since the worker began.
 };
 // Once a second.
 struct Progress {
@@ -96,6 +101,42 @@ struct Progress {
   Duration cpu_time;
   std::uint64_t memory_bytes = 0;
   std::vector<RungProgress> rungs;
+  // How complex the pictures of the last second are: of their luma, 0 to 255, at a quarter of their width and
+  // height. `pictures` is how many were measured; 0: the other two say nothing.
+  std::uint32_t pictures = 0;
+  std::uint32_t spatial_permille = 0;   // Mean difference of a sample to those right of and below it, added.
+  std::uint32_t temporal_permille = 0;  // Mean difference to the picture before.
+};
+// What may be shown in place of a rung, or of a track of the source, while its media is missing: one closed
+// group of frames, made ahead, to be shown over and over. The first frame is a keyframe, and of sound all
+// are; each lasts `frame_duration`. A new one for the same replaces the one before.
+struct SlateMade {
+  bool is_of_source = false;  // Then it is for `track`, else for `rung`.
+  media::RungId rung = 0;
+  media::TrackId track = 0;
+  media::Format format{};  // The rung's own, where the encoder could be made to.
+  Duration frame_duration;
+  std::vector<SharedBytes> frames;  // As media::Frame has them.
+};
+// The picture that was shown at `at`, as a JPEG, for people who choose what to watch.
+struct PosterMade {
+  Duration at;
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  SharedBytes jpeg;
+};
+struct Tile {
+  Duration at;
+};
+// Small pictures of what was shown, as one JPEG: rows from the left, the top row first, `columns` in each.
+// Whole once it has PicturesWanted::columns × rows; until then it is said anew with each tile, and known by
+// when its first one was shown.
+struct StoryboardMade {
+  std::uint32_t tile_width = 0;
+  std::uint32_t tile_height = 0;
+  std::uint32_t columns = 0;
+  std::vector<Tile> tiles;  // Their times rise.
+  SharedBytes jpeg;
 };
 // The answer to a Ping, said by what decodes: a socket that answers for a hung decoder proves nothing.
 struct Pong {
@@ -118,6 +159,24 @@ struct LadderSet {
   std::uint64_t revision = 0;
   std::vector<media::Rung> rungs;
 };
+// Posters and storyboards of a track's pictures, in the place of what was wanted before. A worker makes none
+// until it is asked for them. Nothing is made larger than these bounds, or the source, and its shape is kept.
+struct PicturesWanted {
+  media::TrackId track = 0;
+  Duration every;  // 0: none.
+  std::uint32_t poster_width = 0;
+  std::uint32_t poster_height = 0;
+  std::uint32_t tile_width = 0;
+  std::uint32_t tile_height = 0;
+  std::uint32_t columns = 0;
+  std::uint32_t rows = 0;
+  bool operator==(const PicturesWanted&) const = default;
+};
+// Nothing of this rung is taken any more, because of what came: it is to end, and may begin anew.
+struct RungRefused {
+  media::RungId rung = 0;
+  std::string text;
+};
 // Before the first frame of a track, and whenever its format changes.
 struct ProgramTrack {
   media::TrackId track = 0;
@@ -138,9 +197,10 @@ struct ProgramFrame {
   media::TrackId track = 0;
   Duration dts;
   Duration pts;
-  Duration nominal_duration;  // Zero when the track has no steady rate.
-  bool is_keyframe = false;   // Always true for sound.
-  SharedBytes payload;        // As media::Frame has it.
+  Duration nominal_duration;       // Zero when the track has no steady rate.
+  bool is_keyframe = false;        // Always true for sound.
+  std::uint8_t quarter_turns = 0;  // Clockwise, until the picture is upright; 0 to 3.
+  SharedBytes payload;             // As media::Frame has it.
 };
 struct TrackGone {
   media::TrackId track = 0;
@@ -166,8 +226,8 @@ struct Bye {
   std::string text;
 };
 
-using Message =
-    std::variant<Hello, RungFormat, RungFrame, RungEnded, FramesTaken, Progress, Pong, Said, Welcome,
-                 LadderSet, ProgramTrack, ProgramCut, ProgramFrame, TrackGone, Ping, Bye>;
+using Message = std::variant<Hello, RungFormat, RungFrame, RungEnded, FramesTaken, Progress, Pong, Said,
+                             SlateMade, PosterMade, StoryboardMade, Welcome, LadderSet, ProgramTrack,
+                             ProgramCut, ProgramFrame, TrackGone, Ping, PicturesWanted, RungRefused, Bye>;
 
 }  // namespace stoa::relay

@@ -46,9 +46,24 @@ bool ArrivalWindow::handle_packet(Timestamp now, std::uint16_t sequence, Ecn ecn
   return true;
 }
 
-bool ArrivalLog::handle_packet(Timestamp now, std::uint16_t transport_sequence) {
+FeedbackPace::FeedbackPace(const FeedbackConfig& config)
+    : interval_(config.interval),
+      interval_max_(std::max(config.interval, config.interval_max)),
+      packets_max_(config.packets_max) {
+  STOA_ASSERT(config.packets_max > 0);
+}
+
+void FeedbackPace::handle_packet(Timestamp now, std::size_t bytes) {
+  if (packets_++ == 0) first_ = now;
+  bytes_ += bytes;
+  const bool is_worth_it = bytes_ >= kFeedbackDatagramBytes * kFeedbackShare;
+  const Timestamp due = packets_ >= packets_max_ ? now : first_ + (is_worth_it ? interval_ : interval_max_);
+  due_ = std::min(due_, std::max(due, now));
+}
+
+bool ArrivalLog::handle_packet(Timestamp now, std::uint16_t transport_sequence, std::size_t bytes) {
   if (!window_.handle_packet(now, transport_sequence)) return false;
-  next_deadline_ = std::min(next_deadline_, now + config_.interval);
+  pace_.handle_packet(now, bytes);
   return true;
 }
 
@@ -67,11 +82,12 @@ bool ArrivalLog::write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_s
   STOA_ASSERT(is_written);
   ++feedback_count_;
   window_.set_told(told);
-  if (!has_news()) next_deadline_ = Timestamp::never();
+  if (!has_news()) pace_.handle_told();
   return true;
 }
 
-bool CongestionLog::handle_packet(Timestamp now, std::uint32_t ssrc, std::uint16_t sequence, Ecn ecn) {
+bool CongestionLog::handle_packet(Timestamp now, std::uint32_t ssrc, std::uint16_t sequence, Ecn ecn,
+                                  std::size_t bytes) {
   auto found =
       std::find_if(sources_.begin(), sources_.end(), [&](const Source& s) { return s.ssrc == ssrc; });
   if (found == sources_.end()) {
@@ -79,13 +95,13 @@ bool CongestionLog::handle_packet(Timestamp now, std::uint32_t ssrc, std::uint16
     found = sources_.insert(found, Source{ssrc, {}});
   }
   if (!found->window.handle_packet(now, sequence, ecn)) return false;
-  next_deadline_ = std::min(next_deadline_, now + config_.interval);
+  pace_.handle_packet(now, bytes);
   return true;
 }
 
 void CongestionLog::drop_source(std::uint32_t ssrc) {
   std::erase_if(sources_, [&](const Source& s) { return s.ssrc == ssrc; });
-  if (!has_news()) next_deadline_ = Timestamp::never();
+  if (!has_news()) pace_.handle_told();
 }
 
 bool CongestionLog::has_news() const {
@@ -119,7 +135,7 @@ bool CongestionLog::write_feedback(Timestamp now, NtpTime ntp, std::uint32_t sen
   }
   bool is_written = writer.write_congestion_feedback(sender_ssrc, reports, ntp.compact());
   STOA_ASSERT(is_written);
-  if (!has_news()) next_deadline_ = Timestamp::never();
+  if (!has_news()) pace_.handle_told();
   return true;
 }
 

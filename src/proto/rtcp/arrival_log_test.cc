@@ -118,6 +118,63 @@ TEST(ArrivalLog, fills_packet_after_packet_within_the_limit) {
   EXPECT_EQ(learnt.end, 1000);
 }
 
+// Seconds of packets that come at an interval, all of a size: how many feedbacks are due.
+int feedbacks_of(ArrivalLog& log, Duration every, std::size_t bytes, Duration length) {
+  int count = 0;
+  std::uint16_t sequence = 0;
+  Writer writer;
+  for (Timestamp now; now < Timestamp() + length; now += Duration::milliseconds(1)) {
+    if ((now - Timestamp()).ns() % every.ns() == 0) log.handle_packet(now, sequence++, bytes);
+    if (now < log.next_deadline()) continue;
+    EXPECT_TRUE(log.write_feedback(1, 2, writer));
+    EXPECT_EQ(log.next_deadline(), Timestamp::never());
+    writer.clear();
+    ++count;
+  }
+  return count;
+}
+
+TEST(ArrivalLog, takes_a_fifth_of_what_comes_at_most) {
+  struct Row {
+    const char* what;
+    std::int64_t every_ms;
+    std::size_t bytes;
+    int least, most;
+  };
+  for (const Row& row : {Row{"pictures", 5, 1100, 175, 200}, Row{"sound", 20, 120, 160, 170},
+                         Row{"thin sound", 20, 50, 80, 100}, Row{"silence", 400, 60, 24, 25},
+                         Row{"small pictures", 33, 600, 145, 155}}) {
+    ArrivalLog log;
+    const int count =
+        feedbacks_of(log, Duration::milliseconds(row.every_ms), row.bytes, Duration::seconds(10));
+    EXPECT_GE(count, row.least) << row.what;
+    EXPECT_LE(count, row.most) << row.what;
+  }
+}
+
+TEST(ArrivalLog, tells_at_once_when_there_is_much) {
+  ArrivalLog log({.packets_max = 10});
+  for (std::uint16_t i = 0; i < 9; ++i) log.handle_packet(at_ms(0), i);
+  EXPECT_EQ(log.next_deadline(), at_ms(50));
+  log.handle_packet(at_ms(1), 9);
+  EXPECT_EQ(log.next_deadline(), at_ms(1));
+  // And when there is enough, later than that would have been due.
+  Writer writer;
+  ASSERT_TRUE(log.write_feedback(1, 2, writer));
+  log.handle_packet(at_ms(10), 10, 100);
+  EXPECT_EQ(log.next_deadline(), at_ms(110));
+  log.handle_packet(at_ms(70), 11, 1000);
+  EXPECT_EQ(log.next_deadline(), at_ms(70));
+}
+
+TEST(CongestionLog, has_the_same_pace) {
+  CongestionLog log;
+  log.handle_packet(at_ms(0), 7, 1, Ecn::kNotCapable, 100);
+  EXPECT_EQ(log.next_deadline(), at_ms(100));
+  log.handle_packet(at_ms(1), 8, 1, Ecn::kNotCapable, 1300);
+  EXPECT_EQ(log.next_deadline(), at_ms(50));
+}
+
 TEST(ArrivalLog, starts_anew_when_the_sender_does) {
   ArrivalLog log;
   Learnt learnt;

@@ -6,15 +6,13 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/datagram.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "proto/rtcp/items.h"
 #include "proto/rtcp/refusal.h"
 
 namespace stoa::rtcp {
-
-// The two ECN bits of the IP header (RFC 3168 §5).
-enum class Ecn : std::uint8_t { kNotCapable = 0, kCapable1 = 1, kCapable0 = 2, kCongestion = 3 };
 
 // One packet. `offset` counts 1/1024 s back from the report's time.
 struct PacketMetric {

@@ -8,7 +8,8 @@ namespace stoa::rtcp {
 
 NackGenerator::NackGenerator(const NackConfig& config)
     : config_(config), round_trip_(config.round_trip), reorder_wait_(config.wait_min) {
-  STOA_ASSERT(config.missing_max > 0 && config.wait_min <= config.wait_max && config.retry_min > Duration());
+  STOA_ASSERT(config.missing_max > 0 && config.wait_min <= config.wait_max && config.retry_min > Duration() &&
+              config.lifetime <= config.lifetime_max);
 }
 
 std::vector<NackGenerator::Missing>::iterator NackGenerator::find(std::int64_t sequence) {
@@ -32,8 +33,7 @@ void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketO
     if (origin == PacketOrigin::kRecovered) {
       ++stats_.recovered;
     } else {
-      ++stats_.answered;
-      reorder_wait_ = std::max(reorder_wait_ - reorder_wait_ / 16, config_.wait_min);
+      handle_answer(now, *found);
     }
     missing_.erase(found);
     return;
@@ -41,16 +41,23 @@ void NackGenerator::handle_packet(Timestamp now, std::uint16_t sequence, PacketO
   auto [step, extended] = extender_.place(sequence);
   switch (step) {
     case SequenceExtender::Step::kDoubted: return;
-    case SequenceExtender::Step::kRestart: give_up_first(missing_.size(), out); [[fallthrough]];
+    case SequenceExtender::Step::kRestart: give_up_first(missing_.size(), extended - 1, out); [[fallthrough]];
     case SequenceExtender::Step::kFirst: break;
     case SequenceExtender::Step::kForward: add_gap(now, end_, extended, out); break;
     case SequenceExtender::Step::kLate: {
       auto found = find(extended);
       if (found == missing_.end()) return;
-      // An answer takes a round trip. What comes sooner was on its way before it was asked for.
-      bool is_answer = found->tries > 0 && now - found->asked >= round_trip_ / 2;
-      ++(is_answer ? stats_.answered : stats_.reordered);
-      if (!is_answer) learn_wait(now - found->noticed);
+      // An answer takes a round trip: what comes sooner was on its way before it was asked for. Who does not
+      // know the round trip takes for an answer what comes later than anybody waits for reordered packets.
+      const bool is_late = round_trip_from_ == RoundTripFrom::kOwner
+                               ? now - found->asked >= round_trip_ / 2
+                               : now - found->noticed > config_.wait_max;
+      if (found->tries > 0 && is_late) {
+        handle_answer(now, *found);
+      } else {
+        ++stats_.reordered;
+        learn_wait(now - found->noticed);
+      }
       missing_.erase(found);
       return;
     }
@@ -66,22 +73,54 @@ void NackGenerator::add_gap(Timestamp now, std::int64_t first, std::int64_t end,
     std::size_t before = missing_.size();
     missing_.clear();
     stats_.given_up += before + count;
-    out.push(GivenUp{before + count});
+    out.push(GivenUp{before + count, static_cast<std::uint16_t>(end - 1)});
     return;
   }
-  if (missing_.size() + count > config_.missing_max)
-    give_up_first(missing_.size() + count - config_.missing_max, out);
+  if (missing_.size() + count > config_.missing_max) {
+    const std::size_t excess = missing_.size() + count - config_.missing_max;
+    give_up_first(excess, missing_[excess - 1].sequence, out);
+  }
   Timestamp due = now + reorder_wait_;
   for (std::int64_t sequence = first; sequence < end; ++sequence)
-    missing_.push_back({sequence, now, due, now, 0});
+    missing_.push_back({sequence, now, due, now, now, 0});
   next_deadline_ = std::min(next_deadline_, due);
 }
 
-void NackGenerator::give_up_first(std::size_t count, NackOutputs& out) {
+void NackGenerator::give_up_first(std::size_t count, std::int64_t newest, NackOutputs& out) {
   if (count == 0) return;
   missing_.erase(missing_.begin(), missing_.begin() + static_cast<std::ptrdiff_t>(count));
   stats_.given_up += count;
-  out.push(GivenUp{count});
+  out.push(GivenUp{count, static_cast<std::uint16_t>(newest)});
+}
+
+void NackGenerator::set_round_trip(Duration round_trip) {
+  round_trip_ = round_trip;
+  round_trip_from_ = RoundTripFrom::kOwner;
+  hasten_deadline();
+}
+
+// Of a packet that was asked for several times nobody knows which request was answered, and while the round
+// trip is thought to be too short all are: the first is taken then, which asks rather too seldom. No more
+// than three quarters of the lifetime is learned: else no time to ask would be left, and so no answer to
+// learn better from.
+void NackGenerator::handle_answer(Timestamp now, const Missing& packet) {
+  ++stats_.answered;
+  reorder_wait_ = std::max(reorder_wait_ - reorder_wait_ / 16, config_.wait_min);
+  if (packet.tries == 0 || round_trip_from_ == RoundTripFrom::kOwner) return;
+  const Duration taken = std::min(now - packet.first_asked, config_.lifetime_max * 3 / 4);
+  if (packet.tries == 1) {
+    round_trip_ =
+        round_trip_from_ == RoundTripFrom::kAnswers ? round_trip_ + (taken - round_trip_) / 8 : taken;
+    round_trip_from_ = RoundTripFrom::kAnswers;
+  } else if (taken > round_trip_) {
+    if (round_trip_from_ == RoundTripFrom::kAnswers) {
+      round_trip_ += (taken - round_trip_) / 8;
+    } else {
+      round_trip_ = taken;
+      round_trip_from_ = RoundTripFrom::kRepeats;
+    }
+  }
+  hasten_deadline();
 }
 
 void NackGenerator::learn_wait(Duration late_by) {
@@ -89,24 +128,33 @@ void NackGenerator::learn_wait(Duration late_by) {
   reorder_wait_ = std::min(late_by + late_by / 4, config_.wait_max);
 }
 
-Duration NackGenerator::retry_after() const {
-  return std::max(round_trip_ + round_trip_ / 4, config_.retry_min);
+// A round trip that nobody measures may be longer by now: the answer gets more time with each request.
+Duration NackGenerator::retry_after(int tries) const {
+  const Duration once = std::max(round_trip_ + round_trip_ / 4, config_.retry_min);
+  return round_trip_from_ == RoundTripFrom::kOwner ? once : once * tries;
+}
+
+Duration NackGenerator::lifetime() const {
+  return std::max(config_.lifetime, std::min(round_trip_ * 5 / 2, config_.lifetime_max));
 }
 
 void NackGenerator::handle_deadline(Timestamp now, NackOutputs& out) {
   NackWanted wanted;
-  std::size_t given_up = 0;
+  GivenUp given_up;
   auto kept = missing_.begin();
   for (Missing& packet : missing_) {
-    bool is_due = packet.due <= now;
-    if (now - packet.noticed >= config_.lifetime || (is_due && packet.tries >= config_.tries_max)) {
-      ++given_up;
+    const Duration age = now - packet.noticed;
+    const bool is_due = packet.due <= now;
+    const bool may_ask = packet.tries < config_.tries_max && age + round_trip_ <= lifetime();
+    if (age >= lifetime() || (is_due && !may_ask)) {
+      ++given_up.packets;
+      given_up.newest = static_cast<std::uint16_t>(packet.sequence);
       continue;
     }
     if (is_due) {
-      ++packet.tries;
+      if (packet.tries++ == 0) packet.first_asked = now;
       packet.asked = now;
-      packet.due = now + retry_after();
+      packet.due = now + retry_after(packet.tries);
       wanted.sequences.push_back(static_cast<std::uint16_t>(packet.sequence));
     }
     *kept++ = packet;
@@ -117,16 +165,21 @@ void NackGenerator::handle_deadline(Timestamp now, NackOutputs& out) {
     stats_.requests += wanted.sequences.size();
     out.push(std::move(wanted));
   }
-  if (given_up > 0) {
-    stats_.given_up += given_up;
-    out.push(GivenUp{given_up});
+  if (given_up.packets > 0) {
+    stats_.given_up += given_up.packets;
+    out.push(given_up);
   }
 }
 
 void NackGenerator::update_deadline() {
   next_deadline_ = Timestamp::never();
   for (const Missing& packet : missing_)
-    next_deadline_ = std::min({next_deadline_, packet.due, packet.noticed + config_.lifetime});
+    next_deadline_ = std::min({next_deadline_, packet.due, packet.noticed + lifetime()});
+}
+
+// After the lifetime became shorter: what is first was noticed first.
+void NackGenerator::hasten_deadline() {
+  if (!missing_.empty()) next_deadline_ = std::min(next_deadline_, missing_.front().noticed + lifetime());
 }
 
 void NackGenerator::drop_before(std::uint16_t sequence) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <queue>
 #include <set>
 
@@ -20,6 +21,7 @@ struct Driver {
   NackGenerator nacks;
   NackOutputs out;
   std::size_t given_up = 0;
+  std::uint16_t given_up_to = 0;
 
   explicit Driver(const NackConfig& config = {}) : nacks(config) {}
   void arrive(std::int64_t ms, std::uint16_t sequence, PacketOrigin origin = PacketOrigin::kFirstSent) {
@@ -39,6 +41,7 @@ struct Driver {
         asked = wanted->sequences;
       } else {
         given_up += std::get<GivenUp>(output).packets;
+        given_up_to = std::get<GivenUp>(output).newest;
       }
     }
     return asked;
@@ -85,14 +88,181 @@ TEST(NackGenerator, gives_up_after_its_tries) {
 }
 
 TEST(NackGenerator, gives_up_what_is_too_old_for_any_use) {
-  Driver driver({.lifetime = Duration::milliseconds(150)});
+  Driver driver({.lifetime = Duration::milliseconds(240), .lifetime_max = Duration::milliseconds(240)});
   driver.arrive(0, 1);
   driver.arrive(0, 3);
-  driver.ask(2);
-  driver.ask(127);
-  EXPECT_EQ(driver.nacks.next_deadline(), at_ms(150));
-  EXPECT_THAT(driver.ask(150), IsEmpty());
+  EXPECT_THAT(driver.ask(2), ElementsAre(2));
+  EXPECT_THAT(driver.ask(127), ElementsAre(2));
+  EXPECT_EQ(driver.nacks.next_deadline(), at_ms(240));
+  EXPECT_THAT(driver.ask(240), IsEmpty());
   EXPECT_EQ(driver.given_up, 1u);
+}
+
+TEST(NackGenerator, asks_for_nothing_that_would_come_too_late) {
+  Driver driver({.lifetime = Duration::milliseconds(200), .lifetime_max = Duration::milliseconds(200)});
+  driver.arrive(0, 1);
+  driver.arrive(0, 3);
+  EXPECT_THAT(driver.ask(2), ElementsAre(2));
+  EXPECT_THAT(driver.ask(127), IsEmpty());  // Its answer would come at 227.
+  EXPECT_EQ(driver.given_up, 1u);
+  EXPECT_EQ(driver.given_up_to, 2u);
+  driver.nacks.set_round_trip(Duration::milliseconds(250));
+  driver.arrive(1000, 6);
+  EXPECT_THAT(driver.ask(1002), IsEmpty());
+  EXPECT_EQ(driver.given_up, 3u);
+  EXPECT_EQ(driver.given_up_to, 5u);
+  EXPECT_EQ(driver.nacks.next_deadline(), Timestamp::never());
+}
+
+TEST(NackGenerator, asks_twice_on_a_long_path) {
+  for (std::int64_t round_trip_ms : {200, 400, 600, 800}) {
+    Driver driver;
+    driver.nacks.set_round_trip(Duration::milliseconds(round_trip_ms));
+    driver.arrive(0, 1);
+    driver.arrive(0, 3);
+    std::size_t asked = 0;
+    std::int64_t last_asked = 0, given_up = 0;
+    for (std::int64_t ms = 1; given_up == 0 && ms < 5000; ++ms) {
+      const std::size_t now = driver.ask(ms).size();
+      asked += now;
+      if (now > 0) last_asked = ms;
+      if (driver.given_up > 0) given_up = ms;
+    }
+    EXPECT_GE(asked, 2u) << round_trip_ms;
+    EXPECT_LE(asked, std::max<std::size_t>(2, static_cast<std::size_t>(1000 / round_trip_ms)))
+        << round_trip_ms;
+    // The last answer had its time, and no more time is lost than that.
+    EXPECT_GE(given_up, last_asked + round_trip_ms) << round_trip_ms;
+    EXPECT_LE(given_up, std::max<std::int64_t>(1000, round_trip_ms * 5 / 2)) << round_trip_ms;
+  }
+}
+
+// Nobody measures the round trip of a sender that echoes no time of ours.
+TEST(NackGenerator, learns_the_round_trip_from_answers) {
+  Driver driver;
+  driver.arrive(0, 1);
+  driver.arrive(0, 3);
+  for (std::int64_t ms = 1; ms < 602; ++ms) driver.ask(ms);
+  EXPECT_EQ(driver.nacks.stats().requests, 3u);  // All that was asked before the first answer came.
+  driver.arrive(602, 2, PacketOrigin::kRetransmitted);
+  EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(600));
+  driver.arrive(2000, 5);
+  for (std::int64_t ms = 2001; ms < 2402; ++ms) driver.ask(ms);
+  driver.arrive(2402, 4, PacketOrigin::kRetransmitted);
+  EXPECT_EQ(driver.nacks.stats().requests, 4u);
+  EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(400));  // The first that is certain.
+  driver.nacks.set_round_trip(Duration::milliseconds(50));
+  driver.arrive(4000, 7);
+  driver.ask(4002);
+  driver.arrive(4300, 6, PacketOrigin::kRetransmitted);
+  EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(50));  // Its owner knows better.
+}
+
+// Loses one packet, whose sender answers the first request for it. How often it was asked for until then.
+std::size_t lose_one(Driver& driver, std::int64_t begin_ms, std::uint16_t sequence,
+                     std::int64_t round_trip_ms, PacketOrigin answer) {
+  driver.arrive(begin_ms, static_cast<std::uint16_t>(sequence + 1));
+  std::size_t asked = 0;
+  std::optional<std::int64_t> answered_at;
+  for (std::int64_t ms = begin_ms + 1; driver.nacks.missing() > 0; ++ms) {
+    asked += driver.ask(ms).size();
+    if (asked > 0 && !answered_at) answered_at = ms + round_trip_ms;
+    if (ms == answered_at) driver.arrive(ms, sequence, answer);
+  }
+  return asked;
+}
+
+// A sender without RTX sends the packet itself again, which looks like one that is late.
+TEST(NackGenerator, learns_the_round_trip_from_answers_without_rtx) {
+  for (std::int64_t round_trip_ms : {20, 40, 400}) {
+    Driver driver;
+    driver.arrive(0, 1);
+    std::int64_t begin_ms = 1000;
+    std::uint16_t sequence = 2;
+    for (int i = 0; i < 20; ++i, begin_ms += 2000, sequence += 2)
+      lose_one(driver, begin_ms, sequence, round_trip_ms, PacketOrigin::kFirstSent);
+    EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(round_trip_ms));
+    EXPECT_EQ(lose_one(driver, begin_ms, sequence, round_trip_ms, PacketOrigin::kFirstSent), 1u)
+        << round_trip_ms;
+    EXPECT_EQ(driver.given_up, 0u);
+  }
+}
+
+TEST(NackGenerator, learns_a_shorter_round_trip_from_answers_without_rtx) {
+  Driver driver;
+  driver.arrive(0, 1);
+  std::int64_t begin_ms = 1000;
+  std::uint16_t sequence = 2;
+  for (int i = 0; i < 50; ++i, begin_ms += 2000, sequence += 2) {
+    lose_one(driver, begin_ms, sequence, i < 10 ? 600 : 200, PacketOrigin::kFirstSent);
+    if (i == 9) {
+      EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(600));
+    }
+  }
+  EXPECT_LT(driver.nacks.round_trip(), Duration::milliseconds(210));
+  EXPECT_EQ(driver.nacks.stats().reordered, 0u);
+}
+
+TEST(NackGenerator, waits_less_again_for_a_sender_without_rtx) {
+  Driver driver;
+  driver.arrive(0, 1);
+  driver.arrive(0, 3);
+  driver.arrive(90, 2);
+  ASSERT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(30));
+  std::uint16_t sequence = 4;
+  for (int i = 0; i < 60; ++i, sequence += 2)
+    lose_one(driver, 1000 + 1000 * i, sequence, 100, PacketOrigin::kFirstSent);
+  EXPECT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(2));
+}
+
+TEST(NackGenerator, learns_a_longer_round_trip_from_answers) {
+  Driver driver;
+  driver.arrive(0, 1);
+  std::int64_t begin_ms = 1000;
+  std::uint16_t sequence = 2;
+  for (int i = 0; i < 50; ++i, begin_ms += 1000, sequence += 2)
+    lose_one(driver, begin_ms, sequence, i < 10 ? 8 : 158, PacketOrigin::kRetransmitted);
+  EXPECT_EQ(driver.given_up, 0u);
+  EXPECT_GT(driver.nacks.round_trip(), Duration::milliseconds(120));
+  EXPECT_EQ(lose_one(driver, begin_ms, sequence, 158, PacketOrigin::kRetransmitted), 1u);
+}
+
+// An answer that took as long as a packet is of use must not be the last.
+TEST(NackGenerator, goes_on_asking_after_the_slowest_answer) {
+  Driver driver({.lifetime = Duration::milliseconds(500), .lifetime_max = Duration::milliseconds(500)});
+  driver.arrive(0, 1);
+  lose_one(driver, 1000, 2, 497, PacketOrigin::kRetransmitted);
+  ASSERT_EQ(driver.nacks.stats().answered, 1u);
+  EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(375));
+  driver.arrive(2000, 5);
+  driver.arrive(2024, 4);
+  ASSERT_EQ(driver.nacks.reorder_wait(), Duration::milliseconds(30));
+  EXPECT_EQ(lose_one(driver, 3000, 6, 40, PacketOrigin::kRetransmitted), 1u);
+  EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(40));
+}
+
+TEST(NackGenerator, is_never_late_after_the_lifetime_became_shorter) {
+  for (bool is_owner : {false, true}) {
+    Driver driver;
+    driver.arrive(0, 1);
+    lose_one(driver, 1000, 2, 760, PacketOrigin::kRetransmitted);
+    ASSERT_EQ(driver.nacks.round_trip(), Duration::milliseconds(760));
+    driver.arrive(3000, 6);
+    EXPECT_THAT(driver.ask(3002), ElementsAre(4, 5));
+    EXPECT_THAT(driver.ask(3952), ElementsAre(4, 5));
+    EXPECT_EQ(driver.nacks.next_deadline(), at_ms(3000 + 1900));
+    driver.arrive(3960, 8);
+    EXPECT_THAT(driver.ask(3962), ElementsAre(7));
+    if (is_owner) {
+      driver.nacks.set_round_trip(Duration::milliseconds(20));
+    } else {
+      driver.arrive(3982, 7, PacketOrigin::kRetransmitted);
+      ASSERT_EQ(driver.nacks.round_trip(), Duration::milliseconds(20));
+    }
+    EXPECT_EQ(driver.nacks.next_deadline(), at_ms(4000));
+    driver.ask(4000);
+    EXPECT_EQ(driver.given_up, 2u);
+  }
 }
 
 TEST(NackGenerator, learns_to_wait_for_a_network_that_reorders) {
@@ -176,6 +346,7 @@ TEST(NackGenerator, starts_anew_with_the_source) {
   EXPECT_EQ(driver.given_up, 0u);
   driver.arrive(2, 40'001);
   EXPECT_EQ(driver.given_up, 1u);
+  EXPECT_EQ(driver.given_up_to, 40'000u);
   driver.arrive(3, 40'003);
   EXPECT_THAT(driver.ask(10), ElementsAre(40'002));
 }

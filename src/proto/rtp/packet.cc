@@ -7,6 +7,13 @@ namespace {
 
 constexpr std::uint8_t kVersion = 2;
 constexpr std::uint8_t kPaddingFlag = 0x20, kExtensionFlag = 0x10;
+constexpr std::size_t kExtensionHeadBytes = 4;
+
+// Requires: as many bytes.
+std::uint16_t load_u16(const std::uint8_t* at) { return static_cast<std::uint16_t>(at[0] << 8 | at[1]); }
+std::uint32_t load_u32(const std::uint8_t* at) {
+  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
+}
 
 }  // namespace
 
@@ -21,25 +28,32 @@ std::uint32_t Packet::csrc(std::size_t index) const { return ByteReader(csrcs.su
 Result<Packet, Refusal> parse_header(Bytes bytes) {
   if (bytes.size() < kFixedHeaderBytes) return refuse(Refusal::kTruncated);
   if (bytes[0] >> 6 != kVersion) return refuse(Refusal::kBadVersion);
-  ByteReader reader(bytes);
-  std::uint8_t flags = reader.u8(), type = reader.u8();
+  // Every packet comes here, more than once: plain loads, each behind a look at the length.
+  const std::uint8_t* at = bytes.data();
+  const std::uint8_t flags = at[0], type = at[1];
   Packet packet;
   packet.header.marker = type & 0x80;
   packet.header.payload_type = type & 0x7f;
-  packet.header.sequence = reader.u16();
-  packet.header.timestamp = reader.u32();
-  packet.header.ssrc = reader.u32();
-  packet.csrcs = reader.take((flags & 0x0fu) * 4);
+  packet.header.sequence = load_u16(at + 2);
+  packet.header.timestamp = load_u32(at + 4);
+  packet.header.ssrc = load_u32(at + 8);
+  const std::size_t csrc_bytes = (flags & 0x0fu) * 4;
+  std::size_t end = kFixedHeaderBytes + csrc_bytes;
+  if (bytes.size() < end) return refuse(Refusal::kTruncated);
+  packet.csrcs = bytes.subspan(kFixedHeaderBytes, csrc_bytes);
   packet.has_extension = flags & kExtensionFlag;
   if (packet.has_extension) {
-    packet.extension.profile = reader.u16();
-    std::size_t size = reader.u16() * std::size_t{4};
-    packet.extension.offset = reader.offset();
-    packet.extension.bytes = reader.take(size);
+    if (bytes.size() - end < kExtensionHeadBytes) return refuse(Refusal::kTruncated);
+    packet.extension.profile = load_u16(at + end);
+    const std::size_t size = load_u16(at + end + 2) * std::size_t{4};
+    end += kExtensionHeadBytes;
+    if (bytes.size() - end < size) return refuse(Refusal::kTruncated);
+    packet.extension.offset = end;
+    packet.extension.bytes = bytes.subspan(end, size);
+    end += size;
   }
-  if (!reader.ok()) return refuse(Refusal::kTruncated);
-  packet.header_bytes = reader.offset();
-  packet.payload = reader.rest();
+  packet.header_bytes = end;
+  packet.payload = bytes.subspan(end);
   return packet;
 }
 

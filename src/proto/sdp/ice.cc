@@ -46,8 +46,10 @@ bool read_extensions(Words& words, Candidate& candidate) {
 }
 
 bool is_foundation(std::string_view text) {
-  // RFC 8839 has ice-chars only; other signs are seen and do no harm, but a colon would make it a prefix.
-  return is_visible(text, kFoundationBytesMax) && text.find(':') == std::string_view::npos;
+  // RFC 8839 has ice-chars only; other signs are seen and do no harm, except where the next reader would take
+  // them for a prefix.
+  return is_visible(text, kFoundationBytesMax) && text.find(':') == std::string_view::npos &&
+         !text.starts_with("a=");
 }
 
 }  // namespace

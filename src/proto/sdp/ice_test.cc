@@ -66,7 +66,10 @@ TEST(Candidate, out_of_its_grammar_is_refused) {
         std::string("1 1 tcp 1 192.0.2.1 1 typ host tcptype lazy"),
         std::string("1 1 udp 1 192.0.2.1 1 typ host ufrag a"),
         "1 1 udp 1 " + std::string(kHostBytesMax + 1, 'a') + " 1 typ host",
-        std::string(kFoundationBytesMax + 1, '1') + " 1 udp 1 192.0.2.1 1 typ host"}) {
+        std::string(kFoundationBytesMax + 1, '1') + " 1 udp 1 192.0.2.1 1 typ host",
+        // Foundations that the next reader would take for a prefix.
+        std::string("candidate:a=1 1 udp 1 192.0.2.1 1 typ host"),
+        std::string("candidate:candidate:1 1 udp 1 192.0.2.1 1 typ host")}) {
     auto candidate = parse_candidate(text);
     ASSERT_FALSE(candidate) << text;
     EXPECT_EQ(candidate.error(), Refusal::kBadCandidate) << text;

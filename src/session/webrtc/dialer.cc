@@ -1,8 +1,8 @@
 #include "session/webrtc/dialer.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "proto/rtp/packet.h"
@@ -127,6 +127,7 @@ struct Dialer::Impl {
   std::unique_ptr<Transport> transport;
   std::unique_ptr<Receiver> receiver;
   bool is_closed = false, has_data = false;
+  std::vector<srtp::PacketToUnprotect> opening;  // Scratch.
   DialerStats stats;
 };
 
@@ -354,8 +355,8 @@ void Dialer::handle_datagrams(Timestamp now, WallTime wall, std::span<const Rece
                               DialerOutputs& out) {
   Impl& impl = *impl_;
   if (!impl.transport || impl.is_closed) return;
-  std::array<srtp::PacketToUnprotect, srtp::kBatchPackets> packets;
-  std::size_t count = 0;
+  std::vector<srtp::PacketToUnprotect>& packets = impl.opening;
+  packets.clear();
   TransportOutputs box;
   for (const ReceivedDatagram& datagram : datagrams) {
     ice::Path path{datagram.local, datagram.remote};
@@ -368,17 +369,18 @@ void Dialer::handle_datagrams(Timestamp now, WallTime wall, std::span<const Rece
       case DatagramKind::kMedia:
         if (srtp::ReceiveContext* context = impl.transport->receive_context();
             context && impl.transport->is_known(path)) {
-          packets[count++] = {.context = context, .packet = datagram.bytes, .outcome = {}};
+          packets.push_back({.context = context, .packet = datagram.bytes, .outcome = {}});
         } else {
           ++impl.stats.srtp_refused;
         }
     }
-    if (count < packets.size()) continue;
+    if (packets.size() < srtp::kBatchPackets) continue;
     impl.hand_on(box, out);
-    impl.open(now, wall, std::span(packets).first(std::exchange(count, 0)), out);
+    impl.open(now, wall, packets, out);
+    packets.clear();
   }
   impl.hand_on(box, out);
-  impl.open(now, wall, std::span(packets).first(count), out);
+  impl.open(now, wall, packets, out);
   if (!impl.receiver || impl.is_closed) return;
   ReceiverOutputs received;
   impl.receiver->flush(now, received);
@@ -455,11 +457,16 @@ bool Dialer::send_rtp(Bytes packet, DialerOutputs& out) {
   srtp::SendContext* context = impl_->sender();
   auto parsed = rtp::parse_header(packet);
   if (!context || !parsed) return false;
-  Buffer sealed(packet.size() + srtp::kOverheadBytesMax);
+  // Copied once, and encrypted where it stands.
+  Buffer sealed;
+  sealed.reserve(packet.size() + srtp::kOverheadBytesMax);
+  sealed.assign(packet.begin(), packet.end());
+  sealed.resize(packet.size() + srtp::kOverheadBytesMax);
+  const Bytes copied = Bytes(sealed).first(packet.size());
   auto size = impl_->transform.protect(srtp::RtpToProtect{.context = context,
-                                                          .header = packet.first(parsed->header_bytes),
+                                                          .header = copied.first(parsed->header_bytes),
                                                           .prefix = {},
-                                                          .payload = packet.subspan(parsed->header_bytes),
+                                                          .payload = copied.subspan(parsed->header_bytes),
                                                           .out = sealed,
                                                           .outcome = {}});
   if (!size) return false;

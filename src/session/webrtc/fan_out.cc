@@ -85,6 +85,13 @@ void FanOut::Impl::enqueue(Sender& sender, std::uint16_t index) {
   if (list == 0 || !sender.is_held) enqueue(sender);
 }
 
+// Video need not wait for the pacer any longer.
+void FanOut::Impl::release(Sender& sender) {
+  pacing.drop(sender.id.index);
+  sender.is_held = false;
+  enqueue(sender);
+}
+
 // Requires: an outlet that is new.
 void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from) {
   const srtp::ProfileShape shape = srtp::shape_of(sender.context->profile());
@@ -95,6 +102,7 @@ void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from
   outlet.payload_type = from.payload_type & 0x7f;
   outlet.set_red(from.red_payload_type);
   outlet.has_nack = from.has_nack;
+  outlet.has_ccfb = from.has_ccfb;
   outlet.has_rtx = from.rtx_ssrc && from.rtx_payload_type;
   outlet.rtx_ssrc = from.rtx_ssrc.value_or(0);
   outlet.rtx_payload_type = from.rtx_payload_type.value_or(0) & 0x7f;
@@ -104,6 +112,7 @@ void FanOut::Impl::open(Sender& sender, Outlet& outlet, const OutletConfig& from
   outlet.next_out = first_number(sender, outlet.ssrc);
   if (outlet.has_rtx) outlet.rtx_sequence = first_number(sender, outlet.rtx_ssrc);
   outlet.last_timestamp = static_cast<std::int64_t>(rng.below(0x8000'0000));
+  sender.note_outlets();
 }
 
 void FanOut::Impl::close(Sender& sender, std::uint16_t index) {
@@ -113,6 +122,7 @@ void FanOut::Impl::close(Sender& sender, std::uint16_t index) {
   sender.retired.push_back({outlet.ssrc, static_cast<std::uint16_t>(outlet.next_out)});
   if (outlet.has_rtx) sender.retired.push_back({outlet.rtx_ssrc, outlet.rtx_sequence});
   outlet = Outlet();
+  sender.note_outlets();
 }
 
 // RFC 3711 §3.3.1: in the lower half, so that a loss at the start does not confuse the rollover counter.
@@ -207,6 +217,7 @@ SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::Sen
   if (!id.is_set()) return id;
   Sender& sender = *impl_->find_sender(id);
   sender.id = id;
+  sender.red_until = now + impl_->config.red_kept;
   sender.tag_bytes = srtp::shape_of(context.profile()).rtp_tag_bytes;
   sender.cname = config.cname.substr(0, rtcp::kSdesTextBytesMax);
   sender.outlets.resize(config.outlets.size());
@@ -214,6 +225,11 @@ SenderId FanOut::add_sender(Timestamp now, const SenderConfig& config, srtp::Sen
     impl_->open(sender, sender.outlets[i], config.outlets[i]);
   if (impl_->ids.size() <= id.index) impl_->ids.resize(id.index + 1u);
   impl_->ids[id.index] = id;
+  if (impl_->config.congestion) {
+    sender.congestion =
+        std::make_unique<Congestion>(*impl_->config.congestion, now, impl_->congestion_scratch);
+    impl_->congestion.set(now, id.index, now);
+  }
   const double phase = 0.1 + 0.4 * impl_->rng.unit();
   impl_->reports.set(now, id.index,
                      now + Duration::from_seconds(impl_->config.report_interval.as_seconds() * phase));
@@ -227,6 +243,7 @@ void FanOut::remove_sender(SenderId id) {
     if (outlet.is_open) impl_->detach(outlet);
   impl_->pacing.drop(id.index);
   impl_->reports.drop(id.index);
+  impl_->congestion.drop(id.index);
   impl_->ids[id.index] = {};
   impl_->senders.erase(id);
 }
@@ -250,16 +267,24 @@ void FanOut::set_red(SenderId id, std::size_t outlet, std::optional<std::uint8_t
   Outlet* found = impl_->find_outlet(ref);
   if (found == nullptr) return;
   found->set_red(payload_type);
-  if (!found->can_repeat) return;
-  found->repeats_from = found->next_out;
-  found->again.reset();
+  found->end_repeats();
 }
 
 void FanOut::set_path(SenderId id, const std::optional<ice::Path>& path) {
   Sender* sender = impl_->find_sender(id);
   if (sender == nullptr) return;
   sender->path = path;
-  if (path) impl_->enqueue(*sender);
+  if (!path) return;
+  const bool has_moved = std::exchange(sender->route, path->remote) != path->remote;
+  if (has_moved && sender->congestion) sender->congestion->controller().handle_route_change(impl_->now);
+  impl_->enqueue(*sender);
+}
+
+void FanOut::set_demand(Timestamp now, SenderId id, const bwe::Demand& demand) {
+  Sender* sender = impl_->find_sender(id);
+  if (sender == nullptr || !sender->congestion) return;
+  sender->congestion->controller().set_demand(now, demand);
+  impl_->congestion.set(now, id.index, now);
 }
 
 void FanOut::set_source(Timestamp now, SenderId id, std::size_t outlet, StreamId stream, FanOutOutputs& out) {
@@ -277,6 +302,10 @@ void FanOut::set_layer_max(Timestamp now, SenderId id, std::size_t outlet, paylo
   Outlet* found = impl_->find_outlet(ref);
   if (found == nullptr || found->layer_max == layer) return;
   found->layer_max = layer;
+  if (found->feed) {
+    found->level.spatial = found->spatial_wanted();
+    impl_->climb(now, *found);
+  }
   impl_->choose_layer(now, ref);
   impl_->emit_wanted(out);
 }
@@ -286,16 +315,14 @@ void FanOut::set_frames_wanted(SenderId id, std::size_t outlet, std::uint32_t fr
   Outlet* found = impl_->find_outlet(ref);
   if (found == nullptr || found->frames_wanted == frames_per_second) return;
   found->frames_wanted = frames_per_second;
-  if (found->feed) found->level = found->feed->rates.level_for(frames_per_second, kFullRate);
+  if (found->feed) found->level.temporal = found->feed->rates.level_for(frames_per_second, kFullRate);
 }
 
 void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
   impl_->now = now;
   for (std::uint32_t index; (index = impl_->pacing.take_due(now)) != Wheel::kNone;) {
     Sender* sender = impl_->find_sender(impl_->ids[index]);
-    if (sender == nullptr) continue;
-    sender->is_held = false;
-    impl_->enqueue(*sender);
+    if (sender != nullptr) impl_->release(*sender);
   }
   for (std::uint32_t index; (index = impl_->reports.take_due(now)) != Wheel::kNone;) {
     Sender* sender = impl_->find_sender(impl_->ids[index]);
@@ -304,6 +331,12 @@ void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
     const double share = 0.8 + 0.4 * impl_->rng.unit();
     const Duration wait = Duration::from_seconds(impl_->config.report_interval.as_seconds() * share);
     impl_->reports.set(now, index, now + std::max(wait, Duration::milliseconds(20)));
+  }
+  for (std::uint32_t index; (index = impl_->congestion.take_due(now)) != Wheel::kNone;) {
+    Sender* sender = impl_->find_sender(impl_->ids[index]);
+    if (sender == nullptr) continue;
+    sender->congestion->controller().handle_deadline(now);
+    impl_->steer(now, *sender, out);
   }
   if (now >= impl_->layers_checked_at) {
     impl_->layers_checked_at = now + kLayerCheck;
@@ -315,8 +348,8 @@ void FanOut::handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out) {
 }
 
 Timestamp FanOut::next_deadline() const {
-  return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->layers_checked_at, impl_->trimmed_at,
-                   impl_->gathered_until, impl_->next_wish()});
+  return std::min({impl_->pacing.next(), impl_->reports.next(), impl_->congestion.next(),
+                   impl_->layers_checked_at, impl_->trimmed_at, impl_->gathered_until, impl_->next_wish()});
 }
 
 bool FanOut::fill(Timestamp now, DatagramBatch& batch) { return impl_->fill(now, batch); }
@@ -330,7 +363,11 @@ OutletStats FanOut::stats(SenderId sender, std::size_t outlet) const {
   const Sender* found = impl_->find_sender(sender);
   if (!found || outlet >= found->outlets.size()) return {};
   OutletStats stats = found->outlets[outlet].stats;
-  if (const Layer* feed = found->outlets[outlet].feed) stats.layer = feed->index;
+  const Layer* feed = found->outlets[outlet].feed;
+  if (feed) stats.layer = feed->index;
+  if (feed && feed->may_be_scalable && found->outlets[outlet].has_run())
+    stats.layer = std::min<payload::LayerIndex>(found->outlets[outlet].run().level.spatial,
+                                                feed->history.spatial_layers(impl_->now) - 1);
   return stats;
 }
 
@@ -338,6 +375,12 @@ std::optional<Duration> FanOut::round_trip(SenderId sender) const {
   const Sender* found = impl_->find_sender(sender);
   if (!found || !found->round_trip.is_known()) return std::nullopt;
   return found->round_trip.smoothed_or({});
+}
+
+std::optional<bwe::Target> FanOut::target(SenderId sender) const {
+  const Sender* found = impl_->find_sender(sender);
+  if (!found || !found->congestion) return std::nullopt;
+  return found->congestion->controller().target();
 }
 
 const FanOut::Totals& FanOut::totals() const { return impl_->totals; }

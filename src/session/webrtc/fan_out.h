@@ -25,11 +25,12 @@
 #include "base/rng.h"
 #include "base/slot_table.h"
 #include "base/time.h"
+#include "bwe/controller.h"
+#include "bwe/pacer.h"
 #include "media/payload/packet.h"
 #include "proto/ice/path.h"
 #include "proto/rtp/extension_values.h"
 #include "proto/srtp/transform.h"
-#include "session/webrtc/pacer.h"
 #include "session/webrtc/stream.h"
 
 namespace stoa::webrtc {
@@ -52,11 +53,12 @@ struct OutletConfig {
   std::string mid;               // Sent along when `extensions` has an id for it; at most 16 bytes.
   rtp::ExtensionMap extensions;  // What the receiver knows; what the stream has of it is passed on.
   bool has_nack = false, has_pli = false;
+  bool has_ccfb = false;  // The receiver may tell what arrived by RFC 8888.
 };
 struct SenderConfig {
   std::vector<OutletConfig> outlets;
   std::string cname;
-  PacerConfig pacer;
+  bwe::PacerConfig pacer;
 };
 
 struct FanOutConfig {
@@ -76,10 +78,19 @@ struct FanOutConfig {
   // Retransmissions to one receiver: at most this share of what it was sent in the last second, and once in a
   // round trip for each packet.
   double retransmission_share_max = 0.5;
+  // And not what would come later than this, plus a round trip, after it was first sent: the receiver has
+  // gone on without it (it holds back at most `playout_delay`), or waits for a keyframe.
+  Duration retransmission_age_max = Duration::milliseconds(1000);
   // What receivers of video that know the extension are told: how little and how much they may hold back.
   // Between these they adapt to the link. With a maximum of 500 ms or less, and no minimum, a browser keeps
   // no reserve against jitter at all and shows frames as they come. Unset: nothing is told.
   std::optional<rtp::PlayoutDelay> playout_delay = rtp::PlayoutDelay{{}, Duration::milliseconds(1000)};
+  // A receiver that takes redundancy (RED) is sent it at first, and for so long after it has lost so much.
+  // Without loss it is of no use and takes as much again as the sound. 0: always.
+  double red_from_loss = 0.01;
+  Duration red_kept = Duration::seconds(10);
+  // Unset: each sender's pacer keeps its rate, whatever its receiver says.
+  std::optional<bwe::Config> congestion;
 };
 
 // To be protected and sent on the sender's path: reports. Compound, in the clear.
@@ -91,20 +102,27 @@ struct StreamKeyframeWanted {
   StreamId stream;
   payload::LayerIndex layer = 0;
 };
-using FanOutOutput = std::variant<SendReport, StreamKeyframeWanted>;
+// What the path to a receiver carries, as it seems now.
+struct SenderBandwidth {
+  SenderId sender;
+  bwe::Target target;
+};
+using FanOutOutput = std::variant<SendReport, StreamKeyframeWanted, SenderBandwidth>;
 using FanOutOutputs = Outbox<FanOutOutput>;
 
 // What a receiver says of one outlet, and what was done for it.
 struct OutletStats {
   std::uint64_t packets = 0, bytes = 0;  // Payload bytes; retransmissions apart.
   std::uint64_t with_red = 0;            // Of packets: with redundancy.
-  // Of what was asked for again: looked at, of that not held any more; and what there was no room for.
-  std::uint64_t retransmitted = 0, nacked = 0, nacked_unknown = 0, nacks_ignored = 0, plis = 0;
+  // Of what was asked for again: looked at, of that not held any more, and too late; and what there was no
+  // room for.
+  std::uint64_t retransmitted = 0, nacked = 0, nacked_unknown = 0, nacked_late = 0, nacks_ignored = 0,
+                plis = 0;
   std::uint64_t skipped = 0;  // Fell behind the history.
   double loss = 0;            // Of the last report, 0 to 1.
   Duration jitter, round_trip;
   std::uint64_t remb_bps = 0;                // 0: none came.
-  std::optional<payload::LayerIndex> layer;  // That feeds it.
+  std::optional<payload::LayerIndex> layer;  // That feeds it, or its highest spatial layer that is sent.
 };
 
 class FanOut {
@@ -143,14 +161,22 @@ class FanOut {
   // Feeds an outlet from this stream from its next fit keyframe on (audio: at once); until then what fed it
   // before goes on. The receiver sees one stream without a break. An unset stream silences the outlet.
   void set_source(Timestamp now, SenderId sender, std::size_t outlet, StreamId stream, FanOutOutputs& out);
-  // Of a stream with layers: no layer above this one. Changes at a keyframe.
+  // Of a stream with layers: no layer above this one. Changes at a keyframe. Of one with spatial layers
+  // within (RtpTrack::may_be_scalable): none above this one, down from the next picture on, up where the
+  // stream lets one in, which may be a keyframe only.
   void set_layer_max(Timestamp now, SenderId sender, std::size_t outlet, payload::LayerIndex layer,
                      FanOutOutputs& out);
   // No more temporal layers than it takes for so many frames a second, as far as the stream has them; 0: all.
   // Fewer from the next frame on, more from where the stream lets one in.
   void set_frames_wanted(SenderId sender, std::size_t outlet, std::uint32_t frames_per_second);
 
-  // RR, NACK, PLI, FIR, REMB, XR of the receiver, decrypted. Unknown ones are passed over.
+  // What the sender would send if it could: what is worth probing for.
+  void set_demand(Timestamp now, SenderId sender, const bwe::Demand& demand);
+
+  // Of these something is about to come. Spares waiting for memory, changes nothing.
+  void expect_rtcp(std::span<const SenderId> senders) const;
+  // RR, NACK, PLI, FIR, REMB, XR and transport-wide feedback of the receiver, decrypted. Unknown ones are
+  // passed over.
   void handle_rtcp(Timestamp now, WallTime wall, SenderId sender, Bytes packet, FanOutOutputs& out);
   // Pacing that is due makes fill() have more; reports that are due come out.
   void handle_deadline(Timestamp now, WallTime wall, FanOutOutputs& out);
@@ -166,10 +192,14 @@ class FanOut {
   OutletStats stats(SenderId sender, std::size_t outlet) const;
   // To a sender's peer and back, smoothed, as its reports tell.
   std::optional<Duration> round_trip(SenderId sender) const;
+  // Of a sender whose congestion is controlled.
+  std::optional<bwe::Target> target(SenderId sender) const;
   struct Totals {
     std::uint64_t packets = 0, bytes = 0, trains = 0, retransmitted = 0, plis = 0, reports = 0, skipped = 0;
     std::uint64_t nacks_ignored = 0;                 // Packets asked for again that there is no room to send.
     std::uint64_t padding_bytes = 0, held_back = 0;  // By a pacer, times.
+    std::uint64_t probes = 0, probe_packets = 0;     // Clusters begun; packets sent for nothing else.
+    std::uint64_t feedbacks = 0;                     // Of what arrived when.
     std::uint64_t refused = 0;  // By SRTP: sent as zeros. A mistake of ours, or a used up key.
   };
   const Totals& totals() const;

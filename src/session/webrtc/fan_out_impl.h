@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "proto/rtcp/packet.h"
 #include "proto/rtcp/round_trip.h"
 #include "proto/rtcp/writer.h"
+#include "session/webrtc/congestion.h"
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/outlet.h"
 #include "session/webrtc/wheel.h"
@@ -73,16 +75,19 @@ struct Stream {
 };
 
 struct Sender {
-  Sender(const PacerConfig& pacing, srtp::SendContext& keys, const ice::Path& to)
-      : context(&keys), path(to), pacer(pacing) {}
+  Sender(const bwe::PacerConfig& pacing, srtp::SendContext& keys, const ice::Path& to)
+      : context(&keys), path(to), route(to.remote), pacer(pacing) {}
 
   SenderId id;
   srtp::SendContext* context;
   std::optional<ice::Path> path;  // None: nothing is sent.
-  Pacer pacer;
-  std::uint16_t transport_sequence = 1;
+  SocketAddress route;            // Of the last path.
+  bwe::Pacer pacer;
+  std::unique_ptr<Congestion> congestion;  // Null: not controlled.
+  std::uint16_t transport_sequence = 1;    // Of one that is not.
   std::uint8_t tag_bytes = 0;
   bool is_in_work = false, is_held = false;
+  bool can_pad = false;  // One of its outlets can.
   // Outlets that may have something to send, the first of each list.
   std::array<std::uint16_t, 2> first_queued{Outlet::kNone, Outlet::kNone};
   std::array<std::uint16_t, 2> last_queued{Outlet::kNone, Outlet::kNone};
@@ -99,6 +104,10 @@ struct Sender {
 
   std::string cname;
   rtcp::RoundTrip round_trip;
+  // Of the report that is being read: packets that it speaks of, and how many of them were lost.
+  std::uint32_t reported_packets = 0;
+  double reported_losses = 0;
+  Timestamp red_until;  // Redundancy is called for.
   struct ReferenceTime {
     std::uint32_t ssrc = 0, compact = 0;
     Timestamp at;
@@ -106,6 +115,8 @@ struct Sender {
   std::optional<ReferenceTime> reference_time;
 
   std::span<Outlet> all() { return outlets; }
+  // After one was opened or closed.
+  void note_outlets() { can_pad = std::ranges::any_of(outlets, &Outlet::can_pad); }
 };
 
 struct FanOut::Impl {
@@ -125,6 +136,8 @@ struct FanOut::Impl {
   std::uint16_t first_number(Sender& sender, std::uint32_t ssrc);
   void enqueue(Sender& sender, std::uint16_t outlet);
   void enqueue(Sender& sender);
+  void release(Sender& sender);
+  void steer(Timestamp at, Sender& sender, FanOutOutputs& out);
 
   // Sources.
   void subscribe(Timestamp at, OutletRef ref, StreamId stream);
@@ -144,6 +157,7 @@ struct FanOut::Impl {
   Duration elapsed_to(const Outlet& outlet, const Layer& layer, Position to) const;
   bool settle(Timestamp at, OutletRef ref, Outlet& outlet);
   void want_keyframe(Layer& layer);
+  void climb(Timestamp at, const Outlet& outlet);
   Timestamp wish_due(const Layer& layer) const;
   Timestamp next_wish() const;
   void emit_wanted(FanOutOutputs& out);
@@ -153,14 +167,24 @@ struct FanOut::Impl {
   void trim_histories(Timestamp at);
 
   // Sending.
+  // A packet whose descriptor says something else to its receiver.
+  struct Rewritten {
+    payload::Packet packet;
+    Buffer descriptor;
+  };
   struct Planned;
   struct Plan;
   enum class Sent : std::uint8_t { kAll, kNoRoom, kHeld };
   bool fill(Timestamp at, DatagramBatch& batch);
   void collect_dirty();
+  void prefetch_work();
   void rotate(Sender& sender, std::size_t list);
   Sent send(Timestamp at, Sender& sender, DatagramBatch& batch);
   bool plan_list(Timestamp at, Sender& sender, std::size_t list, std::int64_t budget, Plan& plan);
+  bool plan_video(Timestamp at, Sender& sender, Plan& plan);
+  void plan_padding(Sender& sender, std::int64_t budget, Plan& plan);
+  bool send_padding(Timestamp at, Sender& sender, std::int64_t budget, DatagramBatch& batch);
+  void hold(Timestamp at, Sender& sender);
   void plan_again(Sender& sender, Outlet& outlet, std::int64_t budget, Plan& plan);
   void plan_media(Timestamp at, OutletRef ref, Sender& sender, Outlet& outlet, std::int64_t budget,
                   Plan& plan);
@@ -168,6 +192,10 @@ struct FanOut::Impl {
                    bool is_again, Plan& plan);
   bool pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Position position);
   bool turn_level(Outlet& outlet, Position position, std::int64_t next, const Plan& plan);
+  const Rewritten* rewrite_targets(const Outlet& outlet, const Run& run, const History& history,
+                                   Position position);
+  bool ends_picture(const Outlet& outlet, const Run& run, const History& history, Position position,
+                    bool is_again) const;
   void pass(Timestamp at, Outlet& outlet, Position position);
   bool has_more(const Outlet& outlet) const;
   void drop_finished(Sender& sender, std::size_t list);
@@ -175,6 +203,7 @@ struct FanOut::Impl {
   std::size_t cut_train(std::span<Planned> planned, std::size_t& segment_bytes, std::size_t& total);
   void write_packet(Sender& sender, const Planned& planned, std::size_t bytes, std::uint8_t* out);
   void write_prefix(const Planned& planned, std::uint8_t* out) const;
+  void note_departure(Timestamp at, Congestion& of, const Planned& planned, std::size_t bytes) const;
   void note_sent(Timestamp at, Sender& sender, const Planned& planned);
   void protect_all();
 
@@ -184,6 +213,8 @@ struct FanOut::Impl {
   void handle_keyframe_request(Timestamp at, Sender& sender, std::uint16_t index);
   void handle_report_block(Timestamp at, Sender& sender, const rtcp::ReportBlock& block);
   void handle_packet(Timestamp at, Sender& sender, const rtcp::Packet& packet);
+  void tell_loss(Timestamp at, Sender& sender);
+  void call_for_red(Timestamp at, Sender& sender, double loss);
   void handle_extended(Timestamp at, Sender& sender, const rtcp::ExtendedReport& report);
   void handle_fir(Timestamp at, Sender& sender, const rtcp::Fir& fir);
   bool can_replay(Timestamp at, const Sender& sender, const Outlet& outlet) const;
@@ -212,7 +243,10 @@ struct FanOut::Impl {
   Timestamp layers_checked_at = Timestamp::never();
   Timestamp trimmed_at = Timestamp::never();  // The next time. Never: nothing is kept.
   Wheel pacing{Duration::milliseconds(1)}, reports{Duration::milliseconds(10)};
+  Wheel congestion{Duration::milliseconds(5)};
+  Congestion::Scratch congestion_scratch;
   std::vector<srtp::RtpToProtect> protecting;
+  std::deque<Rewritten> rewritten;  // While they are planned.
   rtcp::Writer writer;
 };
 

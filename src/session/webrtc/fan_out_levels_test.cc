@@ -15,7 +15,8 @@ namespace stoa::webrtc {
 namespace {
 
 constexpr Duration kFrame = Duration::from_ticks(3000, 90'000);
-constexpr PacerConfig kUnpaced{.bits_per_second = 1'000'000'000, .burst_bytes = 10'000'000};
+constexpr bwe::PacerConfig kUnpaced{
+    .bits_per_second = 1'000'000'000, .burst_bytes_min = 10'000'000, .burst_bytes_max = 10'000'000};
 constexpr std::uint16_t kFirstPicture = 32'700;  // Ids wrap.
 
 // Three temporal layers as Chromium sends them: 0 2 1 2, the second and the third of eight without a look at
@@ -178,10 +179,7 @@ struct View {
     for (auto& got = peer.of(kRtxSsrc); seen_again < got.size(); ++seen_again) {
       const Bytes payload = got[seen_again].payload;
       ASSERT_GE(payload.size(), 2u);
-      const auto number = static_cast<std::uint16_t>(payload[0] << 8 | payload[1]);
-      const std::int64_t newest = pieces.rbegin()->first;
-      const std::int64_t sequence =
-          newest + static_cast<std::int16_t>(number - static_cast<std::uint16_t>(newest));
+      const std::int64_t sequence = repeated_number(payload, pieces.rbegin()->first);
       const Piece piece = parse(payload.subspan(2), encoding);
       const auto [at, is_new] = pieces.emplace(sequence, piece);
       again[sequence] = piece;
@@ -192,17 +190,7 @@ struct View {
       ASSERT_EQ(at->second.is_filler, piece.is_filler);
     }
   }
-  std::vector<std::uint16_t> missing(std::size_t most = 50) const {
-    std::vector<std::uint16_t> numbers;
-    if (pieces.empty()) return numbers;
-    std::int64_t expected = pieces.begin()->first;
-    for (const auto& [sequence, piece] : pieces) {
-      for (; expected < sequence && numbers.size() < most; ++expected)
-        numbers.push_back(static_cast<std::uint16_t>(expected));
-      expected = sequence + 1;
-    }
-    return numbers;
-  }
+  std::vector<std::uint16_t> missing(std::size_t most = 50) const { return missing_numbers(pieces, most); }
   // Pictures from the one on, each whole, in order, with all that it refers to; ids without a gap.
   // `gaps_max`: but for so many.
   void check(const Source& source, std::uint32_t gaps_max = 0) {
@@ -265,7 +253,7 @@ struct Stage {
   }
   void want(View& view, std::uint32_t frames) { world.fan_out.set_frames_wanted(view.peer.id, 0, frames); }
 
-  FanOutWorld world;
+  FanOutWorld world{{.retransmission_age_max = Duration::seconds(10)}};
   payload::Encoding encoding;
   StreamId stream;
   Source source;

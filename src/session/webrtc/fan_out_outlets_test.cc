@@ -47,8 +47,9 @@ TEST(FanOutOutlets, leave_the_list_of_those_that_wait_to_be_sent_whole) {
   for (std::size_t gone = 0; gone < 3; ++gone) {
     FanOutWorld world;
     const StreamId stream = world.add_stream();
-    Peer& peer = world.add_peer({FanOutWorld::video(), another(0x100), another(0x200)},
-                                {.bits_per_second = 4'000'000, .burst_bytes = 3000});
+    Peer& peer =
+        world.add_peer({FanOutWorld::video(), another(0x100), another(0x200)},
+                       {.bits_per_second = 4'000'000, .burst_bytes_min = 3000, .burst_bytes_max = 3000});
     for (std::size_t i = 0; i < 3; ++i) world.set_source(peer, stream, i);
     world.frame(stream, {.is_keyframe = true, .packets = 20});
     world.drain();

@@ -1,6 +1,9 @@
 // Sound with redundancy (RED) to receivers that take it and to others, of one stream.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/rng.h"
 #include "media/payload/test_red.h"
 #include "session/webrtc/fan_out.h"
 #include "session/webrtc/test_fan_out.h"
@@ -79,6 +82,73 @@ TEST(FanOutRed, gives_redundancy_to_who_takes_it_and_the_frame_alone_to_others) 
   EXPECT_GT(world.fan_out.stats(takes.id, 0).bytes, 2 * world.fan_out.stats(plain.id, 0).bytes);
   EXPECT_TRUE(world.refusals.empty());
   EXPECT_EQ(world.fan_out.totals().refused, 0u);
+}
+
+TEST(FanOutRed, is_sent_where_loss_calls_for_it) {
+  FanOutWorld world;
+  Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+  Peer& peer = world.add_peer({with_red()});
+  world.set_source(peer, speaker.stream);
+  auto report = [&](std::uint8_t fraction_lost) {
+    rtcp::ReportBlock block{.ssrc = kAudioSsrc, .fraction_lost = fraction_lost};
+    block.highest_sequence = static_cast<std::uint32_t>(peer.of(kAudioSsrc).back().sequence);
+    rtcp::Writer writer;
+    writer.write_receiver_report(1, {&block, 1});
+    world.rtcp(peer, writer);
+  };
+  auto red_of_next = [&](int packets) {
+    peer.got.clear();
+    speaker.speak(packets);
+    return std::ranges::count(peer.of(kAudioSsrc), kRedType, &Got::payload_type);
+  };
+  EXPECT_EQ(red_of_next(500), 400);  // Ten seconds: who knows?
+  report(0);
+  EXPECT_EQ(red_of_next(50), 0);
+  report(2);  // Of 256.
+  EXPECT_EQ(red_of_next(50), 0);
+  report(3);
+  EXPECT_EQ(red_of_next(450), 360);
+  report(0);
+  EXPECT_EQ(red_of_next(50), 40);
+  report(0);
+  EXPECT_EQ(red_of_next(50), 0);
+}
+
+// So far away that nothing that is asked for again comes in time: what there is comes with the packets.
+TEST(FanOutRed, repairs_ten_percent_of_loss_without_a_round_trip) {
+  for (const bool is_burst : {false, true}) {
+    FanOutWorld world;
+    Speaker speaker{.world = world, .stream = world.add_stream(payload::Encoding::kOpus), .writer = {}};
+    Peer& peer = world.add_peer({with_red()});
+    world.set_source(peer, speaker.stream);
+    Rng rng(5);
+    std::vector<bool> is_heard;
+    std::size_t lost = 0, burst_left = 0;
+    for (int second = 0; second < 60; ++second) {
+      peer.got.clear();
+      speaker.speak(50);
+      for (const Got& got : peer.of(kAudioSsrc)) {
+        is_heard.push_back(false);
+        if (burst_left == 0 && rng.chance(is_burst ? 0.05 : 0.1)) burst_left = is_burst ? 2 : 1;
+        if (burst_left > 0) {
+          --burst_left;
+          ++lost;
+          continue;
+        }
+        const std::size_t carried = got.payload_type == kRedType ? 3 : 1;
+        for (std::size_t i = 0; i < std::min(carried, is_heard.size()); ++i)
+          is_heard[is_heard.size() - 1 - i] = true;
+      }
+      rtcp::ReportBlock block{.ssrc = kAudioSsrc, .fraction_lost = 26};
+      block.highest_sequence = static_cast<std::uint32_t>(peer.of(kAudioSsrc).back().sequence);
+      rtcp::Writer writer;
+      writer.write_receiver_report(1, {&block, 1});
+      world.rtcp(peer, writer);
+    }
+    const auto silent = static_cast<std::size_t>(std::ranges::count(is_heard, false));
+    EXPECT_GT(lost, is_heard.size() / 13);
+    EXPECT_LT(silent * 5, lost) << is_burst;
+  }
 }
 
 TEST(FanOutRed, repeats_the_same_bytes_where_that_is_safe) {

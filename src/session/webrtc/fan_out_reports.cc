@@ -1,8 +1,21 @@
+#include <algorithm>
 #include <bit>
 
 #include "session/webrtc/fan_out_impl.h"
 
 namespace stoa::webrtc {
+
+// Each step finds what the step before has asked for, and asks for that of all before it needs any.
+void FanOut::expect_rtcp(std::span<const SenderId> senders) const {
+  for (const SenderId id : senders)
+    if (const Sender* sender = impl_->find_sender(id)) prefetch(sender, &sender->outlets);
+  for (const SenderId id : senders)
+    if (const Sender* sender = impl_->find_sender(id); sender && sender->congestion)
+      prefetch(sender->congestion.get(), sender->congestion.get() + 1);
+  for (const SenderId id : senders)
+    if (const Sender* sender = impl_->find_sender(id); sender && sender->congestion)
+      sender->congestion->controller().prefetch_feedback();
+}
 
 void FanOut::handle_rtcp(Timestamp now, WallTime, SenderId id, Bytes packet, FanOutOutputs& out) {
   impl_->now = now;
@@ -13,11 +26,25 @@ void FanOut::handle_rtcp(Timestamp now, WallTime, SenderId id, Bytes packet, Fan
   while (auto next = reader->next())
     if (*next) impl_->handle_packet(now, *sender, **next);
   impl_->emit_wanted(out);
+  impl_->steer(now, *sender, out);
+}
+
+// What the controller has made of what it was told: rate and probes for the pacer, and news.
+void FanOut::Impl::steer(Timestamp at, Sender& sender, FanOutOutputs& out) {
+  if (!sender.congestion) return;
+  if (sender.congestion->update(at, sender.pacer, sender.can_pad)) {
+    ++totals.probes;
+    release(sender);
+  }
+  if (const auto news = sender.congestion->take_news(at)) out.push(SenderBandwidth{sender.id, *news});
+  if (const Timestamp next = sender.congestion->controller().next_deadline(); next != Timestamp::never())
+    congestion.set(at, sender.id.index, next);
 }
 
 void FanOut::Impl::handle_packet(Timestamp at, Sender& sender, const rtcp::Packet& packet) {
   const auto take_blocks = [&](const auto& report) {
     for (const rtcp::ReportBlock block : report.blocks) handle_report_block(at, sender, block);
+    tell_loss(at, sender);
   };
   std::uint16_t index = 0;
   std::visit(Overloaded{
@@ -34,6 +61,16 @@ void FanOut::Impl::handle_packet(Timestamp at, Sender& sender, const rtcp::Packe
                    for (const std::uint32_t ssrc : remb.sources)
                      if (Outlet* outlet = find_ssrc(sender, ssrc, index))
                        outlet->stats.remb_bps = remb.bits_per_second;
+                   if (sender.congestion)
+                     sender.congestion->controller().handle_remb(at, remb.bits_per_second);
+                 },
+                 [&](const rtcp::TransportFeedback& feedback) {
+                   ++totals.feedbacks;
+                   if (sender.congestion) sender.congestion->handle_feedback(at, feedback);
+                 },
+                 [&](const rtcp::CongestionFeedback& feedback) {
+                   ++totals.feedbacks;
+                   if (sender.congestion) sender.congestion->handle_feedback(at, feedback);
                  },
                  [&](const rtcp::ExtendedReport& report) { handle_extended(at, sender, report); },
                  [](const auto&) {},
@@ -63,6 +100,12 @@ void FanOut::Impl::handle_report_block(Timestamp at, Sender& sender, const rtcp:
   Outlet* outlet = find_ssrc(sender, block.ssrc, index);
   if (outlet == nullptr) return;
   outlet->stats.loss = block.fraction_lost / 256.0;
+  // Of so many packets: the extended number is as far as ours, however the receiver counts its wraps.
+  const auto reported = static_cast<std::uint16_t>(
+      static_cast<std::uint16_t>(block.highest_sequence) -
+      std::exchange(outlet->reported_to, static_cast<std::uint16_t>(block.highest_sequence)));
+  sender.reported_packets += reported;
+  sender.reported_losses += reported * outlet->stats.loss;
   // All packets from there on had it, so the newest that came does.
   if (outlet->tells_playout && outlet->playout_told_from)
     outlet->tells_playout = static_cast<std::int16_t>(static_cast<std::uint16_t>(block.highest_sequence) -
@@ -71,6 +114,28 @@ void FanOut::Impl::handle_report_block(Timestamp at, Sender& sender, const rtcp:
   if (block.last_sr == 0) return;
   if (sender.round_trip.handle_echo(at, block.last_sr, block.delay_since_last_sr))
     outlet->stats.round_trip = sender.round_trip.smoothed_or(Duration());
+}
+
+// Of all that a report speaks of.
+void FanOut::Impl::tell_loss(Timestamp at, Sender& sender) {
+  const auto packets = std::exchange(sender.reported_packets, 0u);
+  const double losses = std::exchange(sender.reported_losses, 0.0);
+  if (packets == 0) return;
+  call_for_red(at, sender, losses / packets);
+  if (!sender.congestion) return;
+  std::optional<Duration> round_trip;
+  if (sender.round_trip.is_known()) round_trip = sender.round_trip.smoothed_or({});
+  sender.congestion->controller().handle_report(at, losses / packets, round_trip);
+}
+
+void FanOut::Impl::call_for_red(Timestamp at, Sender& sender, double loss) {
+  if (loss >= config.red_from_loss) sender.red_until = at + config.red_kept;
+  const bool is_called_for = at < sender.red_until;
+  for (Outlet& outlet : sender.all()) {
+    if (!outlet.has_red || outlet.is_red_called_for == is_called_for) continue;
+    outlet.is_red_called_for = is_called_for;
+    outlet.end_repeats();
+  }
 }
 
 void FanOut::Impl::handle_extended(Timestamp at, Sender& sender, const rtcp::ExtendedReport& report) {
@@ -124,14 +189,19 @@ bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
     ++outlet.stats.nacked_unknown;
     return true;
   }
-  const std::size_t bytes = layer->history.slot(*position).packet->kept_bytes();
+  const History::Slot& slot = layer->history.slot(*position);
+  const Duration round_trip = sender.round_trip.smoothed_or(kRoundTripUnknown);
+  if (at - std::max(slot.arrived, outlet.begun_at) > config.retransmission_age_max + round_trip) {
+    ++outlet.stats.nacked_late;
+    return true;
+  }
+  const std::size_t bytes = slot.packet->kept_bytes();
   const auto allowed = static_cast<std::uint64_t>(static_cast<double>(sender.sent.bytes(at)) *
                                                   config.retransmission_share_max);
   if (sender.sent_again.bytes(at) + bytes > std::max(allowed, kRetransmissionFloorBytes)) return false;
   if (!outlet.again) outlet.again = std::make_unique<Retransmissions>();
   if (outlet.again->is_full()) return false;
-  if (outlet.again->ask(at, out, sender.round_trip.smoothed_or(kRoundTripUnknown)))
-    sender.sent_again.add(at, bytes);
+  if (outlet.again->ask(at, out, round_trip)) sender.sent_again.add(at, bytes);
   return true;
 }
 
@@ -169,6 +239,7 @@ void FanOut::Impl::replay(Timestamp at, Sender& sender, std::uint16_t index) {
   outlet.replayed_keyframe = history.keyframe_sequence();
   outlet.replayed_at = at;
   if (keyframe >= outlet.cursor) return;  // It is about to be sent.
+  outlet.begun_at = at;
   outlet.begin_run(keyframe, history.keyframe_sequence(), elapsed_to(outlet, *outlet.feed, keyframe));
   outlet.replay_until = history.end();
   outlet.keyframe_sent_at = at;
@@ -190,6 +261,7 @@ void FanOut::Impl::report(Timestamp at, WallTime wall, Sender& sender, FanOutOut
   for (Outlet& outlet : sender.all()) {
     // Asking once may not have been enough.
     if (outlet.waits_for && outlet.is_video && !is_ready(at, outlet)) want_keyframe(*outlet.waits_for);
+    climb(at, outlet);
     if (!outlet.has_sent || outlet.feed == nullptr || !outlet.has_run()) continue;
     const rtcp::SenderFacts facts{.ntp = ntp,
                                   .rtp_time = report_time_of(at, wall, outlet),

@@ -202,7 +202,7 @@ TEST(FanOutReports, looks_at_no_nack_after_the_first_that_there_is_no_room_for) 
 }
 
 TEST(FanOutReports, looks_at_no_nack_while_the_queue_is_full) {
-  FanOutWorld world;
+  FanOutWorld world({.retransmission_age_max = Duration::seconds(10)});
   const StreamId stream = world.add_stream();
   Peer& peer = world.add_peer();
   world.set_source(peer, stream);
@@ -230,8 +230,9 @@ TEST(FanOutReports, repeats_no_packet_that_came_to_be_too_old_while_it_waited) {
   FanOutWorld world({.history = {.packets = 1024, .bytes = 8u << 20, .age = Duration::seconds(4)}},
                     srtp::Profile::kAes128CmHmacSha1_80);
   const StreamId stream = world.add_stream();
-  Peer& peer = world.add_peer({FanOutWorld::video(payload::Encoding::kH264, false)},
-                              {.bits_per_second = 1'000'000'000, .burst_bytes = 10'000'000});
+  Peer& peer = world.add_peer(
+      {FanOutWorld::video(payload::Encoding::kH264, false)},
+      {.bits_per_second = 1'000'000'000, .burst_bytes_min = 10'000'000, .burst_bytes_max = 10'000'000});
   world.set_source(peer, stream);
   for (int i = 0; i < 24; ++i) {
     world.frame(stream, {.is_keyframe = i == 0, .packets = 50, .bytes = 200});

@@ -1,6 +1,7 @@
 #include <cstring>
 #include <limits>
 
+#include "proto/rtp/extension.h"
 #include "proto/rtp/extension_values.h"
 #include "proto/rtp/rtx.h"
 #include "session/webrtc/fan_out_impl.h"
@@ -9,6 +10,7 @@ namespace stoa::webrtc {
 namespace {
 
 constexpr std::size_t kAudio = 0, kVideo = 1;
+constexpr std::uint8_t kPaddingBytes = 240;  // Of a packet that is nothing else; RTP has room for 255.
 
 void store_u16(std::uint8_t* at, std::uint16_t value) {
   at[0] = static_cast<std::uint8_t>(value >> 8);
@@ -19,7 +21,8 @@ void store_u16(std::uint8_t* at, std::uint16_t value) {
 
 namespace {
 
-// In place of one above the receiver's temporal level that came too late for numbers to close up over it.
+// In place of one that the receiver's level leaves out and that came too late for numbers to close up over
+// it.
 constexpr payload::Packet kFiller{};
 
 }  // namespace
@@ -35,7 +38,9 @@ struct FanOut::Impl::Planned {
   std::uint32_t bytes;  // On the wire, without padding to equal sizes.
   std::uint16_t header_bytes;
   std::uint8_t padding_bytes;  // Of a packet that is nothing else.
-  bool is_again, is_rtx, is_red, tells_playout;
+  bool is_again, is_rtx, is_red, tells_playout, is_padding;
+  bool marker;
+  const Buffer* descriptor;  // In place of the packet's own, when set.
 
   std::size_t payload_bytes() const { return is_red ? packet->kept_bytes() : packet->payload_bytes; }
 };
@@ -55,9 +60,7 @@ bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
   collect_dirty();
   bool has_room = true;
   while (work_first < work.size()) {
-    if (work_first + 1 < work.size())
-      if (Sender* following = find_sender(work[work_first + 1]))
-        __builtin_prefetch(following->outlets.data());
+    prefetch_work();
     Sender* sender = find_sender(work[work_first]);
     if (sender && sender->path && send(at, *sender, batch) == Sent::kNoRoom) {
       has_room = false;
@@ -76,6 +79,33 @@ bool FanOut::Impl::fill(Timestamp at, DatagramBatch& batch) {
     work_first = 0;
   }
   return !has_room;
+}
+
+// Of those whose turn comes next: each step finds what the step before has asked for.
+void FanOut::Impl::prefetch_work() {
+  const auto ahead = [&](std::size_t turns) {
+    return work_first + turns < work.size() ? find_sender(work[work_first + turns]) : nullptr;
+  };
+  if (const Sender* sender = ahead(4)) prefetch(sender, &sender->outlets + 1);
+  const auto first_of = [](const Sender& sender) -> const Outlet* {
+    const std::uint16_t index = sender.first_queued[sender.first_queued[kAudio] == Outlet::kNone];
+    return index == Outlet::kNone ? nullptr : &sender.outlets[index];
+  };
+  if (const Sender* sender = ahead(3)) {
+    if (const Outlet* outlet = first_of(*sender)) prefetch(outlet, &outlet->runs);
+    if (sender->congestion) sender->congestion->prefetch();
+  }
+  if (const Sender* sender = ahead(2)) {
+    const Outlet* outlet = first_of(*sender);
+    if (outlet && outlet->has_run()) {
+      prefetch(&outlet->run(), &outlet->run() + 1);
+      prefetch(&outlet->header, &outlet->again + 1);
+      __builtin_prefetch(&outlet->stats, 1);
+    }
+    if (sender->congestion) sender->congestion->controller().prefetch_sent();
+  }
+  if (const Sender* sender = ahead(1); sender && sender->congestion)
+    sender->congestion->controller().prefetch_place(now);
 }
 
 void FanOut::Impl::collect_dirty() {
@@ -107,23 +137,116 @@ FanOut::Impl::Sent FanOut::Impl::send(Timestamp at, Sender& sender, DatagramBatc
   Plan plan;
   for (;;) {
     plan.count = plan.bytes = 0;
+    rewritten.clear();
     plan_list(at, sender, kAudio, std::numeric_limits<std::int64_t>::max(), plan);
-    bool is_held = false;
-    if (!sender.is_held && sender.first_queued[kVideo] != Outlet::kNone) {
-      const std::int64_t budget = sender.pacer.budget(at) - static_cast<std::int64_t>(plan.bytes);
-      is_held = plan_list(at, sender, kVideo, budget, plan) && budget <= 0;
-    }
+    const bool is_held = !sender.is_held && plan_video(at, sender, plan);
     if (plan.count > 0 && !write_plan(at, sender, plan, batch)) return Sent::kNoRoom;
     drop_finished(sender, kAudio);
     drop_finished(sender, kVideo);
     if (is_held) {
-      rotate(sender, kVideo);
-      sender.is_held = true;
-      ++totals.held_back;
-      pacing.set(at, sender.id.index, std::max(sender.pacer.next_release(at), at + Duration::nanoseconds(1)));
+      hold(at, sender);
       return Sent::kHeld;
     }
-    if (plan.count == 0) return Sent::kAll;
+    const bool has_queued =
+        sender.first_queued[kAudio] != Outlet::kNone || sender.first_queued[kVideo] != Outlet::kNone;
+    const bool is_probing = sender.congestion && sender.congestion->is_probing();
+    if (plan.count > 0 && (has_queued || is_probing)) continue;
+    if (sender.is_held || !is_probing) return Sent::kAll;
+    const std::int64_t budget = sender.pacer.budget(at);
+    if (budget > 0 && !send_padding(at, sender, budget, batch)) return Sent::kNoRoom;
+    if (budget <= 0) {
+      hold(at, sender);
+      return Sent::kHeld;
+    }
+    if (!sender.can_pad) return Sent::kAll;
+  }
+}
+
+// True: the pacer holds back what is left.
+bool FanOut::Impl::plan_video(Timestamp at, Sender& sender, Plan& plan) {
+  if (sender.congestion) sender.congestion->finish_probe(at, sender.pacer);
+  const bool is_probing = sender.congestion && sender.congestion->is_probing();
+  if (sender.first_queued[kVideo] == Outlet::kNone && !is_probing) return false;
+  const std::int64_t budget = sender.pacer.budget(at) - static_cast<std::int64_t>(plan.bytes);
+  const std::size_t began = plan.bytes;
+  bool has_more = plan_list(at, sender, kVideo, budget, plan);
+  if (is_probing && !has_more) {
+    const std::int64_t left = budget - static_cast<std::int64_t>(plan.bytes - began);
+    has_more = left <= 0;
+    if (left > 0) plan_padding(sender, left, plan);
+  }
+  return has_more && budget <= 0;
+}
+
+// Until the pacer lets more go.
+void FanOut::Impl::hold(Timestamp at, Sender& sender) {
+  if (const std::uint16_t first = sender.first_queued[kVideo]; first != Outlet::kNone && sender.congestion) {
+    const Outlet& outlet = sender.outlets[first];
+    const bool waits = outlet.feed != nullptr && outlet.cursor < outlet.feed->history.end();
+    sender.pacer.set_wait(
+        waits ? at - std::max(outlet.begun_at, outlet.feed->history.slot(outlet.cursor).arrived)
+              : Duration());
+  }
+  rotate(sender, kVideo);
+  sender.is_held = true;
+  ++totals.held_back;
+  pacing.set(at, sender.id.index, std::max(sender.pacer.next_release(at), at + Duration::nanoseconds(1)));
+}
+
+// Where there is nothing to send again, as of pictures that are all paused: packets of nothing but padding,
+// on a retransmission stream (RFC 3550 §5.1). False: no room.
+bool FanOut::Impl::send_padding(Timestamp at, Sender& sender, std::int64_t budget, DatagramBatch& batch) {
+  const auto outlet = std::ranges::find_if(sender.outlets, &Outlet::can_pad);
+  if (outlet == sender.outlets.end()) return true;
+  const std::size_t header_bytes = outlet->header.size_bytes(kFiller);
+  const std::size_t bytes = header_bytes + kPaddingBytes + sender.tag_bytes;
+  const std::size_t count = std::clamp<std::size_t>((static_cast<std::size_t>(budget) + bytes - 1) / bytes, 1,
+                                                    DatagramBatch::kTrainSegmentsMax);
+  if (!batch.has_room(bytes * count)) return false;
+  std::uint8_t* out = batch.room().data();
+  for (std::size_t i = 0; i < count; ++i, out += bytes) {
+    HeaderValues values;
+    values.sequence = outlet->rtx_sequence++;
+    values.timestamp = static_cast<std::uint32_t>(outlet->last_timestamp);
+    if (outlet->header.counts_transport()) values.transport_sequence = sender.congestion->next_sequence();
+    values.send_time = send_time;
+    outlet->header.write(kFiller, {}, values, outlet->rtx_payload_type, outlet->rtx_ssrc, out);
+    protecting.push_back({.context = sender.context,
+                          .header = Bytes(out, header_bytes),
+                          .prefix = {},
+                          .payload = {},
+                          .padding_bytes = kPaddingBytes,
+                          .is_repeat = false,
+                          .out = std::span(out, bytes),
+                          .outcome = {}});
+    if (outlet->has_ccfb) sender.congestion->note_number(outlet->rtx_ssrc, values.sequence);
+    if (outlet->has_ccfb || outlet->header.counts_transport()) sender.congestion->handle_sent(at, bytes);
+  }
+  batch.commit(sender.path->local, sender.path->remote, bytes * count, static_cast<std::uint16_t>(bytes),
+               sender.congestion->ecn());
+  sender.pacer.handle_sent(bytes * count);
+  totals.probe_packets += count;
+  ++totals.trains;
+  return true;
+}
+
+// What a probe lacks: packets that went out lately once more, as retransmissions. They do no harm, and where
+// one was lost they do good.
+void FanOut::Impl::plan_padding(Sender& sender, std::int64_t budget, Plan& plan) {
+  const std::size_t began = plan.bytes;
+  for (Outlet& outlet : sender.all()) {
+    if (!outlet.can_pad() || !outlet.feed || !outlet.has_run()) continue;
+    const History& history = outlet.feed->history;
+    const Run& run = outlet.run();
+    for (Position next = std::min(outlet.cursor, history.end()); next > history.begin(); --next) {
+      const Position position = next - 1;
+      const History::Slot& slot = history.slot(position);
+      if (slot.sequence < run.first_source) break;
+      if (run.leaves_out(history, position) || run.out_of(history, position) >= outlet.next_out) continue;
+      if (plan.is_full() || static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
+      plan_packet(sender, outlet, run, history, position, true, plan);
+      plan.packets[plan.count - 1].is_padding = true;
+    }
   }
 }
 
@@ -201,7 +324,7 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     const History::Slot& slot = history.slot(position);
     if (outlet.level != outlet.run().level && !turn_level(outlet, position, next, plan)) return;
     const Run* const its = outlet.run_of(slot.sequence);
-    if (its == nullptr || (its->is_above(*slot.packet) && !history.above(position).is_late())) {
+    if (its == nullptr || (its->leaves_out(history, position) && !history.above(position).is_late())) {
       if (plan.count == before) pass(at, outlet, position);  // Of the time before, or not wanted.
       continue;
     }
@@ -226,21 +349,38 @@ void FanOut::Impl::plan_media(Timestamp at, OutletRef ref, Sender& sender, Outle
     plan_packet(sender, outlet, run, history, position, false, plan);
     next = std::max(next, out + 1);
     // Where a switch is near, no more than to the end of a frame.
-    if (outlet.waits_for && slot.packet->marker) return;
+    if (outlet.waits_for && plan.packets[plan.count - 1].marker) return;
   }
 }
 
-// Begins another temporal level with this packet where one may. False: what is planned goes first.
+// Begins another level with this packet where one may. False: what is planned goes first.
 bool FanOut::Impl::turn_level(Outlet& outlet, Position position, std::int64_t next, const Plan& plan) {
   const Run& run = outlet.run();
   const History& history = outlet.feed->history;
-  const TemporalLevel to = history.next_level(position, run.level, outlet.level);
-  if (to == run.level || history.slot(position).sequence < run.first_source ||
-      run.out_of(history, position) < next)
+  const History::Slot& slot = history.slot(position);
+  const Level to = history.next_level(position, run.level, outlet.level);
+  if (to == run.level || slot.sequence < run.first_source || run.out_of(history, position) < next)
     return true;
   if (plan.count > 0) return false;
-  outlet.begin_level(position, to);
+  // In the middle of a picture only where that is being sent, and was not told to be over.
+  const bool is_inside = to.spatial > run.level.spatial && slot.packet->facts.is_spatial_switch_point;
+  const bool is_open = !outlet.ends_frame && outlet.last_source_timestamp == slot.timestamp;
+  if (!is_inside || is_open) outlet.begin_level(position, to);
   return true;
+}
+
+// The marker ends a picture: with the highest of its layers that is sent.
+bool FanOut::Impl::ends_picture(const Outlet& outlet, const Run& run, const History& history,
+                                Position position, bool is_again) const {
+  const payload::Packet& packet = *history.slot(position).packet;
+  if (packet.marker || !packet.facts.ends_layer || run.level.spatial == kFullSize) return packet.marker;
+  if (outlet.goes_on_behind(run, history, position)) return false;
+  const auto next = history.next_in_picture(position);
+  if (!next) return packet.facts.spatial_layer == run.level.spatial;
+  if (!run.leaves_out(history, *next)) return false;
+  // Perhaps the receiver is about to go up with what follows.
+  const bool is_newest = !is_again && &run == &outlet.run() && *next > position;
+  return !is_newest || history.next_level(*next, run.level, outlet.level) == run.level;
 }
 
 // What is not sent.
@@ -262,8 +402,11 @@ bool FanOut::Impl::pass_gap(Timestamp at, OutletRef ref, Outlet& outlet, Positio
 void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, const History& history,
                                Position position, bool is_again, Plan& plan) {
   const History::Slot& slot = history.slot(position);
-  const payload::Packet& packet = run.is_above(*slot.packet) ? kFiller : *slot.packet;
+  const bool is_filler = run.leaves_out(history, position);
+  const Rewritten* changed = is_filler ? nullptr : rewrite_targets(outlet, run, history, position);
+  const payload::Packet& packet = is_filler ? kFiller : changed ? changed->packet : *slot.packet;
   Planned& planned = plan.packets[plan.count++];
+  planned.descriptor = changed ? &changed->descriptor : nullptr;
   planned.outlet = &outlet;
   planned.run = &run;
   planned.history = &history;
@@ -271,15 +414,31 @@ void FanOut::Impl::plan_packet(Sender& sender, Outlet& outlet, const Run& run, c
   planned.position = position;
   planned.out = run.out_of(history, position);
   planned.is_again = is_again;
+  planned.is_padding = false;
   planned.is_rtx = is_again && outlet.has_rtx;
   planned.is_red = outlet.sends_red(packet, planned.is_rtx);
   planned.tells_playout = outlet.tells_playout;
+  planned.marker = packet.marker || (!is_filler && ends_picture(outlet, run, history, position, is_again));
   planned.header_bytes = static_cast<std::uint16_t>(outlet.header.size_bytes(packet, planned.tells_playout));
   planned.padding_bytes = packet.payload_bytes == 0 ? 1 : 0;
   planned.bytes = planned.header_bytes + static_cast<std::uint32_t>(planned.payload_bytes()) +
                   planned.padding_bytes + sender.tag_bytes +
                   (planned.is_rtx ? static_cast<std::uint32_t>(rtp::kOriginalSequenceBytes) : 0u);
   plan.bytes += planned.bytes;
+}
+
+// The packet as its receiver, who gets fewer layers, is to be told of it. Null: as it is.
+const FanOut::Impl::Rewritten* FanOut::Impl::rewrite_targets(const Outlet& outlet, const Run& run,
+                                                             const History& history, Position position) {
+  const History::Slot& slot = history.slot(position);
+  if (slot.packet->descriptor_bytes == 0 || !outlet.header.has_descriptor()) return nullptr;
+  auto descriptor = history.targets().rewrite(
+      slot.sequence, slot.block->descriptor(*slot.packet), run.level,
+      run.goes_on && run.out_of(history, position) - run.first_out < DecodeTargets::kTold);
+  if (!descriptor || descriptor->size() > rtp::kElementBytesMax) return nullptr;
+  Rewritten& made = rewritten.emplace_back(Rewritten{*slot.packet, std::move(*descriptor)});
+  made.packet.descriptor_bytes = static_cast<std::uint16_t>(made.descriptor.size());
+  return &made;
 }
 
 // How many of the packets make the next train. All but the last can be padded to `segment_bytes`; the last
@@ -315,11 +474,14 @@ bool FanOut::Impl::write_plan(Timestamp at, Sender& sender, Plan& plan, Datagram
     std::uint8_t* out = batch.room().data();
     for (std::size_t i = 0; i < count; ++i) {
       const bool is_last = i + 1 == count;
-      write_packet(sender, rest[i], is_last ? rest[i].bytes : segment_bytes, out);
+      const std::size_t bytes = is_last ? rest[i].bytes : segment_bytes;
+      write_packet(sender, rest[i], bytes, out);
       out += segment_bytes;
+      if (sender.congestion) note_departure(at, *sender.congestion, rest[i], bytes);
       note_sent(at, sender, rest[i]);
     }
-    batch.commit(sender.path->local, sender.path->remote, total, static_cast<std::uint16_t>(segment_bytes));
+    batch.commit(sender.path->local, sender.path->remote, total, static_cast<std::uint16_t>(segment_bytes),
+                 sender.congestion ? sender.congestion->ecn() : Ecn::kNotCapable);
     sender.pacer.handle_sent(total);
     ++totals.trains;
     rest = rest.subspan(count);
@@ -335,15 +497,18 @@ void FanOut::Impl::write_packet(Sender& sender, const Planned& planned, std::siz
   HeaderValues values;
   values.sequence = static_cast<std::uint16_t>(planned.is_rtx ? outlet.rtx_sequence++ : planned.out);
   values.timestamp = static_cast<std::uint32_t>(planned.run->timestamp_of(slot.timestamp));
-  values.marker = packet.marker;
+  values.marker = planned.marker;
   values.frame_offset = planned.run->frame_offset;
   values.tells_playout = planned.tells_playout;
-  if (outlet.header.counts_transport()) values.transport_sequence = sender.transport_sequence++;
+  if (outlet.header.counts_transport())
+    values.transport_sequence =
+        sender.congestion ? sender.congestion->next_sequence() : sender.transport_sequence++;
   values.send_time = send_time;
   const std::uint8_t payload_type = planned.is_rtx   ? outlet.rtx_payload_type
                                     : planned.is_red ? outlet.red_payload_type
                                                      : outlet.payload_type;
-  outlet.header.write(packet, slot.block->descriptor(packet), values, payload_type,
+  const Bytes descriptor = planned.descriptor ? Bytes(*planned.descriptor) : slot.block->descriptor(packet);
+  outlet.header.write(packet, descriptor, values, payload_type,
                       planned.is_rtx ? outlet.rtx_ssrc : outlet.ssrc, out);
 
   Bytes payload = slot.block->payload(packet);
@@ -399,10 +564,26 @@ void FanOut::Impl::write_prefix(const Planned& planned, std::uint8_t* out) const
   }
 }
 
+// Requires: it was written, and nothing since.
+void FanOut::Impl::note_departure(Timestamp at, Congestion& of, const Planned& planned,
+                                  std::size_t bytes) const {
+  const Outlet& outlet = *planned.outlet;
+  if (outlet.has_ccfb) {
+    const auto rtx = static_cast<std::uint16_t>(outlet.rtx_sequence - 1);
+    of.note_number(planned.is_rtx ? outlet.rtx_ssrc : outlet.ssrc,
+                   planned.is_rtx ? rtx : static_cast<std::uint16_t>(planned.out));
+  }
+  if (outlet.has_ccfb || outlet.header.counts_transport()) of.handle_sent(at, bytes);
+}
+
 void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planned) {
   Outlet& outlet = *planned.outlet;
   const History::Slot& slot = planned.history->slot(planned.position);
   const payload::Packet& packet = *planned.packet;
+  if (planned.is_padding) {
+    ++totals.probe_packets;
+    return;
+  }
   if (planned.is_again) {
     outlet.again->drop_first();
     ++outlet.stats.retransmitted;
@@ -431,12 +612,12 @@ void FanOut::Impl::note_sent(Timestamp at, Sender& sender, const Planned& planne
   outlet.last_source_timestamp = slot.timestamp;
   outlet.last_arrived = slot.arrived;
   outlet.has_sent = true;
-  outlet.ends_frame = packet.marker;
+  outlet.ends_frame = planned.marker;
   if (planned.history->has_descriptors())
     outlet.note_picture(planned.history->picture(planned.position), *planned.run,
                         planned.run->picture_shift(*planned.history, planned.position));
   if (packet.descriptor_bytes >= 3) {
-    const Bytes descriptor = slot.block->descriptor(packet);
+    const Bytes descriptor = slot.block->descriptor(*slot.packet);
     outlet.last_frame =
         static_cast<std::uint16_t>((descriptor[1] << 8 | descriptor[2]) + planned.run->frame_offset);
   }

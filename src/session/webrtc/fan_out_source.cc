@@ -18,7 +18,10 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
     if (is_group) {
       take_group(at, layer, batches);
     } else {
+      const bool was_cut_off = layer.history.has_cut_off();
       for (const payload::PacketBatch& batch : batches) layer.history.append(at, batch, layer.index);
+      if (!was_cut_off && layer.history.has_cut_off())
+        for (const OutletRef& ref : layer.fed) climb(at, *find_outlet(ref));
       if (layer.is_group_too_large) layer.is_group_too_large = !layer.history.keyframe();
     }
     // Another clock from here on, until somebody says what it shows.
@@ -202,9 +205,10 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   stop_waiting(outlet);
   leave_feed(outlet);
   outlet.feed = layer;
+  outlet.begun_at = at;
   enter(Role::kFed, layer->fed, ref, outlet);
   if (outlet.is_video) {
-    outlet.level = layer->rates.level_for(outlet.frames_wanted, kFullRate);
+    outlet.level = {outlet.spatial_wanted(), layer->rates.level_for(outlet.frames_wanted, kFullRate)};
     outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
     outlet.replay_until = history.end();
     outlet.keyframe_sent_at = at;
@@ -248,6 +252,12 @@ void FanOut::Impl::want_keyframe(Layer& layer) {
   layer.wanted_at = now;
   layer.wanted_from = layer.history.end();
   wanted.push_back(&layer);
+}
+
+// The spatial layers that it is to be sent may begin with a keyframe only.
+void FanOut::Impl::climb(Timestamp at, const Outlet& outlet) {
+  if (outlet.feed == nullptr || !outlet.has_run()) return;
+  if (outlet.feed->history.needs_keyframe(at, outlet.run().level, outlet.level)) want_keyframe(*outlet.feed);
 }
 
 Timestamp FanOut::Impl::wish_due(const Layer& layer) const {
@@ -301,7 +311,8 @@ void FanOut::Impl::measure(Timestamp at, Layer& layer) {
   if (!layer.rates.measure(at, layer.history.layer_frames())) return;
   for (const OutletRef& ref : layer.fed) {
     Outlet& outlet = *find_outlet(ref);
-    if (outlet.frames_wanted != 0) outlet.level = layer.rates.level_for(outlet.frames_wanted, outlet.level);
+    if (outlet.frames_wanted != 0)
+      outlet.level.temporal = layer.rates.level_for(outlet.frames_wanted, outlet.level.temporal);
   }
 }
 

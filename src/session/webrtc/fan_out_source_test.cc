@@ -12,7 +12,8 @@ namespace stoa::webrtc {
 namespace {
 
 constexpr Duration kFrame = Duration::milliseconds(33);
-constexpr PacerConfig kUnpaced{.bits_per_second = 1'000'000'000, .burst_bytes = 10'000'000};
+constexpr bwe::PacerConfig kUnpaced{
+    .bits_per_second = 1'000'000'000, .burst_bytes_min = 10'000'000, .burst_bytes_max = 10'000'000};
 
 void play(FanOutWorld& world, StreamId stream, int frames, bool begins_with_keyframe = false,
           payload::LayerIndex layer = 0) {
@@ -195,7 +196,8 @@ TEST(FanOutSource, serves_all_sections_of_a_receiver_that_is_held_back) {
     outlets.push_back(config);
     streams.push_back(world.add_stream());
   }
-  Peer& peer = world.add_peer(outlets, {.bits_per_second = 4'000'000, .burst_bytes = 4'000});
+  Peer& peer = world.add_peer(
+      outlets, {.bits_per_second = 4'000'000, .burst_bytes_min = 4'000, .burst_bytes_max = 4'000});
   for (std::size_t i = 0; i < 3; ++i) world.set_source(peer, streams[i], i);
   // Each has 2.6 Mbit/s, all together twice what may be sent.
   for (int i = 0; i < 60; ++i) {
@@ -287,7 +289,9 @@ TEST(FanOutSource, disturbs_nobody_with_a_group_for_another) {
   FanOutWorld world;
   const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
   Peer& peer = world.add_peer({FanOutWorld::video()}, kUnpaced);
-  Peer& slow = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 1'360'000, .burst_bytes = 4'000});
+  Peer& slow =
+      world.add_peer({FanOutWorld::video()},
+                     {.bits_per_second = 1'360'000, .burst_bytes_min = 4'000, .burst_bytes_max = 4'000});
   world.set_source(peer, stream);
   world.set_source(slow, stream);
   play(world, stream, 1'000, true);  // 33 s: longer than a group is kept.
@@ -381,7 +385,9 @@ TEST(FanOutSource, brings_a_receiver_up_to_date_however_often_it_asks) {
     FanOutWorld world;
     const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
     play(world, stream, frames, true);
-    Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = rate, .burst_bytes = 4'000});
+    Peer& peer =
+        world.add_peer({FanOutWorld::video()},
+                       {.bits_per_second = rate, .burst_bytes_min = 4'000, .burst_bytes_max = 4'000});
     world.set_source(peer, stream);
     world.drain();
     for (int i = 0; i < 300; ++i) {
@@ -404,7 +410,9 @@ TEST(FanOutSource, leaves_a_receiver_some_time_from_the_end_of_a_replay) {
   FanOutWorld world;
   const StreamId stream = world.add_stream(payload::Encoding::kH264, 1, false);
   // 1.4 Mbit/s: a second of the past takes 0.4 s to make good.
-  Peer& peer = world.add_peer({FanOutWorld::video()}, {.bits_per_second = 5'100'000, .burst_bytes = 4'000});
+  Peer& peer =
+      world.add_peer({FanOutWorld::video()},
+                     {.bits_per_second = 5'100'000, .burst_bytes_min = 4'000, .burst_bytes_max = 4'000});
   world.set_source(peer, stream);
   world.frame(stream, {.is_keyframe = true, .bytes = 1'000});
   play(world, stream, 29);

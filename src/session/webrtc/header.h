@@ -41,6 +41,7 @@ class HeaderTemplate {
     if (!has_optional(packet, tells_playout)) return size_;
     return long_size_bytes(packet, tells_playout);
   }
+  bool has_descriptor() const { return descriptor_id_ != 0; }
   // Writes size_bytes() bytes. Payload type and SSRC are those given.
   void write(const payload::Packet& packet, Bytes descriptor, const HeaderValues& values,
              std::uint8_t payload_type, std::uint32_t ssrc, std::uint8_t* out) const;

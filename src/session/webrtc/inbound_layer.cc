@@ -7,9 +7,13 @@
 namespace stoa::webrtc {
 namespace {
 
-rtcp::NackConfig nack_config(Duration round_trip) {
+// Sound that comes later than this is played by nobody any more.
+constexpr Duration kSoundLifetime = Duration::milliseconds(500);
+
+rtcp::NackConfig nack_config(bool is_video, Duration round_trip) {
   rtcp::NackConfig config;
   config.round_trip = round_trip;
+  if (!is_video) config.lifetime = config.lifetime_max = kSoundLifetime;
   return config;
 }
 
@@ -34,7 +38,7 @@ bool ReceivedWindow::insert(std::int64_t index) {
 }
 
 void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) {
-  Timestamp allowed = sent_ ? std::max(now, *sent_ + interval) : now;
+  Timestamp allowed = sent_ ? std::max(now, *sent_ + std::max(interval, on_its_way_)) : now;
   bool is_new = due_ == Timestamp::never();
   if (is_new) ++command_;
   from_ = is_new ? from : std::max(from_, from);
@@ -44,11 +48,15 @@ void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) 
 
 void KeyframeWish::mark_sent(Timestamp now, Duration round_trip) {
   sent_ = now;
+  on_its_way_ = round_trip * kOnItsWayHalves / 2;
   due_ = repeats_left_-- > 0 ? now + std::max(kRepeatAfter, round_trip * 2) : Timestamp::never();
 }
 
-InboundLayer::InboundLayer(std::uint32_t clock_rate, Duration round_trip)
-    : nack(nack_config(round_trip)), clock(clock_rate), clock_rate_(clock_rate), round_trip_(round_trip) {}
+InboundLayer::InboundLayer(std::uint32_t clock_rate, bool is_video, Duration round_trip)
+    : nack(nack_config(is_video, round_trip)),
+      clock(clock_rate),
+      clock_rate_(clock_rate),
+      is_video_(is_video) {}
 
 void InboundLayer::begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t index,
                                 std::uint32_t rtp_time) {
@@ -58,16 +66,13 @@ void InboundLayer::begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t 
     unwrapper_.reset();
     time_offset_ = last_timestamp + std::max<std::int64_t>(passed, 1) - unwrapper_.peek(rtp_time);
     window_.start(index);
-    nack = rtcp::NackGenerator(nack_config(round_trip_));
+    nack = rtcp::NackGenerator(nack_config(is_video_, round_trip()));
+    newest_keyframe_.reset();
+    dependencies = {};
     clock = rtcp::SenderClock(clock_rate_);
   }
   ssrc_ = ssrc;
   is_mapped = false;
-}
-
-void InboundLayer::set_round_trip(Duration round_trip) {
-  round_trip_ = round_trip;
-  nack.set_round_trip(round_trip);
 }
 
 std::optional<std::int64_t> InboundLayer::extend(std::uint16_t sequence) const {
@@ -84,6 +89,12 @@ bool InboundLayer::admit(Timestamp now, std::int64_t index, std::uint32_t rtp_ti
   return true;
 }
 
+bool InboundLayer::handle_lost() {
+  const auto missing = nack.first_missing();
+  const auto end = missing ? extend(*missing) : highest() ? std::optional(*highest() + 1) : std::nullopt;
+  return !end || dependencies.handle_lost(*end);
+}
+
 void InboundLayer::handle_media(Timestamp now, std::int64_t timestamp) {
   last_media = now;
   if (frames == 0 || timestamp > last_timestamp) ++frames;
@@ -91,12 +102,22 @@ void InboundLayer::handle_media(Timestamp now, std::int64_t timestamp) {
   has_ended = false;
 }
 
+void InboundLayer::handle_keyframe(std::int64_t index, std::uint32_t rtp_time, bool starts_frame) {
+  if (newest_keyframe_ && newest_keyframe_->rtp_time == rtp_time) {
+    newest_keyframe_->index = std::min(newest_keyframe_->index, index);
+  } else if (starts_frame && (!newest_keyframe_ || index > newest_keyframe_->index)) {
+    newest_keyframe_ = {index, rtp_time};
+  }
+  const bool is_known = newest_keyframe_ && newest_keyframe_->rtp_time == rtp_time;
+  keyframe.handle_keyframe(sequence_of(is_known ? newest_keyframe_->index : index));
+}
+
 void InboundLayer::end(Timestamp now) {
   has_ended = true;
   ended_at_ = now;
   is_active = false;
   keyframe.drop();
-  nack = rtcp::NackGenerator(nack_config(round_trip_));
+  nack = rtcp::NackGenerator(nack_config(is_video_, round_trip()));
 }
 
 bool InboundLayer::is_ended(Timestamp now) const { return has_ended && now - ended_at_ < kByeHold; }

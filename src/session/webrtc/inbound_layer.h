@@ -41,11 +41,15 @@ class ReceivedWindow {
   bool is_started_ = false;
 };
 
-// When to ask for a keyframe: at most once in `interval`, and again when none comes of it.
+// When to ask for a keyframe: at most once in `interval`, and again when none comes of it. While one may be
+// on its way nobody asks: what a request brings was sent after all that is missed before its answer can be
+// here.
 class KeyframeWish {
  public:
   static constexpr int kRepeats = 3;
   static constexpr Duration kRepeatAfter = Duration::seconds(1);
+  // Of a round trip, in halves: how long an encoder and its pacer may take for the answer.
+  static constexpr int kOnItsWayHalves = 3;
   static constexpr std::int64_t kAnyKeyframe = std::numeric_limits<std::int64_t>::min();
 
   // The first keyframe that comes from now on and has at least the number `from`, as receivers see it, ends
@@ -54,7 +58,9 @@ class KeyframeWish {
   // Asked. It is due again when no keyframe comes.
   void mark_sent(Timestamp now, Duration round_trip);
   void handle_keyframe(std::int64_t sequence) {
-    if (sequence >= from_) drop();
+    if (sequence < from_) return;
+    drop();
+    on_its_way_ = {};
   }
   void drop() { due_ = Timestamp::never(); }
   Timestamp due() const { return due_; }
@@ -64,6 +70,7 @@ class KeyframeWish {
  private:
   Timestamp due_ = Timestamp::never();
   std::optional<Timestamp> sent_;
+  Duration on_its_way_;  // After sent_.
   std::int64_t from_ = kAnyKeyframe;
   int repeats_left_ = 0;
   std::uint8_t command_ = 0;
@@ -74,7 +81,7 @@ class InboundLayer {
   // Packets that were sent before a BYE arrive within this after it.
   static constexpr Duration kByeHold = Duration::milliseconds(500);
 
-  InboundLayer(std::uint32_t clock_rate, Duration round_trip);
+  InboundLayer(std::uint32_t clock_rate, bool is_video, Duration round_trip);
 
   // Packets of a new SSRC carry the layer from here on. Numbers go on: its first packet follows the last of
   // the one before, and its timestamps go on by the time that passed.
@@ -93,6 +100,12 @@ class InboundLayer {
     return unwrapper_.peek(rtp_time) + time_offset_;
   }
   void handle_media(Timestamp now, std::int64_t timestamp);
+  // A packet of a keyframe. starts_frame: certainly its first.
+  void handle_keyframe(std::int64_t index, std::uint32_t rtp_time, bool starts_frame);
+  // Whether a keyframe that began behind it came. What is missing just before one may be its parameter sets.
+  bool is_healed(std::int64_t index) const { return newest_keyframe_ && newest_keyframe_->index > index + 1; }
+  // What is missing and not asked for any more will not come. True: only a keyframe helps.
+  bool handle_lost();
   // The sender said BYE: nothing is missing any more.
   void end(Timestamp now);
 
@@ -107,8 +120,8 @@ class InboundLayer {
   std::optional<Newest> newest() const {
     return highest() ? std::optional(Newest{*highest(), newest_rtp_time_}) : std::nullopt;
   }
-  Duration round_trip() const { return round_trip_; }
-  void set_round_trip(Duration round_trip);
+  Duration round_trip() const { return nack.round_trip(); }
+  void set_round_trip(Duration round_trip) { nack.set_round_trip(round_trip); }
   Timestamp ended_at() const { return ended_at_; }  // Of has_ended.
   // Packets that come this soon after a BYE were under way.
   bool is_ended(Timestamp now) const;
@@ -129,13 +142,14 @@ class InboundLayer {
 
  private:
   std::uint32_t clock_rate_;
+  bool is_video_;
   std::optional<std::uint32_t> ssrc_;
   ReceivedWindow window_;
   rtp::TimestampUnwrapper unwrapper_;
   std::uint32_t newest_rtp_time_ = 0;
   std::int64_t sequence_offset_ = 0, time_offset_ = 0;
+  std::optional<Newest> newest_keyframe_;  // Its first packet that is known.
   Timestamp ended_at_;
-  Duration round_trip_;
 };
 
 }  // namespace stoa::webrtc

@@ -69,6 +69,8 @@ Result<PublisherAnswer, NegotiationFault> answer_publisher(std::string_view offe
                                                            const PublisherOptions& options) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", kOfferedSectionsMax));
   sdp::MediaSupport video = make_publisher_support(sdp::MediaKind::kVideo);
+  // Browsers then turn pictures before they encode them: HLS has no other way to have them upright.
+  std::erase(video.extensions, sdp::HeaderExtension::kVideoOrientation);
   sdp::MediaSupport audio = make_publisher_support(sdp::MediaKind::kAudio);
   video.simulcast_streams_max =
       options.layers_max > 1 ? std::min<std::size_t>(options.layers_max, payload::kLayersMax) : 0;
@@ -202,7 +204,7 @@ sdp::LocalSource make_source(const payload::RtpTrack& track, const sdp::MediaSec
 Result<ViewerAnswer, NegotiationFault> answer_viewer(std::string_view offer_text,
                                                      std::span<const payload::RtpTrack> tracks,
                                                      const LocalDescription& local, std::string_view cname,
-                                                     Rng& rng, bool has_data, bool has_transport_feedback) {
+                                                     Rng& rng, bool has_data) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", kOfferedSectionsMax));
   Seating seating(offer, tracks);
   std::vector<std::size_t> used;
@@ -214,8 +216,8 @@ Result<ViewerAnswer, NegotiationFault> answer_viewer(std::string_view offer_text
   if (seating.has_receiver() && seating.seats().empty())
     return fault(NegotiationRefusal::kNoCommonCodec, "No track can be sent in a codec that was offered.");
 
-  sdp::MediaSupport video = make_viewer_support(sdp::MediaKind::kVideo, has_transport_feedback, false);
-  sdp::MediaSupport audio = make_viewer_support(sdp::MediaKind::kAudio, has_transport_feedback, false);
+  sdp::MediaSupport video = make_viewer_support(sdp::MediaKind::kVideo, false);
+  sdp::MediaSupport audio = make_viewer_support(sdp::MediaKind::kAudio, false);
   auto support_of = [&](std::size_t index) {
     return offer.sections[index].kind == sdp::MediaKind::kVideo ? &video : &audio;
   };

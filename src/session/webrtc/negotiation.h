@@ -68,8 +68,8 @@ struct PublisherOptions {
 };
 // Takes every encoding that can be forwarded, in the order of the offer but for `video_first`, and of H.264
 // the payload types that may fragment (packetization-mode 1) before the others. Feedback: NACK, PLI, FIR,
-// transport-cc; RTX where offered. Sections that send nothing, or that are over the limits, are declined; of
-// a simulcast the first `layers_max` streams are taken.
+// transport-cc; RTX where offered. How pictures are turned cannot be told. Sections that send nothing, or
+// that are over the limits, are declined; of a simulcast the first `layers_max` streams are taken.
 Result<PublisherAnswer, NegotiationFault> answer_publisher(std::string_view offer,
                                                            const LocalDescription& local,
                                                            const PublisherOptions& options);
@@ -100,14 +100,13 @@ struct ViewerAnswer {
 // Sections that get no track are rejected. The one that carries the transport of the bundle (its tag) stays
 // as inactive where it can: the others may be bundle-only and then cannot become the tag (RFC 9143 §7.3.1).
 //
-// Feedback: NACK, PLI, FIR, REMB. Transport-wide feedback, and the header extension it needs, only when
-// `has_transport_feedback`: it is of use to a sender that estimates bandwidth.
+// Feedback: NACK, PLI, FIR, REMB, transport-wide feedback with the header extension that it needs, and that
+// of RFC 8888 where it is offered.
 //
 // Requires: cname is a word of 1 to 256 visible characters; it also names the stream that all tracks are in.
 Result<ViewerAnswer, NegotiationFault> answer_viewer(std::string_view offer,
                                                      std::span<const payload::RtpTrack> tracks,
                                                      const LocalDescription& local, std::string_view cname,
-                                                     Rng& rng, bool has_data = true,
-                                                     bool has_transport_feedback = false);
+                                                     Rng& rng, bool has_data = true);
 
 }  // namespace stoa::webrtc

@@ -26,7 +26,7 @@ dtls::Role role_of(const sdp::Agreement& agreement);
 
 // The codecs of a kind that packets are forwarded of.
 sdp::MediaSupport make_publisher_support(sdp::MediaKind kind);
-sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_transport_feedback, bool has_mid);
+sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_mid);
 // Opus may come with redundancy, and go with it. The types of an offer; RED is answered where it is in the
 // description that is answered.
 sdp::SupportedCodec make_red(std::uint8_t payload_type, std::uint8_t opus_payload_type);

@@ -12,7 +12,8 @@ namespace stoa::webrtc {
 namespace {
 
 constexpr sdp::Feedback kPublisherFeedback = {.nack = true, .pli = true, .fir = true, .transport_cc = true};
-constexpr sdp::Feedback kViewerFeedback = {.nack = true, .pli = true, .fir = true, .remb = true};
+constexpr sdp::Feedback kViewerFeedback = {
+    .nack = true, .pli = true, .fir = true, .remb = true, .transport_cc = true, .ccfb = true};
 constexpr std::array kPublisherVideoExtensions = {
     sdp::HeaderExtension::kMid,
     sdp::HeaderExtension::kRid,
@@ -274,18 +275,17 @@ OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& sec
   }
   outlet.has_nack = codec.feedback.nack;
   outlet.has_pli = codec.feedback.pli;
+  outlet.has_ccfb = codec.feedback.ccfb;
   return outlet;
 }
 
-sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_transport_feedback, bool has_mid) {
+sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_mid) {
   bool is_video = kind == sdp::MediaKind::kVideo;
-  sdp::Feedback feedback = kViewerFeedback;
-  feedback.transport_cc = has_transport_feedback;
   sdp::MediaSupport support = make_support(
-      kind, feedback,
+      kind, kViewerFeedback,
       is_video ? std::span<const sdp::HeaderExtension>(kViewerVideoExtensions) : kViewerAudioExtensions);
   if (has_mid) support.extensions.push_back(sdp::HeaderExtension::kMid);
-  if (has_transport_feedback) support.extensions.push_back(sdp::HeaderExtension::kTransportSequence);
+  support.extensions.push_back(sdp::HeaderExtension::kTransportSequence);
   for (sdp::SupportedCodec& codec : support.codecs) codec.has_rtx = is_video;
   return support;
 }

@@ -59,9 +59,9 @@ Result<PublisherAnswer, NegotiationFault> publish(const std::string& offer,
 }
 Result<ViewerAnswer, NegotiationFault> watch(const std::string& offer,
                                              const std::vector<payload::RtpTrack>& tracks = h264_and_opus(),
-                                             bool has_data = true, bool has_transport_feedback = false) {
+                                             bool has_data = true) {
   Rng rng(7);
-  return answer_viewer(offer, tracks, make_local(), "stoa", rng, has_data, has_transport_feedback);
+  return answer_viewer(offer, tracks, make_local(), "stoa", rng, has_data);
 }
 
 sdp::SessionDescription parsed(const std::string& text) {
@@ -207,9 +207,10 @@ TEST(PublisherAnswer, takes_the_extensions_that_are_of_use) {
                                "a=extmap:6 http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time");
   auto answer = parsed(publish(offer)->answer);
   using enum sdp::HeaderExtension;
-  EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kVideo)),
-            (std::set{kMid, kRid, kRepairedRid, kTransportSequence, kAbsoluteCaptureTime, kVideoOrientation,
-                      kDependencyDescriptor}));
+  EXPECT_EQ(
+      extensions_of(section_of(answer, sdp::MediaKind::kVideo)),
+      (std::set{kMid, kRid, kRepairedRid, kTransportSequence, kAbsoluteCaptureTime, kDependencyDescriptor}))
+      << "none for how pictures are turned: the publisher turns them";
   EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kAudio)),
             (std::set{kMid, kTransportSequence, kAudioLevel}));
 }
@@ -228,6 +229,15 @@ TEST(PublisherAnswer, takes_only_opus_for_sound) {
   auto answer = publish(read_offer("chromium_publisher_legacy"));
   ASSERT_EQ(answer->agreement.sections[0].codecs.size(), 1u);
   EXPECT_EQ(answer->agreement.sections[0].codecs[0].codec, sdp::Codec::kOpus);
+}
+
+// Asks the publisher's encoder for it: without the word it makes none (RFC 7587 §6.1).
+TEST(PublisherAnswer, takes_in_band_correction_of_sound) {
+  for (const char* name : {"chromium_publisher_simulcast", "firefox_publisher_simulcast", "obs_publisher"}) {
+    auto answer = parsed(publish(read_offer(name))->answer);
+    const sdp::MediaSection& audio = section_of(answer, sdp::MediaKind::kAudio);
+    EXPECT_TRUE(std::get<sdp::OpusFormat>(audio.payloads.at(0).format).use_inband_fec) << name;
+  }
 }
 
 TEST(PublisherAnswer, limits_the_bitrate_of_video_when_told) {
@@ -388,17 +398,16 @@ TEST(ViewerAnswer, passes_on_the_extensions_that_viewers_know) {
   EXPECT_EQ(video.id_of(kAbsCaptureTime), 7);
   EXPECT_EQ(video.id_of(kVideoOrientation), 3);
   EXPECT_EQ(video.id_of(kDependencyDescriptor), 6);
-  for (auto kind : {kMid, kRid, kTransportSequence, kAbsSendTime}) EXPECT_FALSE(video.has(kind));
+  EXPECT_EQ(video.id_of(kTransportSequence), 4);
+  for (auto kind : {kMid, kRid, kAbsSendTime}) EXPECT_FALSE(video.has(kind));
   EXPECT_EQ(answer->outlets[1].config.extensions.id_of(kAudioLevel), 14);
   // An extension that the viewer would only send is none to send to it.
   auto deaf = watch(replaced(offer, "a=extmap:5 http", "a=extmap:5/sendonly http"));
   EXPECT_FALSE(deaf->outlets[0].config.extensions.has(kPlayoutDelay));
 }
 
-TEST(ViewerAnswer, has_transport_feedback_only_when_asked) {
-  std::string offer = read_offer("chromium_viewer");
-  EXPECT_EQ(watch(offer)->answer.find("transport-"), std::string::npos);
-  auto answer = watch(offer, h264_and_opus(), true, true);
+TEST(ViewerAnswer, has_transport_feedback) {
+  auto answer = watch(read_offer("chromium_viewer"));
   EXPECT_EQ(answer->outlets[0].config.extensions.id_of(rtp::ExtensionKind::kTransportSequence), 4);
   EXPECT_TRUE(answer->agreement.sections[0].codecs[0].feedback.transport_cc);
 }

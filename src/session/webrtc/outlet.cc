@@ -12,11 +12,11 @@ std::uint16_t frame_number_of(const History::Entry& entry) {
 
 }  // namespace
 
-void Run::set_level(const History& history, Position at, TemporalLevel to) {
+void Run::set_level(const History& history, Position at, Level to) {
   level = to;
-  if (to == kFullRate) return;
-  packets_above = history.above(at).packets[to];
-  pictures_above = history.above(at).pictures[to];
+  packets_above = history.above(at).packets[to.index()];
+  if (to.temporal == kFullRate) return;
+  pictures_above = history.above(at).pictures[to.temporal];
   rewrites_pictures |= history.counts_pictures();
 }
 
@@ -28,7 +28,7 @@ void Outlet::push(const Run& begun) {
   runs[run_count++] = begun;
 }
 
-void Outlet::begin_level(Position at, TemporalLevel to) {
+void Outlet::begin_level(Position at, Level to) {
   const History& history = feed->history;
   Run begun = run();
   begun.first_out = begun.out_of(history, at);
@@ -37,6 +37,11 @@ void Outlet::begin_level(Position at, TemporalLevel to) {
   begun.set_level(history, at, to);
   begun.goes_on = true;
   push(begun);
+}
+
+bool Outlet::goes_on_behind(const Run& of, const History& history, Position at) const {
+  const std::size_t next = static_cast<std::size_t>(&of - runs.data()) + 1;
+  return next < run_count && runs[next].goes_on && runs[next].first_source == history.slot(at).sequence + 1;
 }
 
 const Run* Outlet::find_earlier(std::int64_t sequence) const {

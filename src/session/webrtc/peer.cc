@@ -160,8 +160,8 @@ struct PeerNegotiation::Exchange {
   State next;
   sdp::MediaSupport from_video = make_publisher_support(sdp::MediaKind::kVideo);
   sdp::MediaSupport from_audio = make_publisher_support(sdp::MediaKind::kAudio);
-  sdp::MediaSupport to_video = make_viewer_support(sdp::MediaKind::kVideo, false, true);
-  sdp::MediaSupport to_audio = make_viewer_support(sdp::MediaKind::kAudio, false, true);
+  sdp::MediaSupport to_video = make_viewer_support(sdp::MediaKind::kVideo, true);
+  sdp::MediaSupport to_audio = make_viewer_support(sdp::MediaKind::kAudio, true);
   std::vector<sdp::SectionIntent> intents;
   std::vector<std::size_t> used;
   Answered result;

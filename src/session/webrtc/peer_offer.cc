@@ -8,7 +8,9 @@
 namespace stoa::webrtc {
 namespace {
 
-constexpr sdp::Feedback kVideoFeedback = {.nack = true, .pli = true, .fir = true, .remb = true};
+constexpr sdp::Feedback kVideoFeedback = {
+    .nack = true, .pli = true, .fir = true, .remb = true, .transport_cc = true};
+constexpr sdp::Feedback kAudioFeedback = {.transport_cc = true};
 // What browsers compare levels with, where they do: their own words.
 constexpr std::uint8_t kH264Level31 = 0x1f, kHevcLevel6 = 180;
 // What a=fmtp has room for.
@@ -24,6 +26,7 @@ std::uint16_t id_of(sdp::HeaderExtension extension) {
     case sdp::HeaderExtension::kVideoOrientation: return 4;
     case sdp::HeaderExtension::kDependencyDescriptor: return 5;
     case sdp::HeaderExtension::kPlayoutDelay: return 6;
+    case sdp::HeaderExtension::kTransportSequence: return 7;
     default: return static_cast<std::uint16_t>(16 + static_cast<unsigned>(extension));
   }
 }
@@ -111,7 +114,7 @@ std::vector<sdp::SupportedCodec> PeerNegotiation::codecs_of(State& state, const 
       known = state.formats.insert(known, {codec, format, *type});
     }
     codecs.push_back({.payload = sdp::make_payload(known->type, codec, std::move(format),
-                                                   track.is_video() ? kVideoFeedback : sdp::Feedback()),
+                                                   track.is_video() ? kVideoFeedback : kAudioFeedback),
                       .has_rtx = track.is_video()});
   }
   if (!codecs.empty() && track.encoding == payload::Encoding::kOpus) {
@@ -167,8 +170,8 @@ std::optional<PeerNegotiation::Offered> PeerNegotiation::offer(std::span<const P
 
 std::optional<sdp::SessionDescription> PeerNegotiation::write_offer(const State& state,
                                                                     const LocalDescription& local) const {
-  const sdp::MediaSupport video = make_viewer_support(sdp::MediaKind::kVideo, false, true);
-  const sdp::MediaSupport audio = make_viewer_support(sdp::MediaKind::kAudio, false, true);
+  const sdp::MediaSupport video = make_viewer_support(sdp::MediaKind::kVideo, true);
+  const sdp::MediaSupport audio = make_viewer_support(sdp::MediaKind::kAudio, true);
   std::vector<sdp::MediaSupport> supports(state.sections.size());
   std::vector<sdp::OfferedSection> sections;
   for (std::size_t i = 0; i < state.sections.size(); ++i) {

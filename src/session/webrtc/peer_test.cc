@@ -219,10 +219,9 @@ TEST(PeerAnswer, agrees_upon_the_same_extensions_whichever_way_a_section_goes) {
   EXPECT_EQ(sent, extensions_of({}));
   EXPECT_TRUE(sent.contains(sdp::HeaderExtension::kRid));
   EXPECT_TRUE(sent.contains(sdp::HeaderExtension::kPlayoutDelay));
-  // Known is not used: nobody asked for feedback.
   TestPeering peer;
   ASSERT_TRUE(peer.answer(read_offer("chromium_viewer_data"), {video(1)}));
-  EXPECT_EQ(peer.config(1).extensions.id_of(rtp::ExtensionKind::kTransportSequence), 0);
+  EXPECT_EQ(peer.config(1).extensions.id_of(rtp::ExtensionKind::kTransportSequence), 4);
 }
 
 TEST(PeerAnswer, tells_what_no_section_can_decode_from_what_has_no_section) {
@@ -574,6 +573,25 @@ TEST(PeerRed, is_in_our_offers_and_is_what_the_answer_says) {
 }
 
 // ---- Our offers.
+
+// Either way: what we are sent has it, and who receives is told that there may be some (RFC 7587 §6.1).
+TEST(PeerOffer, has_in_band_correction_of_sound_and_so_have_answers) {
+  auto has_correction = [](const sdp::SessionDescription& description) {
+    for (const sdp::MediaSection& section : description.sections)
+      for (const sdp::Payload& payload : section.payloads)
+        if (payload.codec == sdp::Codec::kOpus)
+          return std::get<sdp::OpusFormat>(payload.format).use_inband_fec;
+    return false;
+  };
+  TestPeering ours;
+  EXPECT_TRUE(has_correction(ours.offer({audio(1)})));
+  for (const char* name : {"chromium_publisher_simulcast", "chromium_viewer_data", "firefox_viewer_data"}) {
+    TestPeering peer;
+    auto answered = peer.answer(read_offer(name), {audio(1)});
+    ASSERT_TRUE(answered) << name;
+    EXPECT_TRUE(has_correction(parsed(answered->answer))) << name;
+  }
+}
 
 TEST(PeerOffer, always_has_data_and_one_codec_in_each_section) {
   TestPeering peer;

@@ -372,8 +372,11 @@ void Port::begin_media(Timestamp now, Session& session) {
       fan_out_.add_sender(now, session.sender_config, *session.transport->send_context(), *session.path);
   if (!session.sender.is_set()) return;
   by_sender_[session.sender] = session.id;
-  for (std::size_t i = 0; i < session.outlets.size(); ++i)
+  for (std::size_t i = 0; i < session.outlets.size(); ++i) {
+    fan_out_.set_layer_max(now, session.sender, i, session.outlets[i].layer_max, fan_out_outputs_);
+    fan_out_.set_frames_wanted(session.sender, i, session.outlets[i].frames_wanted);
     fan_out_.set_source(now, session.sender, i, session.outlets[i].source, fan_out_outputs_);
+  }
 }
 
 void Port::handle_receiver_outputs(Session& session, PortOutputs& out) {
@@ -396,6 +399,10 @@ void Port::handle_fan_out_outputs(PortOutputs& out) {
                        send_rtcp(**session, report.packet, out);
                    },
                    [&](StreamKeyframeWanted& wanted) { out.push(wanted); },
+                   [&](SenderBandwidth& bandwidth) {
+                     if (auto found = by_sender_.find(bandwidth.sender); found != by_sender_.end())
+                       out.push(SessionBandwidth{found->second, bandwidth.target});
+                   },
                },
                output);
   }

@@ -89,8 +89,8 @@ struct PortConfig {
   // kept: an ICE restart may bring it back.
   Duration peer_lost_timeout = Duration::seconds(30);
   std::size_t data_bytes_max = kDataBytesMaxPerShard;
-  std::uint64_t viewer_bits_per_second =
-      50'000'000;  // The pacer's rate until a congestion controller knows better.
+  // The pacer's rate of sessions whose congestion is not controlled (FanOutConfig::congestion).
+  std::uint64_t viewer_bits_per_second = 50'000'000;
 };
 
 // Outputs.
@@ -135,9 +135,14 @@ struct DataReceived {
   SessionId session;
   DataEvent event;
 };
+// What the path to a receiver carries, as it seems now. Of sessions whose congestion is controlled.
+struct SessionBandwidth {
+  SessionId session;
+  bwe::Target target;
+};
 using PortOutput =
-    std::variant<SendDatagram, PathProved, PathReleased, SessionConnected, SessionClosed, SessionPathLost,
-                 SessionPathBack, Published, DataReceived, StreamKeyframeWanted>;
+    std::variant<SessionBandwidth, SendDatagram, PathProved, PathReleased, SessionConnected, SessionClosed,
+                 SessionPathLost, SessionPathBack, Published, DataReceived, StreamKeyframeWanted>;
 using PortOutputs = Outbox<PortOutput>;
 
 enum class OpenRefusal : std::uint8_t {
@@ -242,6 +247,9 @@ class Port {
   // Of an outlet that has a stream with layers: no layer above this one.
   void set_layer_max(Timestamp now, SessionId session, std::size_t outlet, payload::LayerIndex layer,
                      PortOutputs& out);
+  // What the session would be sent if its path carried it.
+  void set_demand(Timestamp now, SessionId session, const bwe::Demand& demand);
+  std::optional<bwe::Target> target(SessionId session);
   // Of video: FanOut::set_frames_wanted().
   void set_frames_wanted(SessionId session, std::size_t outlet, std::uint32_t frames_per_second);
   std::optional<OutletStats> outlet_stats(SessionId session, std::size_t outlet);
@@ -315,7 +323,7 @@ class Port {
   void handle_dtls(Timestamp now, const ReceivedDatagram& datagram, PortOutputs& out);
   void handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram> datagrams, PortOutputs& out);
   void handle_opened(Timestamp now, WallTime wall, Session& session, const srtp::PacketToUnprotect& packet,
-                     PortOutputs& out);
+                     Ecn ecn, PortOutputs& out);
   void handle_transport_outputs(Timestamp now, Session& session, PortOutputs& out);
   void handle_receiver_outputs(Session& session, PortOutputs& out);
   void handle_fan_out_outputs(PortOutputs& out);
@@ -351,6 +359,8 @@ class Port {
   std::vector<srtp::PacketToUnprotect> opening_;
   std::vector<Session*> opening_of_, touched_;
   std::vector<ice::Path> opening_from_;
+  std::vector<Ecn> opening_ecn_;
+  std::vector<SenderId> reporting_;
   TransportOutputs transport_outputs_;
   ReceiverOutputs receiver_outputs_;
   FanOutOutputs fan_out_outputs_;

@@ -89,6 +89,11 @@ void Port::append_metrics(MetricSamples& samples) const {
   counter("stoa_webrtc_sent_retransmitted_total", "Packets sent again.", sent.retransmitted);
   counter("stoa_webrtc_sent_held_back_total", "Times a pacer held a receiver's packets back.",
           sent.held_back);
+  counter("stoa_webrtc_congestion_feedback_total",
+          "What receivers said of when packets arrived, transport-wide or by RFC 8888.", sent.feedbacks);
+  counter("stoa_webrtc_probes_total", "Clusters of packets that tried how much more a path carries.",
+          sent.probes);
+  counter("stoa_webrtc_probe_packets_total", "Packets sent for probes alone.", sent.probe_packets);
   counter("stoa_webrtc_sent_skipped_total", "Times a receiver fell behind what is kept.", sent.skipped);
   counter("stoa_webrtc_receiver_nacks_ignored_total",
           "Packets that receivers asked for again, more than there is room to send.", sent.nacks_ignored);

@@ -231,6 +231,16 @@ Result<sctp::StreamId, sctp::Refusal> Port::open_channel(Timestamp now, SessionI
   return opened;
 }
 
+void Port::set_demand(Timestamp now, SessionId id, const bwe::Demand& demand) {
+  if (std::unique_ptr<Session>* found = sessions_.find(id))
+    fan_out_.set_demand(now, (*found)->sender, demand);
+}
+
+std::optional<bwe::Target> Port::target(SessionId id) {
+  std::unique_ptr<Session>* found = sessions_.find(id);
+  return found ? fan_out_.target((*found)->sender) : std::nullopt;
+}
+
 std::optional<OutletStats> Port::outlet_stats(SessionId id, std::size_t outlet) {
   std::unique_ptr<Session>* found = sessions_.find(id);
   if (!found || outlet >= (*found)->outlets.size() || !(*found)->sender.is_set()) return std::nullopt;

@@ -122,6 +122,8 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
   opening_.clear();
   opening_of_.clear();
   opening_from_.clear();
+  opening_ecn_.clear();
+  reporting_.clear();
   for (const ReceivedDatagram& datagram : datagrams) {
     if (kind_of(datagram.bytes) != DatagramKind::kMedia) continue;
     ++counters_.media;
@@ -135,7 +137,10 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
     opening_.push_back({.context = context, .packet = datagram.bytes, .outcome = refuse(srtp::Refusal{})});
     opening_of_.push_back(session);
     opening_from_.push_back(path);
+    opening_ecn_.push_back(datagram.ecn);
+    if (rtp::is_rtcp(datagram.bytes) && session->sender.is_set()) reporting_.push_back(session->sender);
   }
+  fan_out_.expect_rtcp(reporting_);
   transform_.unprotect(opening_);
   // Nothing below ends a session, so the pointers stay good.
   touched_.clear();
@@ -150,7 +155,7 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
       session.transport->handle_authentic_packet(now, opening_from_[i]);
     }
     if (!std::exchange(session.is_confirmed, true)) session.transport->confirm_peer(now);
-    handle_opened(now, wall, session, opening_[i], out);
+    handle_opened(now, wall, session, opening_[i], opening_ecn_[i], out);
   }
   for (Session* session : touched_) {
     session->is_touched = false;
@@ -163,13 +168,13 @@ void Port::handle_media(Timestamp now, WallTime wall, std::span<ReceivedDatagram
 }
 
 void Port::handle_opened(Timestamp now, WallTime wall, Session& session,
-                         const srtp::PacketToUnprotect& packet, PortOutputs& out) {
+                         const srtp::PacketToUnprotect& packet, Ecn ecn, PortOutputs& out) {
   Bytes bytes = Bytes(packet.packet).first(*packet.outcome);
   if (session.receiver) {
     if (packet.is_rtcp) {
       session.receiver->handle_rtcp(now, wall, bytes, receiver_outputs_);
     } else {
-      (void)session.receiver->handle_rtp(now, bytes, packet.index, receiver_outputs_);
+      (void)session.receiver->handle_rtp(now, bytes, packet.index, receiver_outputs_, ecn);
     }
     // Now: the next packet of the batch may be another session's.
     if (!receiver_outputs_.empty()) handle_receiver_outputs(session, out);

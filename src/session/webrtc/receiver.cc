@@ -56,7 +56,7 @@ Receiver::Impl::Impl(const sdp::Agreement& agreement, const ReceiverConfig& its_
     Track track;
     track.id = static_cast<media::TrackId>(all_tracks.size());
     for (std::size_t i = 0; i < section.rids.size(); ++i)
-      track.layers.emplace_back(section.clock_rate(), kRoundTripDefault);
+      track.layers.emplace_back(section.clock_rate(), section.is_video, kRoundTripDefault);
     all_tracks.push_back(std::move(track));
   }
   open_tracks.reserve(all_tracks.size());
@@ -94,29 +94,29 @@ Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock
 }
 
 // Of every packet of the transport, also of streams that nobody knows: senders probe with those.
-void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements) {
+void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::size_t bytes) {
   if (has_arrivals) {
     if (auto sequence = rtp::parse_transport_sequence(elements[Kind::kTransportSequence])) {
-      arrivals.handle_packet(now, *sequence);
+      arrivals.handle_packet(now, *sequence, bytes);
       deadline = std::min(deadline, arrivals.next_deadline());
     }
   }
   if (has_arrivals_on_request) {
     if (auto ask = rtp::parse_transport_sequence_ask(elements[Kind::kTransportSequenceAsk])) {
-      arrivals.handle_packet(now, ask->sequence);
+      arrivals.handle_packet(now, ask->sequence, bytes);
       is_arrival_asked |= ask->asks_now;
     }
   }
 }
 
 Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
-                                                        ReceiverOutputs& out) {
+                                                        Ecn ecn, ReceiverOutputs& out) {
   if (bytes.size() > kRtpBytesMax) return refuse(ReceiveRefusal::kMalformed);
   auto packet = rtp::parse(bytes);
   if (!packet) return refuse(ReceiveRefusal::kMalformed);
   const rtp::Header& header = packet->header;
   Elements elements = read_elements(packet->extension);
-  note_arrival(now, elements);
+  note_arrival(now, elements, bytes.size());
   auto index = static_cast<std::int64_t>(srtp_index & kSrtpIndexMask);
   STOA_DCHECK(static_cast<std::uint16_t>(index) == header.sequence);
   auto placed =
@@ -136,7 +136,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes byt
   source->handle_packet(now);
   source->reception.handle_packet(now, header.sequence, header.timestamp);
   if (has_congestion) {
-    congestion.handle_packet(now, header.ssrc, header.sequence, rtcp::Ecn::kNotCapable);
+    congestion.handle_packet(now, header.ssrc, header.sequence, ecn, bytes.size());
     deadline = std::min(deadline, congestion.next_deadline());
   }
   last_media_ssrc = header.ssrc;
@@ -224,11 +224,19 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   }
   layer.with_red += arrived.red.has_value();
   if (arrived.red && arrived.is_newest && newest) recover(now, place, packet, arrived, *newest, out);
-  // VP9 says it in its payload whatever else it says.
-  if (codec.track.encoding != payload::Encoding::kVp9)
-    layer.dependencies.handle(elements[Kind::kDependencyDescriptor], *facts);
+  // VP9 says its layers in its payload whatever else it says.
+  payload::PayloadFacts said = *facts;
+  const bool is_of_use =
+      layer.dependencies.handle(arrived.index, elements[Kind::kDependencyDescriptor], said);
+  if (codec.track.encoding != payload::Encoding::kVp9) *facts = said;
+  if (is_of_use) {
+    arrived.ends_picture = said.ends_layer && layer.dependencies.is_highest_whole(said.spatial_layer);
+  } else {
+    arrived.payload = {};  // As padding: numbers behind it close up.
+    arrived.red.reset();
+  }
   forward(track, place.layer, packet, elements, arrived, *facts);
-  if (facts->is_keyframe) layer.keyframe.handle_keyframe(layer.sequence_of(arrived.index));
+  if (facts->is_keyframe) layer.handle_keyframe(arrived.index, packet.header.timestamp, facts->starts_frame);
   if (is_retransmitted) return {};
 
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
@@ -307,7 +315,7 @@ bool Receiver::Impl::select_codec(Timestamp now, Track& track, payload::LayerInd
   }
   bool may_begin = facts.is_keyframe || !codecs[arrived.codec].track.is_video();
   if (!may_begin || now - track.opened_at < kCodecHold) {
-    if (arrived.is_newest) wish_keyframe(now, track.layers[layer]);
+    if (arrived.is_newest) wish_keyframe(now, track.layers[layer], arrived.index);
     return false;
   }
   close(track, out);
@@ -327,7 +335,7 @@ void Receiver::Impl::forward(Track& track, payload::LayerIndex layer, const rtp:
     track.writer.add(forwarded, {});
     return;
   }
-  forwarded.marker = packet.header.marker;
+  forwarded.marker = packet.header.marker || arrived.ends_picture;
   forwarded.facts = facts;
   if (Bytes value = elements[Kind::kVideoOrientation]; value.size() == 1) {
     forwarded.has_orientation = true;
@@ -435,7 +443,7 @@ void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is
     std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
     track.layers.clear();
     for (std::size_t i = 0; i < next.rids.size(); ++i)
-      track.layers.emplace_back(next.clock_rate(), round_trips.smoothed_or(kRoundTripDefault));
+      track.layers.emplace_back(next.clock_rate(), next.is_video, round_trips.smoothed_or(kRoundTripDefault));
   }
   demux.set_section(slot, std::move(next), goes_on);
 }
@@ -450,8 +458,8 @@ Receiver::Receiver(const sdp::Agreement& agreement, const ReceiverConfig& config
 Receiver::~Receiver() = default;
 
 Result<void, ReceiveRefusal> Receiver::handle_rtp(Timestamp now, Bytes packet, std::uint64_t srtp_index,
-                                                  ReceiverOutputs& out) {
-  auto result = impl_->handle_rtp(now, packet, srtp_index, out);
+                                                  ReceiverOutputs& out, Ecn ecn) {
+  auto result = impl_->handle_rtp(now, packet, srtp_index, ecn, out);
   if (!result) ++impl_->stats.refused[static_cast<std::size_t>(result.error())];
   return result;
 }

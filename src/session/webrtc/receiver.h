@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/datagram.h"
 #include "base/outbox.h"
 #include "base/result.h"
 #include "base/rng.h"
@@ -134,7 +135,7 @@ class Receiver {
 
   // Decrypted. `srtp_index` is 2^16 * rollover counter + sequence number.
   Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes packet, std::uint64_t srtp_index,
-                                          ReceiverOutputs& out);
+                                          ReceiverOutputs& out, Ecn ecn = Ecn::kNotCapable);
   // What the peer says as a sender: SR, SDES, BYE, XR. Other packets in the datagram are passed over.
   void handle_rtcp(Timestamp now, WallTime wall, Bytes packet, ReceiverOutputs& out);
   // Required after each batch of datagrams: hands on what it brought, and feedback that is due.
@@ -143,8 +144,9 @@ class Receiver {
   // Due at once until a wall time was given, so that clocks can be mapped.
   Timestamp next_deadline() const;
 
-  // Throttled: at most one PLI in keyframe_interval_min for each layer; one that comes earlier is sent then.
-  // Repeated a few times until a keyframe comes. A layer that never came is not asked.
+  // Throttled: at most one PLI in keyframe_interval_min for each layer, and none while the answer to one may
+  // be on its way; one that comes earlier is sent then. Repeated a few times until a keyframe comes. A layer
+  // that never came is not asked.
   void request_keyframe(Timestamp now, media::TrackId track, payload::LayerIndex layer, ReceiverOutputs& out);
   // As measured by the session, if it can. Measured here by itself once the peer echoes our reference times
   // (RFC 3611 §4.4, §4.5).

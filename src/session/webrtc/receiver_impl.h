@@ -60,6 +60,7 @@ struct Receiver::Impl {
     rtcp::PacketOrigin origin = rtcp::PacketOrigin::kFirstSent;
     bool is_newest = false;
     bool is_red = false;
+    bool ends_picture = false;  // Whatever its marker says: layers above it are broken.
     Bytes payload;
     std::optional<payload::RedPayload> red;  // That the payload came in, where there is more than it.
   };
@@ -77,7 +78,7 @@ struct Receiver::Impl {
   void set_section(std::uint8_t slot, InboundSection next, bool is_new, ReceiverOutputs& out);
 
   // receiver.cc
-  Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
+  Result<void, ReceiveRefusal> handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index, Ecn ecn,
                                           ReceiverOutputs& out);
   Result<void, ReceiveRefusal> handle_rtx(Timestamp now, InboundPlace place, const rtp::Packet& packet,
                                           const Elements& elements, ReceiverOutputs& out);
@@ -96,7 +97,7 @@ struct Receiver::Impl {
   void hand_on(Track& track, ReceiverOutputs& out);
   void tell_active(const Track& track, ReceiverOutputs& out);
   Elements read_elements(const rtp::ExtensionBlock& block) const;
-  void note_arrival(Timestamp now, const Elements& elements);
+  void note_arrival(Timestamp now, const Elements& elements, std::size_t bytes);
   const InboundCodec* codec_of(const Track& track) const;
 
   // receiver_reports.cc
@@ -104,11 +105,12 @@ struct Receiver::Impl {
   void handle_sender_report(Timestamp now, const rtcp::SenderReport& report, ReceiverOutputs& out);
   void handle_description(Timestamp now, const rtcp::SourceDescription& description);
   void handle_bye(Timestamp now, std::uint32_t ssrc, ReceiverOutputs& out);
-  void handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
+  // True when it echoes a time of ours: the round trip is known better.
+  bool handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
   void take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_due_feedback(Timestamp now, ReceiverOutputs& out);
-  // What comes before the newest packet is broken for good.
-  void wish_keyframe(Timestamp now, InboundLayer& layer);
+  // Only a keyframe that begins with this packet or behind it is of use.
+  void wish_keyframe(Timestamp now, InboundLayer& layer, std::int64_t index);
   void send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_arrivals(Timestamp now, ReceiverOutputs& out);
   void send_report(Timestamp now, ReceiverOutputs& out);

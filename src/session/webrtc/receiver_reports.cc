@@ -12,6 +12,7 @@ void Receiver::Impl::handle_rtcp(Timestamp now, Bytes bytes, ReceiverOutputs& ou
     ++malformed;
     return;
   }
+  bool is_echoed = false;
   while (auto packet = reader->next()) {
     if (!*packet) {
       ++malformed;
@@ -24,9 +25,11 @@ void Receiver::Impl::handle_rtcp(Timestamp now, Bytes bytes, ReceiverOutputs& ou
     } else if (const auto* bye = std::get_if<rtcp::Bye>(&**packet)) {
       for (std::uint32_t ssrc : bye->sources) handle_bye(now, ssrc, out);
     } else if (const auto* extended = std::get_if<rtcp::ExtendedReport>(&**packet)) {
-      handle_extended_report(now, *extended);
+      is_echoed |= handle_extended_report(now, *extended);
     }
   }
+  // Once for a datagram, which may say it many times.
+  if (is_echoed) set_round_trip(round_trips.smoothed_or({}));
 }
 
 void Receiver::Impl::handle_sender_report(Timestamp now, const rtcp::SenderReport& report,
@@ -106,7 +109,8 @@ bool Receiver::Impl::Track::is_over(Timestamp now, Duration silence) const {
   });
 }
 
-void Receiver::Impl::handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report) {
+bool Receiver::Impl::handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report) {
+  bool is_echoed = false;
   rtcp::XrBlocks blocks_of_report = report.blocks();
   while (auto block = blocks_of_report.next()) {
     if (const auto* time = std::get_if<rtcp::ReceiverReferenceTime>(&*block)) {
@@ -122,20 +126,30 @@ void Receiver::Impl::handle_extended_report(Timestamp now, const rtcp::ExtendedR
     } else if (const auto* delays = std::get_if<rtcp::DelaySinceLast>(&*block)) {
       for (const rtcp::DlrrItem& item : delays->items) {
         if (item.ssrc != local_ssrc) continue;
-        if (round_trips.handle_echo(now, item.last_rr, item.delay_since_last_rr))
-          set_round_trip(round_trips.smoothed_or({}));
+        is_echoed |= round_trips.handle_echo(now, item.last_rr, item.delay_since_last_rr).has_value();
       }
     }
   }
+  return is_echoed;
 }
 
 void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer,
                                        ReceiverOutputs& out) {
   if (nack_outputs.empty()) return;
   const InboundCodec* codec = codec_of(track);
+  const bool is_video = codec && codec->track.is_video();
+  // What is shown of the picture stays broken until the next keyframe.
+  auto heal = [&](std::uint16_t newest) {
+    const auto index = layer.extend(newest);
+    if (is_video && index && !layer.is_healed(*index)) wish_keyframe(now, layer, *index);
+  };
   for (auto& output : nack_outputs) {
     if (const auto* wanted = std::get_if<rtcp::NackWanted>(&output)) {
-      if (!codec || !codec->feedback.nack || !layer.ssrc()) continue;
+      if (!codec || !layer.ssrc()) continue;
+      if (!codec->feedback.nack) {
+        heal(wanted->sequences.back());
+        continue;
+      }
       const rtcp::NackStats& asked = layer.nack.stats();
       std::span<const std::uint16_t> sequences = wanted->sequences;
       // Who never answered is asked for one at a time: an answer to that begins it all again.
@@ -146,8 +160,8 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
       layer.nacks += sequences.size();
     } else if (const auto* given_up = std::get_if<rtcp::GivenUp>(&output)) {
       stats.lost += given_up->packets;
-      // What is shown of the picture stays broken until the next keyframe.
-      if (codec && codec->track.is_video()) wish_keyframe(now, layer);
+      // Where nothing that others are decoded with is gone there is nothing to heal.
+      if (is_video && layer.handle_lost()) heal(given_up->newest);
     }
   }
   nack_outputs.clear();
@@ -166,8 +180,8 @@ void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
   send_arrivals(now, out);
 }
 
-void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer) {
-  layer.keyframe.request(now, config.keyframe_interval_min, layer.sequence_of(layer.highest().value_or(0)));
+void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer, std::int64_t index) {
+  layer.keyframe.request(now, config.keyframe_interval_min, layer.sequence_of(index));
 }
 
 void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer,

@@ -376,6 +376,56 @@ TEST(Receiver, asks_for_a_keyframe_when_packets_are_given_up) {
   EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
 }
 
+TEST(Receiver, asks_for_no_keyframe_when_one_came_behind_what_is_given_up) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  ASSERT_TRUE(peer.send(video(3)));
+  peer.run_for(ms(500));
+  ASSERT_TRUE(peer.send(video(4, vp8_keyframe())));
+  peer.run_for(ms(600));
+  EXPECT_EQ(peer.receiver.stats().lost, 1u);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 0u);
+  // But when it is of the keyframe, or may be.
+  ASSERT_TRUE(peer.send(video(6)));
+  peer.run_for(ms(100));
+  ASSERT_TRUE(peer.send(video(8, vp8_keyframe())));
+  peer.run_for(ms(950));
+  EXPECT_EQ(peer.receiver.stats().lost, 2u);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 0u);  // 5 is lost, and 8 came.
+  peer.run_for(ms(100));
+  EXPECT_EQ(peer.receiver.stats().lost, 3u);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);  // 7 is just before 8.
+}
+
+TEST(Receiver, asks_for_a_keyframe_at_once_where_nothing_is_sent_again) {
+  sdp::Agreement agreement = plain_agreement();
+  agreement.sections[1].codecs[0].feedback.nack = false;
+  Peer peer(agreement);
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  ASSERT_TRUE(peer.send(video(3)));
+  peer.run_for(ms(10));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+  ASSERT_TRUE(peer.send(video(5, vp8_keyframe())));
+  ASSERT_TRUE(peer.send(video(6)));
+  peer.run_for(ms(40));
+  EXPECT_THAT(peer.nacked(), IsEmpty());
+}
+
+TEST(Receiver, asks_for_no_sound_that_would_come_too_late) {
+  for (std::int64_t round_trip_ms : {100, 400, 600}) {
+    Peer peer;
+    peer.receiver.set_round_trip(ms(round_trip_ms));
+    ASSERT_TRUE(peer.send(audio(1)));
+    ASSERT_TRUE(peer.send(audio(3)));
+    peer.run_for(ms(550));
+    EXPECT_EQ(peer.receiver.stats().lost, 1u);
+    const std::size_t asked = peer.nacked().size();
+    EXPECT_EQ(asked, round_trip_ms == 100 ? 4u : round_trip_ms == 400 ? 1u : 0u);
+    peer.run_for(Duration::seconds(2));
+    EXPECT_EQ(peer.nacked().size(), asked);
+  }
+}
+
 TEST(Receiver, does_not_ask_for_retransmissions_that_were_not_agreed_upon) {
   sdp::Agreement agreement = plain_agreement();
   agreement.sections[0].codecs[0].feedback.nack = false;
@@ -493,6 +543,26 @@ TEST(Receiver, throttles_keyframe_requests_of_each_layer) {
   EXPECT_EQ(peer.receiver.stats().plis_sent, 3u);
 }
 
+TEST(Receiver, asks_for_no_keyframe_while_one_may_be_on_its_way) {
+  Peer peer;
+  peer.receiver.set_round_trip(ms(600));
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  for (int i = 0; i < 8; ++i) {
+    peer.receiver.request_keyframe(peer.now, 1, 0, peer.outputs);
+    peer.run_for(ms(100));
+  }
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+  peer.run_for(ms(99));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+  peer.run_for(ms(1));
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 2u);
+  // It came: what is wished for now is another one.
+  ASSERT_TRUE(peer.send(video(2, vp8_keyframe())));
+  peer.run_for(ms(500));
+  peer.receiver.request_keyframe(peer.now, 1, 0, peer.outputs);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 3u);
+}
+
 TEST(Receiver, forgets_a_keyframe_request_when_a_keyframe_comes) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
@@ -518,14 +588,13 @@ TEST(Receiver, is_not_content_with_a_keyframe_from_before_the_loss) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
   ASSERT_TRUE(peer.send(video(3)));
-  peer.run_for(ms(500));
-  ASSERT_TRUE(peer.send(video(5)));
-  peer.run_for(ms(600));  // Packet 2 is given up, 4 is not yet.
-  EXPECT_EQ(peer.receiver.stats().lost, 1u);
-  ASSERT_TRUE(peer.send_rtx(video(4, vp8_keyframe()), 60, 1));
-  peer.run_for(ms(1500));
+  peer.run_for(ms(5));
+  ASSERT_TRUE(peer.send(video(700)));  // More than is asked for: all of it is given up.
+  EXPECT_EQ(peer.receiver.stats().lost, 697u);
+  ASSERT_TRUE(peer.send_rtx(video(2, vp8_keyframe()), 60, 1));
+  peer.run_for(ms(1200));
   EXPECT_EQ(peer.count<rtcp::Pli>(), 2u);
-  ASSERT_TRUE(peer.send(video(6, vp8_keyframe())));
+  ASSERT_TRUE(peer.send(video(701, vp8_keyframe())));
   peer.run_for(Duration::seconds(5));
   EXPECT_EQ(peer.count<rtcp::Pli>(), 2u);
 }
@@ -743,6 +812,71 @@ TEST(Receiver, tells_temporal_layers_by_the_dependency_descriptor) {
   EXPECT_EQ(packets[0].facts.temporal_layer, 0);
   EXPECT_EQ(packets[1].facts.temporal_layer, 1);
   EXPECT_TRUE(packets[1].facts.is_switch_point);
+}
+
+// Two temporal layers, the lower one in a chain, a packet for each frame.
+TEST(Receiver, asks_for_no_keyframe_where_no_chain_is_broken_and_else_passes_on_what_can_be_decoded) {
+  rtp::DependencyStructure structure;
+  structure.decode_target_count = structure.template_count = 2;
+  structure.chain_count = 1;
+  structure.templates[0].indications.fill(rtp::DecodeTargetIndication::kSwitch);
+  structure.templates[1].temporal_id = 1;
+  structure.templates[1].indications[1] = rtp::DecodeTargetIndication::kDiscardable;
+  Peer peer;
+  std::uint16_t next = 0;
+  std::uint32_t ssrc = 20;
+  // The next frame, of the lower layer where its number is even.
+  const auto frame = [&](bool comes, bool is_keyframe = false) {
+    const std::uint16_t number = next++;
+    rtp::DependencyDescriptor descriptor{.template_id = static_cast<std::uint8_t>(number % 2),
+                                         .frame_number = number,
+                                         .structure = {},
+                                         .active_targets = {},
+                                         .frame = structure.templates[number % 2]};
+    if (is_keyframe) {
+      descriptor.structure = structure;
+    } else {
+      const std::uint16_t back = number % 2 == 0 ? 2 : 1;
+      descriptor.frame.frame_diffs[0] = back;
+      descriptor.frame.frame_diff_count = 1;
+      descriptor.frame.chain_diffs[0] = static_cast<std::uint8_t>(back);
+    }
+    Sent sent = video(number + 1, is_keyframe ? vp8_keyframe() : vp8_delta());
+    sent.ssrc = ssrc;
+    sent.elements = {{kDescriptorId, *rtp::write_dependency_descriptor(descriptor, &structure)}};
+    EXPECT_TRUE(!comes || peer.send(sent));
+  };
+  const auto empty_since = [&](std::int64_t sequence) {
+    peer.flush();
+    std::vector<bool> empty;
+    for (const payload::Packet& packet : peer.packets(1))
+      if (packet.sequence >= sequence) empty.push_back(packet.payload_bytes == 0);
+    return empty;
+  };
+  for (int i = 0; i < 4; ++i) frame(i != 3, i == 0);  // One of the higher layer is lost.
+  for (int i = 0; i < 4; ++i) frame(true);
+  peer.run_for(ms(1100));
+  EXPECT_EQ(peer.receiver.stats().lost, 1u);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 0u);
+
+  frame(false);  // One of the lower.
+  for (int i = 0; i < 3; ++i) frame(true);
+  peer.run_for(ms(1100));
+  EXPECT_EQ(peer.receiver.stats().lost, 2u);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+  EXPECT_EQ(empty_since(9), (std::vector<bool>{false, false, false})) << "they might have been decoded yet";
+  for (int i = 0; i < 2; ++i) frame(true);
+  EXPECT_EQ(empty_since(13), (std::vector<bool>{true, true})) << "their numbers close up";
+  for (int i = 0; i < 2; ++i) frame(true, i == 0);
+  EXPECT_EQ(empty_since(15), (std::vector<bool>{false, false}));
+
+  frame(false);
+  for (int i = 0; i < 3; ++i) frame(true);
+  peer.run_for(ms(1100));
+  ssrc = 21;
+  next = 10;  // Another source that counts frames on its own, but nearly like the one before.
+  for (int i = 0; i < 4; ++i) frame(true, i == 0);
+  EXPECT_EQ(empty_since(21), (std::vector<bool>{false, false, false, false})) << "nothing of it is broken";
 }
 
 }  // namespace

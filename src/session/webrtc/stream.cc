@@ -34,6 +34,10 @@ std::uint8_t temporal_layer_of(const payload::Packet& packet) {
   return std::min<std::uint8_t>(packet.facts.temporal_layer, kTemporalLevels);
 }
 
+std::uint8_t spatial_layer_of(const payload::Packet& packet) {
+  return std::min<std::uint8_t>(packet.facts.spatial_layer, kSpatialLevels);
+}
+
 std::uint16_t lateness(Position at, Position newest) {
   return static_cast<std::uint16_t>(
       std::min<Position>(at - newest, std::numeric_limits<std::uint16_t>::max()));
@@ -83,7 +87,10 @@ void History::clear() {
   padding_count_ = 0;
   clock_.clear();
   above_ = {};
-  highest_layer_ = 0;
+  highest_layer_ = highest_spatial_ = top_ = cut_top_ = 0;
+  spatial_ = {};
+  targets_.clear();
+  keyframe_timestamp_ = std::numeric_limits<std::int64_t>::min();
   newest_picture_ = -1;
   is_new_ = true;
   refused_in_a_row_ = 0;
@@ -123,7 +130,7 @@ std::optional<History::Entry> History::find(std::int64_t sequence) const {
 }
 
 std::optional<Position> History::keyframe() const {
-  if (!keyframe_ || keyframe_->position < begin_) return std::nullopt;
+  if (!keyframe_ || !find_position(keyframe_->sequence)) return std::nullopt;
   if (!holes_.empty() && holes_.back().begin > keyframe_->sequence) return std::nullopt;
   return keyframe_->position;
 }
@@ -153,9 +160,14 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
     return;
   }
   if (is_refused(sequence)) return;
+  if (!is_new_ && is_before_paddings(packet.sequence)) return;  // Nobody knows its number any more.
   if (is_new_) sequence = close_up(packet.sequence);
   const std::optional<Above> before = above_before(sequence);
   if (!before) return;
+  // What is missing has a place among the numbers, too.
+  const auto span = [&] { return sequence - slot(begin_).sequence; };
+  while (begin_ < end_ && span() >= static_cast<std::int64_t>(slots_.size()) && slots_.size() < packets_max_)
+    grow();
   if (static_cast<std::size_t>(end_ - begin_) == slots_.size()) {
     if (slots_.size() < packets_max_) {
       grow();
@@ -188,26 +200,32 @@ void History::append_packet(Timestamp now, const payload::PacketBatch& batch, co
   } else {
     fill_hole(sequence);
   }
+  if (packet.descriptor_bytes != 0) targets_.handle(sequence, batch.block->descriptor(packet));
+  note_spatial(at);
   note_level(at, *before);
   note_keyframe(sequence);
   if (sequence < newest_) note_late(sequence);
 }
 
-// The number without the padding before it. The newest padding comes last in the ring.
+// The number without the padding before it.
 std::int64_t History::close_up(std::int64_t raw) const {
   std::int64_t before = padding_count_;
-  const std::int64_t kept = std::min<std::int64_t>(padding_count_, kPaddingsKept);
-  for (std::int64_t i = 0; i < kept; ++i) {
-    if (paddings_[static_cast<std::size_t>(padding_count_ - 1 - i) % kPaddingsKept] < raw) break;
-    --before;
+  if (before == 0 || padding(before - 1) < raw) return raw - before;
+  for (std::int64_t low = std::max<std::int64_t>(before - kPaddingsKept, 0); low < before;) {
+    const std::int64_t middle = low + (before - low) / 2;
+    if (padding(middle) < raw) {
+      low = middle + 1;
+    } else {
+      before = middle;
+    }
   }
   return raw - before;
 }
 
 void History::note_padding(std::int64_t raw) {
-  if (padding_count_ > 0 && paddings_[static_cast<std::size_t>(padding_count_ - 1) % kPaddingsKept] >= raw)
-    return;
-  paddings_[static_cast<std::size_t>(padding_count_++) % kPaddingsKept] = raw;
+  if (padding_count_ > 0 && padding(padding_count_ - 1) >= raw) return;
+  paddings_.resize(static_cast<std::size_t>(kPaddingsKept));
+  paddings_[static_cast<std::size_t>(padding_count_++) % paddings_.size()] = raw;
 }
 
 // The oldest. What it may have been of is not begun with any longer.
@@ -268,40 +286,105 @@ void History::note_lateness(Position end) {
 
 void History::note_level(Position at, const Above& before) {
   const payload::Packet& packet = *slot(at).packet;
-  const std::uint8_t layer = temporal_layer_of(packet);
+  const std::uint8_t layer = temporal_layer_of(packet), spatial = spatial_layer_of(packet);
   if (aboves_.empty()) {
     if (!before.is_late()) newest_at_ = at;
-    if (layer == 0) return;
+    if (layer == 0 && spatial == 0) {
+      for (auto& by_rate : level_bytes_) by_rate[0] += packet.kept_bytes();
+      return;
+    }
     aboves_.resize(slots_.size());
     note_lateness(at);
   }
-  aboves_[index_of(at)] = before;
+  Above& its = aboves_[index_of(at)] = before;
+  if (!before.is_late()) note_top(at);
+  its.sizes = sizes_of(at, before.is_late());
+  its.top = top_;
+  its.is_cut = has_cut_off();
+  for (std::size_t size = 0; size < level_bytes_.size(); ++size)
+    if (its.sizes >> size & 1) level_bytes_[size][layer] += packet.kept_bytes();
   if (before.is_late()) {
-    aboves_[index_of(at)].late_by = lateness(at, newest_at_);
+    its.late_by = lateness(at, newest_at_);
     return;
   }
   newest_at_ = at;
+  if (!packet.facts.is_needed_above && spatial < top_) above_.cut_from = std::min(above_.cut_from, spatial);
   highest_layer_ = std::max(highest_layer_, layer);
+  highest_spatial_ = std::max(highest_spatial_, spatial);
   const PictureFields picture = this->picture(at);
   const bool is_new_picture =
       counts_pictures() && picture.descriptor_bytes != 0 && picture.picture_id != newest_picture_;
   if (is_new_picture) newest_picture_ = picture.picture_id;
-  for (std::size_t level = 0; level < layer; ++level) {
-    ++above_.packets[level];
-    if (is_new_picture) ++above_.pictures[level];
+  for (SpatialLevel s = 0; s <= kSpatialLevels; ++s)
+    for (TemporalLevel t = 0; t <= kTemporalLevels; ++t)
+      if ((its.sizes >> s & 1) == 0 || t < layer) ++above_.packets[Level{s, t}.index()];
+  if (!is_new_picture) return;
+  for (std::size_t level = 0; level < layer; ++level) ++above_.pictures[level];
+}
+
+// Of a keyframe all layers begin anew: which there are, its picture tells. A layer that ends later is missed
+// for a few pictures before it counts as gone.
+void History::note_top(Position at) {
+  const std::uint8_t layer = spatial_layer_of(*slot(at).packet);
+  if (layer == 0 && slot(at).packet->facts.is_keyframe) {
+    top_ = cut_top_ = 0;
+    above_.cut_from = Above::kNone;
   }
+  if (layer > top_) top_ = layer;
+  const auto has_ended = [&](std::uint8_t of) {
+    return frames_ - spatial_[of].frames >= kLayerPausePictures;
+  };
+  if (!has_ended(top_)) return;
+  const std::uint8_t before = top_;
+  while (top_ > layer && has_ended(top_)) --top_;
+  // Who had it was not sent all of the layers below.
+  if (above_.cut_from <= top_) cut_top_ = std::max(cut_top_, before);
+}
+
+std::uint8_t History::sizes_of(Position at, bool is_late) const {
+  const std::uint8_t layer = spatial_layer_of(*slot(at).packet);
+  const bool is_needed_above = slot(at).packet->facts.is_needed_above;
+  const std::uint8_t top = is_late ? std::max(top_, layer) : top_;
+  std::uint8_t sizes = 0;
+  for (std::uint8_t size = 0; size <= kSpatialLevels; ++size) {
+    const std::uint8_t own = std::min(size, top);
+    if (is_cut_off({.spatial = size}) || layer > own || (layer < own && !is_needed_above)) continue;
+    sizes |= static_cast<std::uint8_t>(1u << size);
+  }
+  return sizes;
+}
+
+void History::note_spatial(Position at) {
+  const Slot& came = slot(at);
+  const payload::PayloadFacts& facts = came.packet->facts;
+  const std::uint8_t layer = spatial_layer_of(*came.packet);
+  SpatialLayer& its = spatial_[layer];
+  its.has_come = true;
+  its.came_at = came.arrived;
+  its.frames = frames_;
+  if (facts.is_keyframe) keyframe_timestamp_ = came.timestamp;
+  if (facts.is_spatial_switch_point && came.timestamp != keyframe_timestamp_) its.began_at = came.arrived;
+}
+
+std::uint8_t History::spatial_layers(Timestamp now) const {
+  std::uint8_t count = 1;
+  for (std::uint8_t layer = 1; layer < spatial_.size(); ++layer) {
+    const SpatialLayer& its = spatial_[layer];
+    if (its.has_come && (now - its.came_at < kLayerPause || frames_ - its.frames < kLayerPausePictures))
+      count = static_cast<std::uint8_t>(layer + 1);
+  }
+  return count;
 }
 
 // Numbers grow with sequence numbers, and these with positions but for what came late, which is looked for by
 // what came before it.
-std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_t since,
-                                               std::int64_t number) const {
-  if (level == kFullRate || aboves_.empty()) return find_position(number);
+std::optional<Position> History::find_in_level(Level level, std::uint32_t since, std::int64_t number) const {
+  if (aboves_.empty()) return find_position(number);
+  const std::size_t index = level.index();
   const auto left_out = [&](Position at) {
-    return static_cast<std::int32_t>(above(at).packets[level] - since);
+    return static_cast<std::int32_t>(above(at).packets[index] - since);
   };
   const auto number_of = [&](Position at) { return slot(at).sequence - left_out(at); };
-  const auto is_left_out = [&](Position at) { return slot(at).packet->facts.temporal_layer > level; };
   std::optional<Position> last;  // In order, that has this number or a lower one.
   for (Position low = begin_, high = end_; low < high;) {
     const Position middle = low + (high - low) / 2, newest = middle - above(middle).late_by;
@@ -313,20 +396,55 @@ std::optional<Position> History::find_in_level(TemporalLevel level, std::uint32_
     low = middle + 1;
   }
   if (!last) return std::nullopt;
-  if (number_of(*last) == number && !is_left_out(*last)) return last;
-  const auto late = find_position(number + left_out(*last) + (is_left_out(*last) ? 1 : 0));
+  if (number_of(*last) == number && !is_left_out(*last, level)) return last;
+  const auto late = find_position(number + left_out(*last) + (is_left_out(*last, level) ? 1 : 0));
   return late && above(*late).is_late() && number_of(*late) == number ? late : std::nullopt;
+}
+
+// Down at any picture, but to a spatial layer of which something was left out: there with the next keyframe,
+// and till then with fewer frames of the higher one. Up to spatial layers at a keyframe, which begins all of
+// them, and with a frame that refers to the layer below alone; no more than one at a time, since the next has
+// the same choice.
+Level History::next_level(Position at, Level level, Level wanted) const {
+  const payload::PayloadFacts& facts = slot(at).packet->facts;
+  const Slot* before = find_slot(slot(at).sequence - 1);
+  // Where what is before it is missing, that may be of the same picture.
+  if (!before || above(at).is_late()) return level;
+  if (before->timestamp == slot(at).timestamp) {
+    if (facts.is_spatial_switch_point && wanted.spatial > level.spatial &&
+        facts.spatial_layer == level.spatial + 1)
+      level.spatial = facts.spatial_layer < kSpatialLevels ? facts.spatial_layer : wanted.spatial;
+    return level;
+  }
+  const Above& its = above(at);
+  const bool can_fall =
+      facts.is_keyframe || its.cut_from > wanted.spatial || (its.top <= wanted.spatial && !its.is_cut);
+  const bool has_to_wait = wanted.spatial < level.spatial && !can_fall;
+  level.temporal = next_temporal(facts, level.temporal, has_to_wait ? TemporalLevel{0} : wanted.temporal);
+  if (wanted.spatial < level.spatial ? can_fall : facts.is_keyframe || highest_spatial_ <= level.spatial)
+    level.spatial = wanted.spatial;
+  return level;
+}
+
+bool History::needs_keyframe(Timestamp now, Level level, Level wanted) const {
+  if (is_cut_off(level)) return true;
+  if (wanted.spatial < level.spatial) return above_.cut_from <= wanted.spatial && wanted.spatial < top_;
+  if (wanted.spatial == level.spatial || spatial_layers(now) <= level.spatial + 1) return false;
+  const std::optional<Timestamp>& began_at = spatial_[level.spatial + 1u].began_at;
+  return !began_at || now - *began_at > kSwitchPointWait;
+}
+
+std::optional<Position> History::next_in_picture(Position at) const {
+  const auto next = find_position(slot(at).sequence + 1);
+  return next && slot(*next).timestamp == slot(at).timestamp ? next : std::nullopt;
 }
 
 // Who has all layers below a frame's own may begin with it where it is a switch point: VP8 marks those that
 // refer to the lowest layer alone (RFC 7741 §4.2, Y), with the dependency descriptor it is those that refer
 // to lower ones alone. VP9 marks a picture behind which no higher layer refers to what was before it (RFC
 // 9628 §4.2, U); encoders mark those of a higher layer alike which refer to lower ones alone, some no others.
-TemporalLevel History::next_level(Position at, TemporalLevel level, TemporalLevel wanted) const {
-  const payload::PayloadFacts& facts = slot(at).packet->facts;
-  const Slot* before = find_slot(slot(at).sequence - 1);
-  // Where what is before it is missing, that may be of the same frame.
-  if (!before || before->timestamp == slot(at).timestamp || above(at).is_late()) return level;
+TemporalLevel History::next_temporal(const payload::PayloadFacts& facts, TemporalLevel level,
+                                     TemporalLevel wanted) const {
   if (wanted <= level || facts.is_keyframe || highest_layer_ <= level) return wanted;
   if (!facts.is_switch_point) return level;
   if (encoding_ == payload::Encoding::kVp9 && facts.temporal_layer <= level) return wanted;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,8 @@
 
 #include "base/time.h"
 #include "media/payload/packet.h"
+#include "session/webrtc/decode_targets.h"
+#include "session/webrtc/level.h"
 
 namespace stoa::webrtc {
 
@@ -40,19 +43,20 @@ struct PictureFields {
   std::uint16_t picture_id = 0;
 };
 
-// What a receiver who wants fewer frames gets of a stream with temporal layers (PayloadFacts): those up to
-// this level.
-using TemporalLevel = std::uint8_t;
-// Levels that leave something out: 0 to 2. Layers above 3 count as 3.
-inline constexpr std::size_t kTemporalLevels = 3;
-inline constexpr TemporalLevel kFullRate = 0xff;
-
-// How much that is above a level came before a packet, in the order of sequence numbers; without it numbers
+// How much that a level leaves out came before a packet, in the order of sequence numbers; without it numbers
 // close up, for all receivers of that level alike. What was missing when the numbers behind it were given
 // away counts as kept: its number stays free for it.
 struct Above {
-  std::array<std::uint32_t, kTemporalLevels> packets{};   // Wrap …
+  static constexpr std::uint8_t kNone = 0xff;
+
+  std::array<std::uint32_t, Level::kCount> packets{};     // By Level::index(). Wrap …
   std::array<std::uint16_t, kTemporalLevels> pictures{};  // … too. VP8 only: its ids must go on without gaps.
+  // The spatial levels that the packet itself is sent to, a bit for each, and the highest layer that flows.
+  std::uint8_t sizes = 0xff, top = 0;
+  bool is_cut =
+      false;  // Who had a higher one was not sent what those below refer to (History::has_cut_off()).
+  // The lowest spatial layer of which something was left out for higher levels since the newest keyframe.
+  std::uint8_t cut_from = kNone;
   // Positions back to the packet with the highest number when it came; 0: it was that itself.
   std::uint16_t late_by = 0;
 
@@ -135,13 +139,39 @@ class History {
   std::uint64_t frames() const { return frames_; }
   // The same by temporal layer.
   const std::array<std::uint64_t, kTemporalLevels + 1>& layer_frames() const { return layer_frames_; }
-  // Zeros for a stream without temporal layers.
+  // Bytes of payloads that came, ever, for each spatial level, by temporal layer. Sums over the latter are
+  // what a level costs.
+  using LevelBytes = std::array<std::array<std::uint64_t, kTemporalLevels + 1>, kSpatialLevels + 1>;
+  const LevelBytes& level_bytes() const { return level_bytes_; }
+  // How many spatial layers flow: those that had no packet in the last kLayerPause and in as many pictures as
+  // kLayerPausePictures do not.
+  std::uint8_t spatial_layers(Timestamp now) const;
+  static constexpr Duration kLayerPause = Duration::milliseconds(500);
+  static constexpr std::uint64_t kLayerPausePictures = 4;
+  // Zeros for a stream without layers.
   const Above& above(Position at) const { return aboves_.empty() ? kNothing : aboves_[index_of(at)]; }
-  // Of the packets up to this level, and those that came late: the one whose number less what was above the
-  // level since `since` is `number`.
-  std::optional<Position> find_in_level(TemporalLevel level, std::uint32_t since, std::int64_t number) const;
+  // Whether this packet is not sent to who is sent this level.
+  bool is_left_out(Position at, Level level) const {
+    return (above(at).sizes >> level.spatial_index() & 1) == 0 ||
+           slot(at).packet->facts.temporal_layer > level.temporal;
+  }
+  // Of the packets that this level has, and those that came late: the one whose number less what was above
+  // the level since `since` is `number`.
+  std::optional<Position> find_in_level(Level level, std::uint32_t since, std::int64_t number) const;
   // The level from this packet on, for who was sent `level` up to here and is to come to `wanted`.
-  TemporalLevel next_level(Position at, TemporalLevel level, TemporalLevel wanted) const;
+  Level next_level(Position at, Level level, Level wanted) const;
+  // Whether who is sent `level` cannot come to `wanted` but by a keyframe: there are spatial layers between
+  // that let nobody in elsewhere, or did not lately; or it was not sent all that the lower layer refers to,
+  // as of layers that refer to lower ones in keyframes alone (`_KEY` modes).
+  bool needs_keyframe(Timestamp now, Level level, Level wanted) const;
+  static constexpr Duration kSwitchPointWait = Duration::seconds(1);
+  // Whether the layer of who is sent this level ended, and those below it cannot take its place: nothing is
+  // sent to it before the next keyframe.
+  bool is_cut_off(Level level) const { return cut_top_ > top_ && level.spatial > top_; }
+  bool has_cut_off() const { return cut_top_ > top_; }
+  // The packet behind this one, if it is here and of the same picture.
+  std::optional<Position> next_in_picture(Position at) const;
+  const DecodeTargets& targets() const { return targets_; }
   bool has_descriptors() const { return !pictures_.empty(); }
   bool counts_pictures() const { return encoding_ == payload::Encoding::kVp8; }
 
@@ -173,11 +203,22 @@ class History {
   void fill_hole(std::int64_t sequence);
   std::optional<Above> above_before(std::int64_t sequence) const;
   void note_level(Position at, const Above& before);
+  void note_top(Position at);
+  std::uint8_t sizes_of(Position at, bool is_late) const;
   void note_lateness(Position end);
+  void note_spatial(Position at);
+  TemporalLevel next_temporal(const payload::PayloadFacts& facts, TemporalLevel level,
+                              TemporalLevel wanted) const;
   void note_hole(std::int64_t from, std::int64_t to);
   void give_up_hole();
   std::int64_t close_up(std::int64_t raw) const;
   void note_padding(std::int64_t raw);
+  std::int64_t padding(std::int64_t at) const {
+    return paddings_[static_cast<std::size_t>(at) % static_cast<std::size_t>(kPaddingsKept)];
+  }
+  bool is_before_paddings(std::int64_t raw) const {
+    return padding_count_ > kPaddingsKept && raw < padding(padding_count_ - kPaddingsKept);
+  }
   void note_keyframe(std::int64_t sequence);
   void note_late(std::int64_t sequence);
   std::optional<std::int64_t> find_keyframe_start(std::int64_t sequence) const;
@@ -188,7 +229,8 @@ class History {
   bool is_over_limits(Timestamp now) const;
   void grow();
 
-  static constexpr std::size_t kPaddingsKept = 32;
+  // A broken layer is as much padding as it had packets, and repairs may take a second.
+  static constexpr std::int64_t kPaddingsKept = 1024;
   static constexpr Above kNothing{};
 
   HistoryLimits limits_;
@@ -197,7 +239,7 @@ class History {
   payload::Encoding encoding_;
   std::vector<Slot> slots_;  // Rings, by position …
   std::vector<PictureFields> pictures_;
-  std::vector<Above> aboves_;  // Empty before the first packet of a higher temporal layer.
+  std::vector<Above> aboves_;  // Empty before the first packet of a higher layer.
   std::vector<Known> known_;   // … and by sequence number.
   std::vector<Held> held_;     // A ring: the blocks that slots point into.
   std::size_t held_first_ = 0, held_count_ = 0;
@@ -214,12 +256,28 @@ class History {
   Above above_;                     // Of what comes behind the newest.
   Position newest_at_ = 0;          // Of the highest sequence number.
   std::uint8_t highest_layer_ = 0;  // Temporal, since clear().
+  std::uint8_t highest_spatial_ = 0;
+  // The highest spatial layer that flows, and the one before it ended without a keyframe. 0: none did.
+  std::uint8_t top_ = 0, cut_top_ = 0;
+  // Of each spatial layer.
+  struct SpatialLayer {
+    bool has_come = false;
+    Timestamp came_at;         // The newest packet,
+    std::uint64_t frames = 0;  // and frames() then.
+    // The newest switch point that was no keyframe's.
+    std::optional<Timestamp> began_at;
+  };
+  std::array<SpatialLayer, kSpatialLevels + 1> spatial_{};
+  std::int64_t keyframe_timestamp_ = std::numeric_limits<std::int64_t>::min();  // Of the newest that came.
+  LevelBytes level_bytes_{};
   std::int32_t newest_picture_ = -1;
   payload::UnbrokenClock clock_;
-  std::vector<Hole> holes_;                             // In order.
-  std::array<std::int64_t, kPaddingsKept> paddings_{};  // Raw numbers of those that were closed up.
+  std::vector<Hole> holes_;  // In order.
+  // Raw numbers of those that were closed up, a ring of kPaddingsKept in order. Empty before the first.
+  std::vector<std::int64_t> paddings_;
   std::int64_t padding_count_ = 0;
   std::optional<Keyframe> keyframe_;
+  DecodeTargets targets_;
 };
 
 }  // namespace stoa::webrtc

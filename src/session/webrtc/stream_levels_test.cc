@@ -10,6 +10,8 @@
 namespace stoa::webrtc {
 namespace {
 
+Level rate(TemporalLevel level) { return {.temporal = level}; }
+
 class HistoryLevels : public testing::Test {
  protected:
   payload::PacketBatch batch(std::int64_t sequence, std::uint8_t layer, std::uint16_t picture) {
@@ -50,7 +52,7 @@ class HistoryLevels : public testing::Test {
   void make(payload::Encoding encoding) { history = std::make_unique<History>(HistoryLimits{}, encoding); }
   // Less what is left out before it.
   std::int64_t number(Position at, TemporalLevel level) {
-    return history->slot(at).sequence - history->above(at).packets[level];
+    return history->slot(at).sequence - history->above(at).packets[Level{.temporal = level}.index()];
   }
 
   bool is_keyframe = false, is_switch_point = false;
@@ -68,20 +70,20 @@ TEST_F(HistoryLevels, closes_numbers_up_over_what_is_above_a_level) {
     ASSERT_EQ(number(at[first], 1), i / 2);
     ASSERT_EQ(number(at[first + 2], 1), i / 2 + 1);
     ASSERT_EQ(number(at[first], 2), i);
-    ASSERT_EQ(history->find_in_level(0, 0, i / 4), at[first]);
-    ASSERT_EQ(history->find_in_level(1, 0, i / 2), at[first]);
-    ASSERT_EQ(history->find_in_level(1, 0, i / 2 + 1), at[first + 2]);
-    ASSERT_EQ(history->find_in_level(kFullRate, 0, i), at[first]);
+    ASSERT_EQ(history->find_in_level(rate(0), 0, i / 4), at[first]);
+    ASSERT_EQ(history->find_in_level(rate(1), 0, i / 2), at[first]);
+    ASSERT_EQ(history->find_in_level(rate(1), 0, i / 2 + 1), at[first + 2]);
+    ASSERT_EQ(history->find_in_level({}, 0, i), at[first]);
   }
-  EXPECT_FALSE(history->find_in_level(0, 0, 250)) << "it did not come yet";
-  EXPECT_FALSE(history->find_in_level(0, 0, -1));
+  EXPECT_FALSE(history->find_in_level(rate(0), 0, 250)) << "it did not come yet";
+  EXPECT_FALSE(history->find_in_level(rate(0), 0, -1));
 }
 
 TEST_F(HistoryLevels, counts_pictures_and_not_their_packets) {
   add(10, 0, 100);
   for (int i = 11; i < 14; ++i) add(i, 2, 101);
   const Position next = add(14, 0, 102);
-  EXPECT_EQ(history->above(next).packets[1], 3u);
+  EXPECT_EQ(history->above(next).packets[rate(1).index()], 3u);
   EXPECT_EQ(history->above(next).pictures[1], 1u);
   add(15, 2, 103);
   const Position far = add(18, 1, 105);  // A picture of which nothing came is kept a place.
@@ -89,7 +91,7 @@ TEST_F(HistoryLevels, counts_pictures_and_not_their_packets) {
   make(payload::Encoding::kVp9);
   add(10, 0, 100);
   add(11, 2, 101);
-  EXPECT_EQ(history->above(add(12, 0, 102)).packets[0], 1u);
+  EXPECT_EQ(history->above(add(12, 0, 102)).packets[rate(0).index()], 1u);
   EXPECT_EQ(history->above(history->end() - 1).pictures[0], 0u) << "nobody needs it";
 }
 
@@ -99,7 +101,7 @@ TEST_F(HistoryLevels, leaves_a_late_packet_the_number_that_was_free_for_it) {
   add(6, 0);  // 3 to 5 are missing.
   const Position last = add(7, 2);
   EXPECT_EQ(number(last - 1, 0), 5);
-  EXPECT_FALSE(history->find_in_level(0, 0, 3));
+  EXPECT_FALSE(history->find_in_level(rate(0), 0, 3));
   const Position four = add(4, 2), three = add(3, 0), five = add(5, 1);
   for (const Position at : {three, four, five}) EXPECT_TRUE(history->above(at).is_late());
   EXPECT_EQ(number(three, 0), 2);
@@ -107,8 +109,8 @@ TEST_F(HistoryLevels, leaves_a_late_packet_the_number_that_was_free_for_it) {
   EXPECT_EQ(number(five, 0), 4);
   EXPECT_EQ(number(last - 1, 0), 5) << "what was given away stays";
   EXPECT_EQ(number(add(8, 0), 0), 6);
-  EXPECT_EQ(history->find_in_level(0, 0, 3), four) << "above the level, but its number was free";
-  EXPECT_EQ(history->find_in_level(0, 0, 6), history->end() - 1);
+  EXPECT_EQ(history->find_in_level(rate(0), 0, 3), four) << "above the level, but its number was free";
+  EXPECT_EQ(history->find_in_level(rate(0), 0, 6), history->end() - 1);
 }
 
 TEST_F(HistoryLevels, knows_what_had_come_late_when_the_first_of_a_higher_layer_comes) {
@@ -119,10 +121,10 @@ TEST_F(HistoryLevels, knows_what_had_come_late_when_the_first_of_a_higher_layer_
     if (is_late) at[5] = add(5, 2);
     at[8] = add(8, 2);
     for (const std::size_t i : {1u, 2u, 3u, 4u, 6u, 7u}) {
-      EXPECT_EQ(history->find_in_level(0, 0, static_cast<std::int64_t>(i)), at[i]) << i;
+      EXPECT_EQ(history->find_in_level(rate(0), 0, static_cast<std::int64_t>(i)), at[i]) << i;
       EXPECT_EQ(history->above(at[i]).is_late(), i == 3 || i == 4) << i;
     }
-    EXPECT_EQ(history->find_in_level(1, 0, 5), is_late ? std::optional(at[5]) : std::nullopt);
+    EXPECT_EQ(history->find_in_level(rate(1), 0, 5), is_late ? std::optional(at[5]) : std::nullopt);
     EXPECT_FALSE(history->above(at[8]).is_late());
   }
 }
@@ -137,7 +139,7 @@ TEST_F(HistoryLevels, knows_what_had_come_late_also_where_what_it_came_behind_is
   ASSERT_EQ(history->slot(history->begin()).sequence, 2);
   add(8, 2);
   for (const std::int64_t i : {2, 3, 4, 6, 7})
-    EXPECT_EQ(history->find_in_level(0, 0, i), history->find_position(i)) << i;
+    EXPECT_EQ(history->find_in_level(rate(0), 0, i), history->find_position(i)) << i;
 }
 
 TEST_F(HistoryLevels, closes_up_over_padding_too) {
@@ -152,7 +154,7 @@ TEST_F(HistoryLevels, closes_up_over_padding_too) {
   add(10, 0);  // 8 is missing, and is padding.
   const Position late = padding(8);
   EXPECT_TRUE(history->entry(late).payload.empty());
-  EXPECT_EQ(history->find_in_level(0, 0, 5), late);
+  EXPECT_EQ(history->find_in_level(rate(0), 0, 5), late);
 }
 
 TEST_F(HistoryLevels, takes_no_late_packet_whose_number_is_not_known_any_more) {
@@ -187,7 +189,7 @@ TEST_F(HistoryLevels, numbers_mean_nothing_any_more_where_a_group_takes_their_pl
   EXPECT_EQ(history->layer_frames(), frames) << "they came before";
   EXPECT_NE(history->epoch(), epoch);
   EXPECT_EQ(number(history->begin() + 4, 0), 2);
-  EXPECT_EQ(history->find_in_level(0, 0, 3), history->begin() + 6);
+  EXPECT_EQ(history->find_in_level(rate(0), 0, 3), history->begin() + 6);
 }
 
 TEST_F(HistoryLevels, climbs_where_vp8_says_that_a_layer_begins) {
@@ -195,7 +197,7 @@ TEST_F(HistoryLevels, climbs_where_vp8_says_that_a_layer_begins) {
   const auto next = [&](std::int64_t at, std::uint8_t layer, bool is_sync, TemporalLevel level,
                         TemporalLevel wanted) {
     is_switch_point = is_sync;
-    return history->next_level(add(at, layer), level, wanted);
+    return history->next_level(add(at, layer), rate(level), rate(wanted)).temporal;
   };
   EXPECT_EQ(next(1, 2, false, kFullRate, 0), 0) << "down at any frame";
   EXPECT_EQ(next(2, 2, true, 0, kFullRate), 0) << "layer 1 is not there to refer to";
@@ -209,7 +211,8 @@ TEST_F(HistoryLevels, climbs_where_vp8_says_that_a_layer_begins) {
   EXPECT_EQ(next(11, 1, true, 0, 1), 0) << "10 may be of the same frame";
   EXPECT_EQ(next(12, 1, true, 0, 1), 1);
   EXPECT_EQ(next(10, 1, true, 0, 1), 0) << "late: some behind it were passed over";
-  EXPECT_EQ(history->next_level(add(13, 1, 12), 0, 1), 0) << "of the frame that 12 is of";
+  EXPECT_EQ(history->next_level(add(13, 1, 12), rate(0), rate(1)).temporal, 0)
+      << "of the frame that 12 is of";
   is_keyframe = true;
   EXPECT_EQ(next(14, 0, true, 0, kFullRate), kFullRate);
 }
@@ -219,11 +222,11 @@ TEST_F(HistoryLevels, climbs_where_vp9_says_that_nothing_above_looks_back) {
   add(0, 0);
   add(1, 2);
   is_switch_point = true;
-  EXPECT_EQ(history->next_level(add(2, 0), 0, kFullRate), kFullRate);
-  EXPECT_EQ(history->next_level(add(3, 1), 0, kFullRate), 1);
-  EXPECT_EQ(history->next_level(add(4, 2), 0, kFullRate), 0);
+  EXPECT_EQ(history->next_level(add(2, 0), rate(0), rate(kFullRate)).temporal, kFullRate);
+  EXPECT_EQ(history->next_level(add(3, 1), rate(0), rate(kFullRate)).temporal, 1);
+  EXPECT_EQ(history->next_level(add(4, 2), rate(0), rate(kFullRate)).temporal, 0);
   is_switch_point = false;
-  EXPECT_EQ(history->next_level(add(5, 0), 0, kFullRate), 0);
+  EXPECT_EQ(history->next_level(add(5, 0), rate(0), rate(kFullRate)).temporal, 0);
 }
 
 TEST_F(HistoryLevels, costs_a_stream_without_temporal_layers_nothing) {
@@ -232,7 +235,7 @@ TEST_F(HistoryLevels, costs_a_stream_without_temporal_layers_nothing) {
   EXPECT_EQ(history->layer_frames()[0], 300u);
   add(300, 7);
   add(301, 0);
-  EXPECT_EQ(history->above(history->end() - 1).packets[2], 1u) << "layers above 3 are like 3";
+  EXPECT_EQ(history->above(history->end() - 1).packets[rate(2).index()], 1u) << "layers above 3 are like 3";
   EXPECT_EQ(history->layer_frames()[3], 1u);
   make(payload::Encoding::kHevc);
   add(0, 0);

@@ -129,6 +129,23 @@ TEST_F(History_, closes_up_over_padding_and_keeps_what_came_too_late_for_that) {
   EXPECT_EQ(history->entry(history->end() - 1).sequence, 5);
 }
 
+TEST_F(History_, knows_the_number_of_what_is_repaired_behind_much_padding) {
+  for (int i = 1; i < 100; ++i)
+    if (i != 50 && i != 56) add(i);
+  int next = 101;  // 100 is missing, too.
+  while (next < 1101) add(next++, false, 0);
+  add(next++);
+  EXPECT_EQ(history->entry(history->end() - 1).sequence, 101);
+  add(100);
+  EXPECT_TRUE(history->find(100));
+  add(50);
+  EXPECT_TRUE(history->find(50));
+  while (next < 1131) add(next++, false, 0);
+  const Position end = history->end();
+  add(61);
+  EXPECT_EQ(history->end(), end) << "not all padding before it is known: it would be taken for 56";
+}
+
 TEST_F(History_, begins_anew_when_the_source_counts_anew) {
   for (int i = 10'000; i < 10'200; ++i) add(i);
   const std::uint32_t epoch = history->epoch();
@@ -161,6 +178,16 @@ TEST_F(History_, finds_the_start_of_a_keyframe_in_whatever_order_it_comes) {
     add(6, false, 100, 12'000);
     EXPECT_EQ(at_keyframe(), 2) << testing::PrintToString(order);
   } while (std::ranges::next_permutation(order).found);
+}
+
+TEST_F(History_, knows_the_number_of_a_keyframe_while_more_numbers_are_missing_than_there_is_room_for) {
+  add(0, true);
+  for (int i = 1; i <= 10; ++i) add(i);
+  for (int i = 21; i <= 70; ++i) add(i);
+  for (int i = 11; i <= 20; ++i) add(i);
+  EXPECT_EQ(at_keyframe(), 0);
+  EXPECT_TRUE(history->find(0));
+  EXPECT_TRUE(history->find(6));
 }
 
 TEST_F(History_, keeps_the_group_of_a_source_that_cannot_be_asked) {

@@ -45,6 +45,9 @@ struct TestClientOptions {
   Duration picture_interval = Duration::milliseconds(40), sound_interval = Duration::milliseconds(20);
   int keyframe_every = 50;
   std::size_t picture_bytes = 3000;
+  // Of a publisher: so many sizes of each picture (simulcast), each longer by `layer_bytes` than the one
+  // below.
+  std::size_t layers = 1, layer_bytes = 3000;
   std::uint16_t first_sequence = 100;
   std::uint32_t first_timestamp = 1000;
   Duration wait_max = Duration::milliseconds(500);  // For repairs.
@@ -56,6 +59,7 @@ struct Told {
   Timestamp at;
   std::int64_t timestamp = 0;
   bool is_keyframe = false;
+  std::size_t layer = 0;
 };
 // A packet as it came, of a viewer without a receiver.
 struct Came {
@@ -89,6 +93,11 @@ class TestClient {
     }
     audio_.support = sdp::make_audio_support();
     if (options.has_video) offer(config, video_, sdp::MediaKind::kVideo);
+    for (std::size_t i = 1; i < options.layers; ++i) {
+      if (i == 1) config.sections.back().send_layers = {{.id = "0"}};
+      config.sections.back().send_layers.push_back({.id = std::to_string(i)});
+      config.sections.back().source->rtx_ssrc.reset();
+    }
     if (options.has_audio) offer(config, audio_, sdp::MediaKind::kAudio);
     if (options.has_data) {
       sdp::OfferedSection section{.kind = sdp::MediaKind::kData, .mid = "data"};
@@ -102,6 +111,17 @@ class TestClient {
       (void)video_.packetizer->set_record(media::vectors::shared(media::vectors::kH264HighConfig));
     audio_.packetizer = std::make_unique<payload::Packetizer>(
         payload::PacketizerConfig{.encoding = payload::Encoding::kOpus, .payload_bytes_max = 1100});
+    for (std::size_t i = 1; i < options.layers; ++i) {
+      Track& layer = higher_.emplace_back();
+      layer.ssrc = video_.ssrc + static_cast<std::uint32_t>(i);
+      layer.sequence = video_.sequence;
+      layer.base = video_.base;
+      layer.clock_rate = video_.clock_rate;
+      layer.packetizer = std::make_unique<payload::Packetizer>(payload::PacketizerConfig{
+          .encoding = options.video, .payload_bytes_max = 1100, .first_picture_id = 32'700});
+      if (options.video == payload::Encoding::kH264)
+        (void)layer.packetizer->set_record(media::vectors::shared(media::vectors::kH264HighConfig));
+    }
     video_.interval = options.picture_interval;
     audio_.interval = options.sound_interval;
   }
@@ -131,6 +151,13 @@ class TestClient {
       take_frames(track);
     }
     if (is_sending()) send_media();
+    sort();
+  }
+  // What it believes that its path carries.
+  void send_remb(std::uint64_t bits_per_second) {
+    rtcp::Writer writer;
+    EXPECT_TRUE(writer.write_receiver_report(1, {}) && writer.write_remb(1, bits_per_second, {}));
+    (void)dialer->send_rtcp(writer.view(), out_);
     sort();
   }
   void request_keyframe() {
@@ -192,6 +219,8 @@ class TestClient {
     std::uint32_t ssrc = 0, rtx_ssrc = 0, clock_rate = 0, base = 0;
     std::uint8_t payload_type = 0;
     std::optional<std::uint8_t> rtx_type;
+    rtp::ExtensionList names;  // Of its section and layer.
+    std::string mid, rid;
     std::uint16_t sequence = 0, rtx_sequence = 1;
     Duration interval;
     Timestamp began, due = Timestamp::never();
@@ -229,13 +258,37 @@ class TestClient {
       track.payload_type = section.codecs[0].send_payload_type;
       track.rtx_type = section.codecs[0].send_rtx_type;
       track.began = track.due = time_.now();
+      if (kind == sdp::MediaKind::kVideo && !higher_.empty()) begin_layers(section);
     }
+  }
+  void begin_layers(const sdp::AgreedSection& section) {
+    name(video_, section, 0);
+    for (std::size_t i = 0; i < higher_.size(); ++i) {
+      higher_[i].is_agreed = true;
+      higher_[i].payload_type = video_.payload_type;
+      higher_[i].began = video_.began;
+      name(higher_[i], section, i + 1);
+    }
+  }
+  void name(Track& track, const sdp::AgreedSection& section, std::size_t layer) {
+    track.mid = section.mid;
+    track.rid = std::to_string(layer);
+    for (const sdp::AgreedExtension& extension : section.extensions)
+      if (extension.extension == sdp::HeaderExtension::kMid) {
+        track.names.add(extension.id, as_bytes(track.mid));
+      } else if (extension.extension == sdp::HeaderExtension::kRid) {
+        track.names.add(extension.id, as_bytes(track.rid));
+      }
   }
   void send_media() {
     for (; video_.is_agreed && video_.due <= time_.now(); video_.due += video_.interval) {
       bool is_key = video_.number % static_cast<std::uint64_t>(options.keyframe_every) == 0 ||
                     std::exchange(is_keyframe_wanted_, false);
       send_frame(video_, make_picture(is_key, video_.number));
+      for (std::size_t i = 0; i < higher_.size(); ++i) {
+        higher_[i].due = video_.due;
+        send_frame(higher_[i], make_picture(is_key, higher_[i].number, i + 1));
+      }
       ++pictures_sent;
     }
     for (; audio_.is_agreed && audio_.due <= time_.now(); audio_.due += audio_.interval) {
@@ -261,13 +314,15 @@ class TestClient {
     std::uint32_t timestamp = timestamp_at(track, track.due);
     ASSERT_TRUE(track.packetizer->handle_frame(frame, timestamp, payloads_));
     for (std::size_t i = 0; i < payloads_.size(); ++i) {
-      Buffer packet(rtp::kFixedHeaderBytes + payloads_[i].size());
-      ASSERT_TRUE(rtp::write({.marker = payloads_.has_marker(i),
+      Buffer packet(1500);
+      auto size = rtp::write({.marker = payloads_.has_marker(i),
                               .payload_type = track.payload_type,
                               .sequence = track.sequence,
                               .timestamp = timestamp,
                               .ssrc = track.ssrc},
-                             {}, payloads_[i], packet));
+                             track.names, payloads_[i], packet);
+      ASSERT_TRUE(size);
+      packet.resize(*size);
       (void)dialer->send_rtp(packet, out_);
       ++track.packets;
       track.octets += static_cast<std::uint32_t>(payloads_[i].size());
@@ -314,22 +369,23 @@ class TestClient {
     Rng rng(publisher * 1'000'003 + number);
     for (std::size_t i = 0; i < bytes; ++i) frame.push_back(static_cast<std::uint8_t>(rng.next() | 1));
   }
-  Buffer front_of(bool is_key) const {
+  Buffer front_of(bool is_key, std::size_t layer) const {
     if (options.video == payload::Encoding::kVp8) {
       if (!is_key) return {0x11, 0, 0};
       return {0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 0x00, 0x30, 0x00};
     }
-    auto size = static_cast<std::uint32_t>(1 + 16 + options.picture_bytes);
+    auto size = static_cast<std::uint32_t>(1 + 16 + options.picture_bytes + layer * options.layer_bytes);
     ByteWriter front;
     front.u32(size);
     front.u8(is_key ? 0x65 : 0x41);
     return front.take();
   }
-  Buffer make_picture(bool is_key, std::uint64_t number) const {
+  Buffer make_picture(bool is_key, std::uint64_t number, std::size_t layer = 0) const {
     if (options.has_real_pictures)
       return media::vectors::from_hex(is_key ? media::vectors::kH264HighFirst
                                              : media::vectors::kH264HighSecond);
-    Buffer frame = front_of(is_key);
+    Buffer frame = front_of(is_key, layer);
+    frame.resize(frame.size() + layer * options.layer_bytes, 1);
     fill(frame, options.seed, number, options.picture_bytes);
     return frame;
   }
@@ -355,7 +411,8 @@ class TestClient {
               .number = reader.u64(),
               .at = time_.now(),
               .timestamp = ready.timestamp,
-              .is_keyframe = ready.is_keyframe};
+              .is_keyframe = ready.is_keyframe,
+              .layer = (ready.frame.size() - body) / options.layer_bytes};
     Buffer expected;
     fill(expected, told.publisher, told.number, body - 16);
     if (!std::equal(tail.begin(), tail.end(), expected.begin(), expected.end())) return void(++damaged);
@@ -453,6 +510,7 @@ class TestClient {
   TransportShared shared_;
   DialerOutputs out_;
   Track video_, audio_;
+  std::vector<Track> higher_;  // Layers above the first.
   Timestamp report_due_ = Timestamp::never();
   bool is_keyframe_wanted_ = false;
   payload::PayloadList payloads_;

@@ -64,7 +64,7 @@ class FanOutWorld {
     track.can_ask_keyframe = can_ask_keyframe;
     return fan_out.add_stream(track);
   }
-  Peer& add_peer(std::vector<OutletConfig> outlets = {video()}, PacerConfig pacer = {}) {
+  Peer& add_peer(std::vector<OutletConfig> outlets = {video()}, bwe::PacerConfig pacer = {}) {
     auto peer = std::make_unique<Peer>();
     const auto seed = static_cast<std::uint8_t>(peers.size() + 1);
     peer->send =
@@ -242,5 +242,24 @@ class FanOutWorld {
   std::map<std::uint64_t, payload::PacketWriter> writers_;
   std::map<std::pair<std::uint64_t, int>, std::pair<std::int64_t, std::int64_t>> numbers_;
 };
+
+// Of a receiver that keeps what it got by its numbers: those between them that did not come.
+template <typename Piece>
+std::vector<std::uint16_t> missing_numbers(const std::map<std::int64_t, Piece>& pieces, std::size_t most) {
+  std::vector<std::uint16_t> numbers;
+  if (pieces.empty()) return numbers;
+  std::int64_t expected = pieces.begin()->first;
+  for (const auto& [sequence, piece] : pieces) {
+    for (; expected < sequence && numbers.size() < most; ++expected)
+      numbers.push_back(static_cast<std::uint16_t>(expected));
+    expected = sequence + 1;
+  }
+  return numbers;
+}
+// What a retransmission was first sent as, with `newest` the highest number that came. Requires: two bytes.
+inline std::int64_t repeated_number(Bytes payload, std::int64_t newest) {
+  const auto number = static_cast<std::uint16_t>(payload[0] << 8 | payload[1]);
+  return newest + static_cast<std::int16_t>(number - static_cast<std::uint16_t>(newest));
+}
 
 }  // namespace stoa::webrtc

@@ -1,6 +1,6 @@
-// A port and peers of a meeting that negotiate again and again, in virtual time. Peers send pictures (VP8)
-// and sounds of one packet each, that say whose they are and which; what they get is kept as it came. Sound
-// is sent with the packet before it (RED) where that was agreed upon.
+// A port and peers of a meeting that negotiate again and again, in virtual time. Peers send pictures (VP8, or
+// VP9 in layers) and sounds of one packet each, that say whose they are and which; what they get is kept as
+// it came. Sound is sent with the packet before it (RED) where that was agreed upon.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 
 #include "media/payload/red.h"
 #include "media/payload/test_red.h"
+#include "media/payload/vp9.h"
 #include "proto/rtcp/packet.h"
 #include "proto/rtcp/writer.h"
 #include "proto/rtp/extension_values.h"
@@ -39,9 +40,13 @@ class PeerClient {
     std::size_t section = 0;
     std::uint32_t ssrc = 0, tag = 0, number = 0;
     std::uint16_t sequence = 500;
+    std::uint32_t pattern = 0;  // Of temporal layers.
     bool is_on = true, wants_keyframe = true;
     Buffer before;                      // The payload of the packet before.
     std::optional<std::uint8_t> level;  // Of sounds, as RFC 6464 says it.
+    std::string rid;                    // Of one of several layers.
+    std::size_t filler = 0;             // So many bytes longer than it need be.
+    bool is_scalable = false;           // VP9 with three spatial and temporal layers (L3T3_KEY).
   };
 
   PeerClient(sim::VirtualTime& clock, srtp::Transform& transform, std::uint64_t seed, bool has_receiver,
@@ -76,6 +81,28 @@ class PeerClient {
     sections.back().source =
         sdp::LocalSource{.msid = {"stream", track_id}, .cname = "peer", .ssrc = sendings.back().ssrc};
     return mid;
+  }
+  // One picture in several sizes, with tags from this one on, each longer by `filler` than the one before.
+  void send_layers(const std::string& track_id, std::uint32_t tag, const std::vector<std::string>& rids,
+                   std::size_t filler) {
+    send(sdp::MediaKind::kVideo, track_id, tag);
+    const Sending first = sendings.back();
+    sendings.pop_back();
+    for (std::uint32_t i = 0; i < rids.size(); ++i) {
+      sections.back().send_layers.push_back({.id = rids[i]});
+      sendings.push_back(first);
+      Sending& sending = sendings.back();
+      sending.ssrc += i;
+      sending.tag += i;
+      sending.rid = rids[i];
+      sending.filler = filler * (i + 1);
+    }
+  }
+  // The same as layers of one stream, which refer to lower ones in keyframes alone.
+  void send_scalable(const std::string& track_id, std::uint32_t tag, std::size_t filler) {
+    send(sdp::MediaKind::kVideo, track_id, tag);
+    sendings.back().is_scalable = true;
+    sendings.back().filler = filler;
   }
   std::string receive(sdp::MediaKind kind) { return add(kind, sdp::Direction::kRecvOnly); }
   void add_data() {
@@ -119,6 +146,12 @@ class PeerClient {
   void send_rtcp(Bytes packet) {
     (void)dialer->send_rtcp(packet, out_);
     sort();
+  }
+  // What it believes that its path carries.
+  void send_remb(std::uint64_t bits_per_second) {
+    rtcp::Writer writer;
+    EXPECT_TRUE(writer.write_receiver_report(1, {}) && writer.write_remb(1, bits_per_second, {}));
+    send_rtcp(writer.view());
   }
   void send_data(sctp::StreamId channel, std::string_view text) {
     EXPECT_TRUE(dialer->send_data(time_.now(), channel, sctp::MessageKind::kBytes,
@@ -193,16 +226,21 @@ class PeerClient {
     const sdp::AgreedSection* agreed = dialer->agreement()->find_section(section.mid);
     if (!agreed || agreed->send_layers.empty() || !sending.is_on) return;
     const bool is_video = section.kind == sdp::MediaKind::kVideo;
+    const sdp::Codec wanted = sending.is_scalable ? sdp::Codec::kVp9
+                              : is_video          ? sdp::Codec::kVp8
+                                                  : sdp::Codec::kOpus;
     const sdp::AgreedCodec* codec = nullptr;
     for (const sdp::AgreedCodec& one : agreed->codecs)
-      if (one.codec == (is_video ? sdp::Codec::kVp8 : sdp::Codec::kOpus)) codec = &one;
+      if (one.codec == wanted) codec = &one;
     if (!codec) return;
+    if (sending.is_scalable) return send_picture(sending, *agreed, codec->send_payload_type);
     Buffer payload{0xfc};
     if (is_video && std::exchange(sending.wants_keyframe, false)) {
       payload = {0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01};
     } else if (is_video) {
       payload = {0x10, 0x11, 0x02, 0x00};
     }
+    payload.resize(payload.size() + sending.filler);
     ByteWriter told;
     told.u32(sending.tag);
     told.u32(sending.number++);
@@ -216,15 +254,53 @@ class PeerClient {
         type = red.send_payload_type;
         break;
       }
+    send_payload(sending, *agreed, type, payload, true);
+  }
+  // All layers of it, a packet each.
+  void send_picture(Sending& sending, const sdp::AgreedSection& agreed, std::uint8_t type) {
+    static constexpr std::array<std::uint8_t, 4> kTemporal{0, 2, 1, 2};
+    const bool is_keyframe = std::exchange(sending.wants_keyframe, false);
+    if (is_keyframe) sending.pattern = 0;
+    const std::uint8_t temporal = kTemporal[sending.pattern++ % 4];
+    for (std::uint8_t s = 0; s < 3; ++s) {
+      payload::Vp9Descriptor descriptor;
+      descriptor.picture_id = static_cast<std::uint16_t>(sending.number & 0x7fff);
+      descriptor.is_inter_predicted = !is_keyframe;
+      descriptor.starts_layer_frame = descriptor.ends_layer_frame = true;
+      descriptor.is_upper_reference = is_keyframe && s < 2;
+      descriptor.layer =
+          payload::Vp9Descriptor::Layer{.temporal_id = temporal,
+                                        .spatial_id = s,
+                                        .is_switch_point = true,
+                                        .depends_on_lower = is_keyframe && s > 0,
+                                        .tl0_index = static_cast<std::uint8_t>(sending.number)};
+      payload::PayloadList list;
+      payload::write_vp9_descriptor(descriptor, list);
+      list.u8(is_keyframe && s == 0 ? 0x80 : 0x84);
+      for (std::size_t i = 0; i < sending.filler * (s + 1u); ++i) list.u8(0);
+      ByteWriter told;
+      told.u32(sending.tag + s);
+      told.u32(sending.number);
+      list.bytes(told.take());
+      list.end_payload();
+      send_payload(sending, agreed, type, list[0], s == 2);
+    }
+    ++sending.number;
+  }
+  void send_payload(Sending& sending, const sdp::AgreedSection& agreed, std::uint8_t type, Bytes payload,
+                    bool ends_picture) {
+    const bool is_video = agreed.kind == sdp::MediaKind::kVideo;
     rtp::ExtensionList list;
-    for (const sdp::AgreedExtension& extension : agreed->extensions)
+    for (const sdp::AgreedExtension& extension : agreed.extensions)
       if (extension.extension == sdp::HeaderExtension::kMid) {
-        list.add(extension.id, as_bytes(section.mid));
+        list.add(extension.id, as_bytes(agreed.mid));
+      } else if (extension.extension == sdp::HeaderExtension::kRid && !sending.rid.empty()) {
+        list.add(extension.id, as_bytes(sending.rid));
       } else if (extension.extension == sdp::HeaderExtension::kAudioLevel && sending.level) {
         list.add(extension.id, rtp::write_audio_level({.level = *sending.level, .has_voice = true}));
       }
     Buffer packet(1500);
-    auto size = rtp::write({.marker = true,
+    auto size = rtp::write({.marker = ends_picture,
                             .payload_type = type,
                             .sequence = sending.sequence++,
                             .timestamp = sending.number * (is_video ? 1800u : 960u),
@@ -245,7 +321,7 @@ class PeerClient {
     ByteReader reader(parsed->payload.subspan(tail));
     one.tag = reader.u32();
     one.number = reader.u32();
-    one.is_keyframe = tail == 11;
+    one.is_keyframe = tail >= 11 && parsed->payload[0] == 0x10 && parsed->payload[1] == 0x10;
     for (const sdp::AgreedSection& section : dialer->agreement()->sections)
       for (const sdp::AgreedCodec& codec : section.codecs)
         if (codec.codec == sdp::Codec::kRed && codec.receive_payload_type == one.payload_type)

@@ -176,6 +176,7 @@ class PortWorld {
                    [&](SessionClosed& end) { closed.push_back({end.session, end.end, end.was_connected}); },
                    [&](SessionPathLost& lost) { paths_lost.push_back(lost.session); },
                    [&](SessionPathBack& back) { paths_back.push_back(back.session); },
+                   [](SessionBandwidth&) {},
                    [&](Published& published) { pass_on(published); },
                    [&](DataReceived& data) {
                      auto* message = std::get_if<sctp::ChannelMessage>(&data.event);

@@ -40,8 +40,8 @@ export function launchFirefox() {
   });
 }
 
-// Runs in the page: notes every frame the video shows, with the barcode in it, in window.shown.
-/* global document, window */
+// Runs in the page: notes every frame the video shows, with its height and the barcode in it, in window.shown.
+/* global document, navigator, VideoFrame, window */
 function watchFrames(readBarcodeText) {
   const read = eval(`(${readBarcodeText})`);
   const width = 320, height = 180, strip = 48; // The strip is 4/15 of the height.
@@ -51,14 +51,27 @@ function watchFrames(readBarcodeText) {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   window.shown = [];
   const attach = (video) => {
+    // A busy browser may show the next frame before this one's callback runs. In Chromium a VideoFrame has the time and the
+    // picture of one and the same; there is none while a source is being changed.
+    const hasVideoFrame = !navigator.userAgent.includes('Firefox');
+    const takeFrame = () => {
+      try {
+        return new VideoFrame(video);
+      } catch {
+        return null;
+      }
+    };
     const onFrame = (_now, { mediaTime }) => {
-      const now = Date.now();
-      context.drawImage(video, 0, 0, video.videoWidth, (video.videoHeight * 4) / 15, 0, 0, width, strip);
+      video.requestVideoFrameCallback(onFrame);
+      const now = Date.now(), frame = hasVideoFrame ? takeFrame() : null;
+      if (hasVideoFrame && !frame) return;
+      const lines = frame?.displayHeight ?? video.videoHeight;
+      context.drawImage(frame ?? video, 0, 0, frame?.displayWidth ?? video.videoWidth, (lines * 4) / 15, 0, 0, width, strip);
       const { data } = context.getImageData(0, 0, width, strip);
       const stamp = read(width, height, (x, y) => data[(y * width + x) * 4 + 1]);
-      window.shown.push({ now, mediaTime, ...stamp });
+      window.shown.push({ now, mediaTime: frame ? frame.timestamp / 1e6 : mediaTime, lines, ...stamp });
+      frame?.close();
       if (window.shown.length > 100000) window.shown.splice(0, 50000);
-      video.requestVideoFrameCallback(onFrame);
     };
     video.requestVideoFrameCallback(onFrame);
   };
@@ -78,6 +91,13 @@ export const watchFromStartInFirefox = (page) => page.evaluateOnNewDocument(`(${
 
 export const shownFrames = (page) => page.evaluate(() => window.shown ?? []);
 
+// Sets what all that a Playwright page of Chromium loads goes through: a line of so many kbit/s, or null for no limit.
+export async function narrowableLine(page) {
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Network.enable');
+  return (kbps) => devtools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: kbps === null ? -1 : (kbps * 1000) / 8, uploadThroughput: -1 });
+}
+
 // What is wrong with a run of shown frames, as sentences; empty when nothing is. Frames may be skipped by a
 // browser that has too little processor, never shown out of order or at the wrong time. `tolerance`: Firefox
 // may already paint the frame after the one it tells the time of.
@@ -94,6 +114,23 @@ export function judgeFrames(shown, { fps, minimum, tolerance = 0.02 }) {
     if (after.frame < before.frame) wrong.push(`frame ${after.frame} after ${before.frame}`);
     if (after.clock < before.clock) wrong.push(`the clock goes back by ${before.clock - after.clock} ms at frame ${after.frame}`);
   });
+  return wrong;
+}
+
+// What is wrong with a run of shown frames over changes of rendition: each of those that are `lines` high must be there,
+// with its frames at the times that the others have them at, by the middle of all.
+export function judgeRenditions(shown, { fps, lines, minimum = fps }) {
+  const wrong = [];
+  const offsets = lines.map((wanted) => {
+    const of = shown.filter((one) => one.lines === wanted && one.frame !== undefined).map(({ mediaTime, frame }) => mediaTime - frame / fps);
+    if (of.length < minimum) wrong.push(`only ${of.length} frames of ${wanted} lines, wanted ${minimum}`);
+    return of.sort((a, b) => a - b)[of.length >> 1];
+  });
+  offsets.forEach((offset, i) => {
+    if (Math.abs(offset - offsets[0]) > 0.005) wrong.push(`frames of ${lines[i]} lines are ${Math.round((offset - offsets[0]) * 1000)} ms off those of ${lines[0]}`);
+  });
+  const others = new Set(shown.map((one) => one.lines).filter((one) => !lines.includes(one)));
+  if (others.size > 0) wrong.push(`there are frames of ${[...others].join(', ')} lines`);
   return wrong;
 }
 

@@ -1,6 +1,6 @@
 // Encoders: our measurable source through ffmpeg, and other people's programs.
 import { join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { Program, findProgram, logs } from './program.mjs';
 
 export const small = { width: 426, height: 240, fps: 30, videoKbps: 300, preset: 'ultrafast' };
@@ -22,6 +22,16 @@ export function publishSource(url, options = {}) {
   return new Program(options.label ?? 'publish', command, args);
 }
 
+// The same source through an ffmpeg that is told more of libx264: `flags` go before the output.
+export function encodeSource(url, options, flags) {
+  const { width, height, fps, videoKbps } = { ...small, videoKbps: 800, ...options };
+  return new Program('encode', findProgram('stoa-bench'), [
+    'source', '--width', String(width), '--height', String(height), '--fps', String(fps), '--', 'ffmpeg', '-hide_banner', '-loglevel', 'warning',
+    '-probesize', '32', '-analyzeduration', '0', '-thread_queue_size', '64', '-f', 'yuv4mpegpipe', '-i', 'pipe:0', '-thread_queue_size', '256', '-f', 's16le', '-ar', '48000', '-ac', '2', '-i', 'pipe:3', '-c:v', 'libx264', '-preset', 'veryfast',
+    '-sc_threshold', '0', '-pix_fmt', 'yuv420p', '-b:v', `${videoKbps}k`, ...flags, '-c:a', 'aac', '-b:a', '96k', '-flush_packets', '1', '-f', 'flv', url,
+  ]);
+}
+
 // A recording of the same source, made once per kind and kept in build/e2e.
 export async function recording(options = {}) {
   const name = Object.entries({ ...small, seconds: 10, ...options }).flat().join('-');
@@ -29,7 +39,6 @@ export async function recording(options = {}) {
   if (!existsSync(path)) {
     const part = `${path}.${process.pid}.flv`;
     await new Program('record', findProgram('stoa-bench'), ['publish', part, ...pictureFlags({ seconds: 10, ...options, fast: true })]).success();
-    const { renameSync } = await import('node:fs');
     renameSync(part, path);
   }
   return path;
@@ -50,4 +59,20 @@ export function gstreamer(url, sink) {
     'x264enc', 'tune=zerolatency', 'speed-preset=ultrafast', 'bitrate=300', 'key-int-max=30', '!', 'h264parse', '!', 'mux.',
     'audiotestsrc', 'is-live=true', '!', 'audio/x-raw,rate=48000,channels=2', '!', 'voaacenc', '!', 'aacparse', '!', 'mux.',
   ]);
+}
+
+// A clip for ertmp_source, made once and kept in build/e2e, since its encoders are slow: the name says all that `args` do.
+export async function makeClip(name, args) {
+  const path = join(logs, name);
+  if (!existsSync(path)) {
+    const part = join(logs, `${process.pid}-${name}`);
+    await new Program('clip', 'ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, '-movflags', 'frag_keyframe+empty_moov+default_base_moof', part]).success(120_000);
+    renameSync(part, path);
+  }
+  return path;
+}
+
+// Clips over Enhanced RTMP, in a loop: see tests/tools/ertmp_source.
+export function publishClips(url, ...args) {
+  return new Program('ertmp', findProgram('ertmp_source'), ['--url', url, ...args]);
 }

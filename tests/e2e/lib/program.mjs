@@ -26,13 +26,13 @@ function cleanEnvironment() {
 }
 
 export class Program {
-  // `label` names the log file. Output of both kinds goes there.
-  constructor(label, command, args, { cwd = root, env = cleanEnvironment() } = {}) {
+  // `label` names the log file. Output of both kinds goes there. `stdin`: 'pipe' where something will be written to it.
+  constructor(label, command, args, { cwd = root, env = cleanEnvironment(), stdin = 'ignore' } = {}) {
     mkdirSync(logs, { recursive: true });
     this.label = label;
     this.logFile = join(logs, `${process.pid}-${String(++started).padStart(3, '0')}-${label}.log`);
     const file = openSync(this.logFile, 'w');
-    this.child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', file, file] });
+    this.child = spawn(command, args, { cwd, env, detached: true, stdio: [stdin, file, file] });
     closeSync(file);
     this.pid = this.child.pid;
     this.status = null; // { code, signal } once it has ended.

@@ -181,7 +181,7 @@ function installTools(makePicture, readBarcode) {
         frames: stat?.framesDecoded ?? 0, bytes: stat?.bytesReceived ?? 0, width: stat?.frameWidth ?? 0, height: stat?.frameHeight ?? 0,
         energy: stat?.totalAudioEnergy ?? 0, packets: stat?.packetsReceived ?? 0, lost: stat?.packetsLost ?? 0,
         discarded: stat?.packetsDiscarded ?? 0, samples: stat?.totalSamplesReceived ?? 0, concealed: stat?.concealedSamples ?? 0,
-        freezes: stat?.freezeCount ?? 0, requests: stat?.pliCount ?? 0, repeats: stat?.nackCount ?? 0,
+        frozenS: stat?.totalFreezesDuration ?? 0, requests: stat?.pliCount ?? 0, repeats: stat?.nackCount ?? 0,
         picture: readPicture(one.track?.attachedElements.at(-1)),
       };
     },
@@ -329,10 +329,10 @@ class Visitor {
 }
 
 // Opens pages and has them join.
-class Meetings {
+export class Meetings {
   #visitors = [];
   server = null;
-  chromium = null;
+  chromium = null; // A browser, or a context of one.
   firefox = null; // Shows one page at a time: it slows down those that stand behind others.
   problems = []; // Errors that pages did not catch.
 
@@ -344,13 +344,13 @@ class Meetings {
     return new RoomServiceClient(this.server.origin, apiKey, apiSecret);
   }
 
-  // A page of the server's origin with livekit-client in it and nothing else; nobody has joined.
-  async visitor(identity, browser = this.chromium) {
+  // A page of the server's origin with livekit-client in it and nothing else but `script`; nobody has joined.
+  async visitor(identity, { browser = this.chromium, script = '' } = {}) {
     const page = await browser.newPage();
     const visitor = new Visitor(page, identity);
     this.#visitors.push(visitor);
     page.on('pageerror', (error) => this.problems.push(`${identity}: ${error.message}`));
-    const install = `${client}\n${toolsText}`;
+    const install = `${script}\n${client}\n${toolsText}`;
     if (page.addInitScript) await page.addInitScript(install);
     else await page.evaluateOnNewDocument(install);
     await page.goto(`${this.server.origin}/readyz`);
@@ -362,8 +362,8 @@ class Meetings {
     await visitor.join(this.url, await makeToken(visitor.identity, room, grant, claims), options);
     return visitor;
   }
-  async join(identity, room, { browser, ...options } = {}) {
-    return this.enter(await this.visitor(identity, browser), room, options);
+  async join(identity, room, { browser, script, ...options } = {}) {
+    return this.enter(await this.visitor(identity, { browser, script }), room, options);
   }
   // Anna, whose picture is 1, and Ben, whose is 2: they see each other.
   async pair(room, options) {

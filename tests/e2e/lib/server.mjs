@@ -1,4 +1,5 @@
 // A server under test: its own data folder, ports chosen by the kernel, ended with the test.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +62,12 @@ export class Server {
     await until('the server is ready', async () => (await fetch(`${this.origin}/readyz`)).ok);
   }
 
+  // WebRTC's, one for each shard.
+  get rtcPorts() {
+    const [, ports] = /listening rtc=\S+:([\d,]+), told /.exec(this.program.log);
+    return ports.split(',').map(Number);
+  }
+
   publishUrl(key) {
     return `rtmp://${this.rtmp}/live/${key}`;
   }
@@ -86,6 +93,11 @@ export class Server {
   async live(channel) {
     const { channels } = await this.json('/api/v1/live');
     return channels.find((one) => (one.name ?? one.channel) === channel);
+  }
+  // Process ids of its workers, or of those for a channel. (ps fails where there is none.)
+  workers(channel = '') {
+    const { stdout } = spawnSync('ps', ['--ppid', String(this.pid), '-o', 'pid=,args='], { encoding: 'utf8' });
+    return stdout.split('\n').filter((line) => line.includes('stoa-work') && line.includes(` ${channel}`)).map((line) => parseInt(line, 10));
   }
   // A channel is watchable when its multivariant playlist is there.
   async untilWatchable(channel, within = 15_000) {

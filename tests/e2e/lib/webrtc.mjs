@@ -1,17 +1,19 @@
 // A page's own WHIP and WHEP: nothing of the product's pages, so that what a browser does by itself is seen.
 // Everything here works in Playwright's and Puppeteer's pages alike.
 import { makePictureText } from './barcode.mjs';
+import { makeNoiseText } from './call_watch.mjs';
 import { until } from './until.mjs';
 
 /* global document, window, RTCPeerConnection, RTCRtpSender, RTCRtpReceiver, MediaStream */
 // Runs in the page.
-function installTools(makePicture) {
+function installTools(makePicture, makeNoise) {
   const sessions = new Map();
 
   // A picture with a barcode, and the beeps of the browser's fake microphone (where there is no sound card, Firefox
   // does not run an AudioContext).
-  const makeStream = async (options) => {
-    const picture = makePicture(options);
+  const makeStream = async ({ layers, ...options }) => {
+    // With layers it is noise, which takes all the bits that it may have.
+    const picture = layers ? makeNoise(options) : makePicture(options);
     const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
     const stream = new MediaStream([picture.track, ...microphone.getAudioTracks()]);
     const stop = () => {
@@ -59,12 +61,16 @@ function installTools(makePicture) {
     sendable: () => RTCRtpSender.getCapabilities('video').codecs.map((one) => one.mimeType),
     receivable: () => RTCRtpReceiver.getCapabilities('video').codecs.map((one) => one.mimeType),
 
-    async publish(name, url, { key, mimeType, source = 1, width = 480, height = 270, fps = 30, isUdpBlocked = false }) {
+    // `layers`: [[lines, kb/s], …] of a simulcast, the smallest first.
+    async publish(name, url, { key, mimeType, source = 1, width = 480, height = 270, fps = 30, layers = null, isUdpBlocked = false }) {
       const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
-      const { stream, stop } = await makeStream({ width, height, fps, source });
+      const { stream, stop } = await makeStream({ width, height, fps, source, layers });
+      const encodings = layers?.map(([lines, kbps], i) => ({ rid: `l${i}`, scaleResolutionDownBy: height / lines, maxBitrate: kbps * 1000 }));
       sessions.set(name, { connection, stop });
       for (const track of stream.getTracks()) {
-        const transceiver = connection.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
+        const transceiver = connection.addTransceiver(track, {
+          direction: 'sendonly', streams: [stream], ...(track.kind === 'video' && encodings ? { sendEncodings: encodings } : {}),
+        });
         if (track.kind === 'video') prefer(transceiver, RTCRtpSender.getCapabilities('video'), mimeType);
       }
       await exchange(name, connection, url, { key, isUdpBlocked });
@@ -159,7 +165,7 @@ function installTools(makePicture) {
     },
   };
 }
-const installText = `(${installTools})(${makePictureText})`;
+const installText = `(${installTools})(${makePictureText}, ${makeNoiseText})`;
 
 // A page of the server's origin with window.rtc in it and nothing else. `page` has just been made.
 export async function openTools(page, origin) {

@@ -30,6 +30,8 @@ export interface LiveChannel {
   viewers: number;
   hlsUrl: string;
   whepUrl: string;
+  posterUrl: string; // A picture of now, another address for each; "" when there is none.
+  storyboardUrl: string;
   warnings: string[];
   tracks: Track[];
 }
@@ -74,6 +76,8 @@ export function parseTrack(value: unknown): Track | null {
 // Media comes from this server or through its caches; a page must not be led elsewhere by a script URL.
 const isWebAddress = (url: string): boolean => /^(\/(?!\/)|https?:\/\/)/.test(url);
 
+const pictureOf = (value: unknown): string => (isWebAddress(textOf(value)) ? textOf(value) : '');
+
 export function parseChannel(value: unknown): LiveChannel | null {
   if (!isFields(value)) return null;
   const name = textOf(value.name);
@@ -91,6 +95,8 @@ export function parseChannel(value: unknown): LiveChannel | null {
     viewers: Math.round(numberOf(value.viewers)),
     hlsUrl: isWebAddress(hlsUrl) ? hlsUrl : hlsUrlOf(name),
     whepUrl: isWebAddress(whepUrl) ? whepUrl : whepUrlOf(name),
+    posterUrl: pictureOf(value.poster_url),
+    storyboardUrl: pictureOf(value.storyboard_url),
     warnings: warnings.filter((warning): warning is string => typeof warning === 'string'),
     tracks: tracks.map(parseTrack).filter((track) => track !== null),
   };

@@ -15,8 +15,9 @@ import {
 
 const video = (more = {}) => ({ id: 'v0', kind: 'video', codec: 'avc1.42e01f', codec_name: 'H.264', ...more });
 const opus = { id: 'a0', kind: 'audio', codec: 'opus', codec_name: 'Opus' };
-const aac = { id: 'a0', kind: 'audio', codec: 'mp4a.40.2', codec_name: 'AAC' };
-const vp8 = video({ codec: 'vp8', codec_name: 'VP8' });
+const transcoded = { id: 'a0', kind: 'audio', codec: 'mp4a.40.2', codec_name: 'AAC' };
+const aac = { ...transcoded, realtime_obstacle: 'codec' };
+const vp8 = video({ codec: 'vp8', codec_name: 'VP8', hls_obstacle: 'codec' });
 function channelOf(...tracks: object[]): LiveChannel {
   const channel = parseChannel({ name: 'x', state: 'live', tracks });
   if (channel === null) throw new Error('not a channel');
@@ -37,6 +38,7 @@ describe('automatic delivery', () => {
   test('begins with the way that suits what is known of the broadcast', () => {
     expect(initialDelivery('auto', null, channelOf(video(), aac).tracks)).toMatchObject({ way: 'hls', reason: 'incomplete' });
     expect(initialDelivery('auto', null, channelOf(video(), opus).tracks).way).toBe('realtime');
+    expect(initialDelivery('auto', null, channelOf(video(), transcoded).tracks).way).toBe('realtime');
   });
 
   test('prefers LL-HLS to real time without the sound, and says so', () => {

@@ -51,13 +51,8 @@ export type DeliveryEvent =
   | { kind: 'again' } // Real time is to be tried once more.
   | { kind: 'broadcast' }; // Another broadcast began.
 
-const kNoHls = /^vp0?8/i;
-const kNoRealtime = /^mp4a/i;
-
-const obstacleOf = (track: Track, way: Way): string => {
-  if (way === 'hls') return track.hlsObstacle || (kNoHls.test(track.codec) ? 'codec' : '');
-  return track.realtimeObstacle || (kNoRealtime.test(track.codec) ? 'codec' : '');
-};
+// The server's word alone: of a channel that is transcoded AAC is heard in real time, as Opus.
+const obstacleOf = (track: Track, way: Way): string => (way === 'hls' ? track.hlsObstacle : track.realtimeObstacle);
 
 // What of these tracks does not arrive this way. For real time the answer, once there, has the last word.
 export function missingIn(way: Way, state: Pick<DeliveryState, 'tracks' | 'answered'>): Missing[] {

@@ -53,7 +53,7 @@ function ChannelCard({ channel }: { channel: LiveChannel }) {
     <li>
       <a className="card" href={watchPath(channel.name)}>
         <div className="card_picture">
-          <PosterArt name={channel.name} title={channel.title} />
+          <PosterArt name={channel.name} title={channel.title} url={channel.posterUrl} />
           <span className={`badge ${channel.state}`}>{channel.state === 'live' ? 'Live' : 'Paused'}</span>
           <span className="badge viewers">{formatViewers(channel.viewers)}</span>
         </div>

@@ -149,7 +149,7 @@ function Waiting({ name, state }: { name: string; state: WatchState }) {
   return (
     <div className="stage waiting" role="status">
       <div className="cover" aria-hidden="true">
-        <PosterArt name={name} title={title} />
+        <PosterArt name={name} title={title} url="" />
       </div>
       <div className="waiting_text">
         <h1>

@@ -51,6 +51,7 @@ export interface PlayerEngine {
   seekBy(seconds: number): void;
   chooseLevel(id: number): void;
   chooseAudioTrack(id: number): void;
+  startDateMs(): number | null; // The UTC time of the element's time 0, where it is known.
   stats(): PlayerStats;
   destroy(): void;
 }

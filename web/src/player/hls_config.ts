@@ -4,7 +4,12 @@ import type { HlsConfig } from 'hls.js';
 
 export const kFirstBandwidth = 4_000_000; // bit/s, before anything was measured.
 
-export function hlsConfigFor(rememberedBandwidth: number | null): Partial<HlsConfig> {
+// What to begin with, in bit/s.
+export function firstBandwidth(remembered: number | null): number {
+  return Math.min(Math.max(remembered ?? kFirstBandwidth, 500_000), 50_000_000);
+}
+
+export function hlsConfigFor(bandwidth: number): Partial<HlsConfig> {
   return {
     lowLatencyMode: true,
     // Catching up is done by latency.ts. At 1 hls.js leaves the playback rate alone; above it, both would
@@ -18,7 +23,7 @@ export function hlsConfigFor(rememberedBandwidth: number | null): Partial<HlsCon
     startFragPrefetch: true,
     // No throw-away first segment to measure the line: begin with what the line gave last time.
     testBandwidth: false,
-    abrEwmaDefaultEstimate: Math.min(Math.max(rememberedBandwidth ?? kFirstBandwidth, 500_000), 50_000_000),
+    abrEwmaDefaultEstimate: bandwidth,
     capLevelToPlayerSize: true,
     backBufferLength: 60,
     maxBufferLength: 20,

@@ -4,6 +4,7 @@ import {
   kJumpExcessS,
   kRateMax,
   kRateMin,
+  kRateShort,
   LatencyKeeper,
   shouldSkipAtStart,
   type LatencySample,
@@ -16,6 +17,8 @@ const sample = (change: Partial<LatencySample>): LatencySample => ({
   holdBackS: 1,
   partTargetS: kPart,
   forwardBufferS: 0.8,
+  reserveS: Infinity,
+  loadS: 0,
   isPlaying: true,
   isFollowing: true,
   ...change,
@@ -134,6 +137,37 @@ describe('LatencyKeeper', () => {
     const { latencyS } = simulate(keeper, 1.6, 90, 26);
     expect(keeper.cushion).toBe(0);
     expect(latencyS).toBeLessThan(1.1);
+  });
+
+  test('slows down at once while the line does not carry the level, but not without end', () => {
+    const keeper = new LatencyKeeper();
+    expect(keeper.handleSample(sample({ nowS: 0, reserveS: 0.1 })).rate).toBe(0.9);
+    expect(keeper.handleSample(sample({ nowS: 0.1, reserveS: -0.7 })).rate).toBe(kRateShort);
+    expect(keeper.handleSample(sample({ nowS: 0.2, reserveS: 0.6 })).rate).toBe(1);
+    expect(keeper.handleSample(sample({ nowS: 0.4, reserveS: 0.1, latencyS: 2.5 })).rate).toBeGreaterThanOrEqual(1);
+  });
+
+  test('keeps farther away by what a part takes to come, and goes there without haste', () => {
+    const keeper = new LatencyKeeper();
+    let latencyS = 1;
+    const rates = new Set<number>();
+    for (let t = 0; t < 20; t += 0.2) {
+      const { rate } = keeper.handleSample(sample({ nowS: t, latencyS, loadS: 0.2 }));
+      latencyS -= (rate - 1) * 0.2;
+      rates.add(rate);
+    }
+    expect(keeper.targetS(1)).toBeCloseTo(1.2);
+    expect(latencyS).toBeGreaterThan(1.15);
+    expect(latencyS).toBeLessThan(1.2);
+    expect(rates).toEqual(new Set([1, kRateMin]));
+    for (let t = 20; t < 60; t += 0.2) keeper.handleSample(sample({ nowS: t, loadS: 0 }));
+    expect(keeper.targetS(1)).toBeCloseTo(1);
+  });
+
+  test('never goes farther away for slow parts than one part', () => {
+    const keeper = new LatencyKeeper();
+    for (let t = 0; t < 20; t += 0.2) keeper.handleSample(sample({ nowS: t, loadS: 5 }));
+    expect(keeper.targetS(1)).toBeCloseTo(1 + kPart);
   });
 });
 

@@ -12,6 +12,8 @@ export interface LatencySample {
   holdBackS: number; // What the playlist asks for: PART-HOLD-BACK, or HOLD-BACK.
   partTargetS: number; // PART-TARGET, or the target duration of an ordinary playlist.
   forwardBufferS: number;
+  reserveS: number; // The least that is to be expected of it until a lower level can be had; Infinity: no matter.
+  loadS: number; // What a part takes to come.
   isPlaying: boolean; // Not paused, seeking, stalled or ended.
   isFollowing: boolean; // The viewer wants to be at the live edge.
 }
@@ -23,6 +25,12 @@ export interface LatencyDecision {
 
 export const kRateMax = 1.08;
 export const kRateMin = 0.95;
+export const kRateShort = 0.8; // The least, while the line does not carry the level, and that cannot be changed yet.
+const kReserveS = 0.3; // With less than this, or a part, to be expected, playback is slowed,
+const kReservePerRate = 0.5; // 0.4 s less asks for the least rate.
+const kBeginGivingWayS = 0.12; // So much too near the edge, playback is slowed a little,
+const kEndGivingWayS = 0.03; // until it is this near to where it should be.
+const kReachPerS = 0.1;
 const kBeginCatchUpS = 0.15; // Excess at which catching up begins,
 const kEndCatchUpS = 0.04; // and below which it is done.
 const kRatePerExcess = 0.1; // 0.8 s of excess asks for the full rate.
@@ -48,22 +56,29 @@ export function shouldSkipAtStart(
   return sinceStartS < kStartSkipWithinS && excessS > kStartSkipExcessS && bufferAfterS >= enoughS;
 }
 
+function shortRate(reserveS: number, enoughS: number): number {
+  const rate = 1 - (enoughS - reserveS) * kReservePerRate;
+  return Math.round(Math.max(kRateShort, rate) * 100) / 100;
+}
+
 export class LatencyKeeper {
   private rate = 1;
   private cushionS = 0;
+  private reachS = 0; // For the time that a part takes to come: on a line just wide enough it is not in hand.
   private lastStallS = -Infinity;
   private lastSampleS: number | null = null;
   private lastJumpS = -Infinity;
   private excessSinceS: number | null = null;
   private isCatchingUp = false;
   private isSlowing = false;
+  private isGivingWay = false;
 
   // The distance to keep, with the cushion.
   targetS(holdBackS: number): number {
-    return holdBackS + this.cushionS;
+    return holdBackS + this.cushion;
   }
   get cushion(): number {
-    return this.cushionS;
+    return this.cushionS + this.reachS;
   }
 
   handleStall(nowS: number, partTargetS: number): void {
@@ -79,11 +94,15 @@ export class LatencyKeeper {
   }
 
   handleSample(sample: LatencySample): LatencyDecision {
-    this.meltCushion(sample);
+    const elapsedS = this.lastSampleS === null ? 0 : Math.max(0, sample.nowS - this.lastSampleS);
+    this.lastSampleS = sample.nowS;
+    this.meltCushion(sample, elapsedS);
+    this.moveReach(sample, elapsedS);
     if (!sample.isPlaying || !sample.isFollowing) {
       this.excessSinceS = null;
       this.isCatchingUp = false;
       this.isSlowing = false;
+      this.isGivingWay = false;
       this.rate = 1;
       return { rate: 1, shouldJump: false };
     }
@@ -97,9 +116,13 @@ export class LatencyKeeper {
     return { rate: this.rate, shouldJump: false };
   }
 
-  private meltCushion({ nowS }: LatencySample): void {
-    const elapsedS = this.lastSampleS === null ? 0 : Math.max(0, nowS - this.lastSampleS);
-    this.lastSampleS = nowS;
+  private moveReach({ loadS, partTargetS }: LatencySample, elapsedS: number): void {
+    const most = kReachPerS * elapsedS;
+    const missing = Math.min(loadS, partTargetS) - this.reachS;
+    this.reachS += Math.min(Math.max(missing, -most), most);
+  }
+
+  private meltCushion({ nowS }: LatencySample, elapsedS: number): void {
     if (nowS - this.lastStallS < kCushionHoldS) return;
     this.cushionS = Math.max(0, this.cushionS - elapsedS * kCushionMeltPerS);
   }
@@ -119,11 +142,19 @@ export class LatencyKeeper {
     const enoughS = Math.min(partTargetS, 0.5);
     if (this.isSlowing) this.isSlowing = forwardBufferS < enoughS;
     else this.isSlowing = forwardBufferS < scarceS;
+    const reserveWantedS = Math.min(kReserveS, partTargetS);
+    if (sample.reserveS < reserveWantedS && excessS < 1) {
+      this.isCatchingUp = false;
+      return shortRate(sample.reserveS, reserveWantedS);
+    }
     // Slowing down is for the last moments before a stall; far behind, the network is what is missing.
     if (this.isSlowing) {
       this.isCatchingUp = false;
       return excessS < 1 ? kRateMin : 1;
     }
+    if (excessS < -kBeginGivingWayS) this.isGivingWay = true;
+    if (excessS > -kEndGivingWayS) this.isGivingWay = false;
+    if (this.isGivingWay) return kRateMin;
     if (excessS > kBeginCatchUpS && forwardBufferS > enoughS) this.isCatchingUp = true;
     if (excessS < kEndCatchUpS) this.isCatchingUp = false;
     if (!this.isCatchingUp) return 1;

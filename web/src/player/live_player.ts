@@ -7,9 +7,12 @@ import type { ErrorData, FragLoadedData, ManifestParsedData, MediaPlaylist } fro
 import { browserStore, readPreferences, writePreferences } from '../lib/preferences';
 import { ViewStore, type PlayerEngine, type PlayerView } from './engine';
 import { audioLabelOf, errorKindOf, levelChoices, rangesOf } from './hls_words';
-import { hlsConfigFor } from './hls_config';
+import { BandwidthMeter } from './bandwidth';
+import { firstBandwidth, hlsConfigFor } from './hls_config';
+import { makeJoinedLevels } from './joined_levels';
 import { LatencyKeeper, shouldSkipAtStart } from './latency';
 import { forwardBufferOf, History, RateMeter } from './meters';
+import { makePartAbr, type LevelWatch } from './part_abr';
 import { PlayControl } from './play_control';
 import { Recovery } from './recovery';
 import { StallWatch } from './stall';
@@ -38,6 +41,8 @@ const nowS = (): number => performance.now() / 1000;
 export class LivePlayer implements PlayerEngine {
   private hls: Hls | null = null;
   private module: HlsModule | null = null;
+  private meter: BandwidthMeter | null = null;
+  private levelWatch: LevelWatch | null = null;
   private readonly latency = new LatencyKeeper();
   private readonly stall = new StallWatch();
   private readonly recovery = new Recovery();
@@ -176,8 +181,15 @@ export class LivePlayer implements PlayerEngine {
   }
 
   private loadWithHls(module: HlsModule): void {
-    const { default: HlsClass, Events } = module;
-    const hls = new HlsClass(hlsConfigFor(readPreferences(browserStore()).bandwidth));
+    const { default: HlsClass, Events, AbrController } = module;
+    const bandwidth = firstBandwidth(readPreferences(browserStore()).bandwidth);
+    const meter = new BandwidthMeter(bandwidth);
+    const abrController = makePartAbr(AbrController, meter, (watch) => {
+      this.levelWatch = watch;
+    });
+    const streamController = makeJoinedLevels(HlsClass.DefaultConfig.streamController);
+    const hls = new HlsClass({ ...hlsConfigFor(bandwidth), abrController, streamController });
+    this.meter = meter;
     this.hls = hls;
     if (window.stoa?.video === this.video) window.stoa.hls = hls;
     hls.on(Events.MANIFEST_PARSED, (_, data) => this.handleManifest(data));
@@ -435,6 +447,8 @@ export class LivePlayer implements PlayerEngine {
       holdBackS,
       partTargetS: this.partTargetS(),
       forwardBufferS: this.forwardBufferS(),
+      reserveS: this.levelWatch?.reserveS() ?? Infinity,
+      loadS: this.levelWatch?.partLoadS() ?? 0,
       isPlaying: shouldPlay && !this.video.seeking && !this.stall.isStalled,
       isFollowing: this.isFollowing,
     });
@@ -449,8 +463,17 @@ export class LivePlayer implements PlayerEngine {
     return forwardBufferOf(rangesOf(this.video.buffered), this.video.currentTime);
   }
 
+  private playingDateMs(): number | null {
+    return this.hls === null ? this.nativeDate() : (this.hls.playingDate?.getTime() ?? null);
+  }
+
+  startDateMs(): number | null {
+    const date = this.playingDateMs();
+    return date === null ? null : date - this.video.currentTime * 1000;
+  }
+
   private delayS(): number | null {
-    const date = this.hls === null ? this.nativeDate() : (this.hls.playingDate?.getTime() ?? null);
+    const date = this.playingDateMs();
     if (date === null) return null;
     return (Date.now() + this.options.clockOffsetMs() - date) / 1000;
   }
@@ -500,9 +523,9 @@ export class LivePlayer implements PlayerEngine {
   }
 
   private rememberBandwidth(): void {
-    const estimate = this.hls?.bandwidthEstimate ?? NaN;
-    if (this.partsLoaded + this.segmentsLoaded > 10 && estimate > 0) {
-      writePreferences(browserStore(), { bandwidth: Math.round(estimate) });
+    const { meter } = this;
+    if (this.partsLoaded + this.segmentsLoaded > 10 && meter?.hasMeasured === true) {
+      writePreferences(browserStore(), { bandwidth: Math.round(meter.estimate()) });
     }
   }
 
@@ -513,7 +536,7 @@ export class LivePlayer implements PlayerEngine {
     const quality = video.getVideoPlaybackQuality?.();
     const holdBack = this.holdBackS();
     const received = this.bytes.perSecond();
-    const estimate = hls?.bandwidthEstimate ?? NaN;
+    const estimate = this.meter?.estimate() ?? NaN;
     const back = video.buffered.length === 0 ? 0 : video.currentTime - video.buffered.start(0);
     return {
       engine: hls === null ? 'native' : 'hls.js',

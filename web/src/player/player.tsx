@@ -26,6 +26,7 @@ import type { PlayerEngine, PlayerView } from './engine';
 import { SettingsMenu } from './menu';
 import { RealtimePlayer, type RealtimeAnswer } from './realtime_player';
 import { StatsPanel } from './stats_panel';
+import { useStoryboard } from './use_storyboard';
 
 interface Props {
   name: string;
@@ -191,7 +192,11 @@ function Overlay({
   return (
     <>
       <div className={isCovered ? 'cover' : 'cover is_gone'} aria-hidden="true">
-        <PosterArt name={props.name} title={props.title} />
+        <PosterArt
+          name={props.name}
+          title={props.title}
+          url={isCovered ? (props.channel?.posterUrl ?? '') : ''}
+        />
         {view?.isAudioOnly === true && <p className="cover_title">{props.title}</p>}
       </div>
       {view?.status === 'failed' && (
@@ -226,6 +231,7 @@ export function Player(props: Props) {
   const stage = useRef<HTMLDivElement>(null);
   const player = usePlayer(video, props);
   const view = useSyncExternalStore(player?.subscribe ?? kNoSubscription, () => player?.getView() ?? null);
+  useStoryboard(player, props.channel?.storyboardUrl ?? '');
   const [isTheatre, setTheatre] = useState(() => readPreferences(browserStore()).isTheatre);
   const [hasStatistics, setStatistics] = useState(false);
   const [hasMenu, setMenu] = useState(false);

@@ -256,6 +256,10 @@ export class RealtimePlayer implements PlayerEngine {
     this.events = [...this.events, { timeS: nowS(), text, isFatal }].slice(-kEventsMax);
   }
 
+  startDateMs(): number | null {
+    return null; // There is no window.
+  }
+
   stats(): PlayerStats {
     const { video, receiver, linkView } = this;
     const quality = video.getVideoPlaybackQuality?.();

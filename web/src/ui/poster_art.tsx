@@ -1,4 +1,4 @@
-import { useId } from 'react';
+import { useId, useState } from 'react';
 import { posterOf } from '../lib/poster';
 
 const kWidth = 320;
@@ -13,8 +13,7 @@ function archPath(x: number, width: number): string {
   return `M${left} ${kGround}V${84 + radius}a${radius} ${radius} 0 0 1 ${radius * 2} 0V${kGround}z`;
 }
 
-// Decorative: the name stands beside it.
-export function PosterArt({ name, title }: { name: string; title: string }) {
+function DrawnPoster({ name, title }: { name: string; title: string }) {
   const id = useId();
   const { hue, arches, sunX, sunY, initials } = posterOf(name, title);
   const width = kWidth / arches;
@@ -59,5 +58,26 @@ export function PosterArt({ name, title }: { name: string; title: string }) {
         {initials}
       </text>
     </svg>
+  );
+}
+
+// What is on air, at the address of a picture of it, or a drawing where there is none. Decorative: the name
+// stands beside it.
+export function PosterArt({ name, title, url }: { name: string; title: string; url: string }) {
+  const [failed, setFailed] = useState('');
+  return (
+    <>
+      <DrawnPoster name={name} title={title} />
+      {url !== '' && url !== failed && (
+        <img
+          className="poster_art"
+          src={url}
+          alt=""
+          decoding="async"
+          loading="lazy"
+          onError={() => setFailed(url)}
+        />
+      )}
+    </>
   );
 }
