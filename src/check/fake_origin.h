@@ -89,6 +89,7 @@ class FakeOrigin {
     return options_.discontinuity_msn && msn >= *options_.discontinuity_msn;
   }
   Buffer make_part(const std::string& name, std::uint64_t part) const;
+  bool is_first_of_segment(std::uint64_t part) const;
   Buffer make_segment(const std::string& name, std::uint64_t msn) const;
 
   FakeOptions options_;

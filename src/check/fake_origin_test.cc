@@ -193,10 +193,16 @@ Buffer FakeOrigin::make_part(const std::string& name, std::uint64_t part) const 
                                 .samples = is_video ? 12u : 20u,
                                 .sample_duration = is_video ? 3000u : 960u,
                                 .sample_size = is_video ? 1'000u : 100u,
-                                .starts_with_sync = !is_video || part % kPartsPerSegment == 0,
+                                .starts_with_sync = !is_video || is_first_of_segment(part),
                                 .all_sync = !is_video});
   if (options_.edit_part) options_.edit_part(bytes, name, part);
   return bytes;
+}
+
+// With media.
+bool FakeOrigin::is_first_of_segment(std::uint64_t part) const {
+  const std::uint64_t first = part - part % kPartsPerSegment;
+  return part == (options_.gap_part == first ? first + 1 : first);
 }
 
 Buffer FakeOrigin::make_segment(const std::string& name, std::uint64_t msn) const {
@@ -238,7 +244,7 @@ std::string FakeOrigin::write_segment(const std::string& name, std::uint64_t msn
   for (std::uint64_t i = 0; has_parts && i < kPartsPerSegment; ++i) {
     std::uint64_t part = msn * kPartsPerSegment + i;
     if (part >= parts) break;
-    bool is_independent = name == "a0" || i == 0;
+    bool is_independent = name == "a0" || is_first_of_segment(part);
     text += say("#EXT-X-PART:DURATION=0.40000,URI=\"", name, "/p", part, ".m4s\"",
                 is_gap || options_.gap_part == part ? ",GAP=YES"
                 : is_independent                    ? ",INDEPENDENT=YES"

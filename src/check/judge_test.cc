@@ -66,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
         Occasion{"new_format_behind_discontinuity", Rule::kG18,
                  [](FakeOptions& o) { o.discontinuity_msn = 36; }},
         Occasion{"gap", Rule::kG20, [](FakeOptions& o) { o.gap_msn = 36; }},
+        Occasion{"gap_that_begins_a_segment", Rule::kG18, [](FakeOptions& o) { o.gap_part = 180; }},
+        Occasion{"gap_that_ends_a_segment", Rule::kG18, [](FakeOptions& o) { o.gap_part = 184; }},
         Occasion{"gap_within_a_segment", Rule::kG18, [](FakeOptions& o) { o.gap_part = 182; }},
         Occasion{"end", Rule::kG15, [](FakeOptions& o) { o.end_parts = 190; }},
         Occasion{"directives_after_end", Rule::kD5, [](FakeOptions& o) { o.end_parts = 190; }},
@@ -275,6 +277,10 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"not_compressed", Rule::kG17, kWarn, header(".m3u8", "content-encoding", "")},
         Fault{"timestamps_jump", Rule::kG18, kFail, [](FakeOptions& o) {
                 o.tfdt_shift_ms = [](const std::string&, std::uint64_t part) { return part >= 190 ? 5000 : 0; };
+              }},
+        Fault{"timestamps_jump_past_a_gap", Rule::kG18, kFail, [](FakeOptions& o) {
+                o.gap_part = 184;
+                o.tfdt_shift_ms = [](const std::string&, std::uint64_t part) { return part >= 185 ? 5000 : 0; };
               }},
         Fault{"format_changes_unannounced", Rule::kG18, kFail, [](FakeOptions& o) {
                 o.discontinuity_msn = 36;
