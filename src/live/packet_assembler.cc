@@ -5,6 +5,7 @@
 #include "live/packet_feed.h"
 #include "media/codec.h"
 #include "media/payload/first_format.h"
+#include "media/payload/layer_flow.h"
 #include "media/payload/opus.h"
 
 namespace stoa::live {
@@ -16,10 +17,8 @@ using payload::LayerIndex;
 constexpr std::size_t kVideoPacketsMax = 1'024;  // Waited for and behind it, of one layer.
 constexpr std::size_t kSoundPacketsMax = 128;
 constexpr Duration kAskInterval = Duration::milliseconds(500);
-// A layer without packets for so long, while another had so many frames, is left for a lower one. By time
-// alone it would be left where all are slow.
+// A layer that its sender gave up for so long is left for a lower one.
 constexpr Duration kLayerStall = Duration::milliseconds(500);
-constexpr std::uint64_t kLayerStallFrames = 3;
 // A higher layer must have been there for so long: each change is a new format.
 constexpr Duration kLayerSteady = Duration::seconds(1);
 // But layers that come up together with the track are waited for by nobody.
@@ -132,24 +131,19 @@ struct Layer {
   bool has_packets = false;
   std::int64_t newest_sequence = 0, newest_timestamp = 0;
   std::uint64_t frames = 0;  // That came, ever.
-  // Of the other layers, when this one had packets last.
-  std::array<std::uint64_t, payload::kLayersMax> frames_of_others{};
-  Timestamp began_at, last_packet_at;
+  Timestamp began_at;
   std::optional<Timestamp> asked_at;
 };
 
 struct Track {
   bool has_stalled(Timestamp now, int layer) const {
-    const Layer& own = layers[layer];
-    if (now - own.last_packet_at < kLayerStall) return false;
-    for (int i = 0; i < payload::kLayersMax; ++i)
-      if (i != layer && layers[i].frames - own.frames_of_others[i] >= kLayerStallFrames) return true;
-    return false;
+    return flow.is_given_up(now, static_cast<std::size_t>(layer), kLayerStall);
   }
 
   payload::RtpTrack rtp;
   std::optional<media::Codec> codec;  // None: it does not become frames.
   std::array<Layer, payload::kLayersMax> layers;
+  payload::LayerFlow flow;
   int current = -1, wanted = -1;
   std::optional<std::uint8_t> active;
   bool has_begun = false;
@@ -287,9 +281,9 @@ void PacketAssembler::Impl::handle_packet(Timestamp now, WallTime wall, Track& t
 std::int64_t PacketAssembler::Impl::note_packet(Timestamp now, WallTime wall, Track& track,
                                                 const payload::Packet& packet) {
   Layer& layer = track.layers[packet.layer];
-  if (!layer.has_packets || track.has_stalled(now, packet.layer)) layer.began_at = now;
   const bool is_newest = !layer.has_packets || packet.sequence > layer.newest_sequence ||
                          layer.newest_sequence - packet.sequence > kLateMax;
+  if (is_newest && (!layer.has_packets || track.has_stalled(now, packet.layer))) layer.began_at = now;
   const std::int64_t shift = layer.line->shift();
   const std::int64_t timestamp = layer.line->place(now, packet.timestamp, is_newest);
   if (layer.line->shift() != shift) layer.clock.forget_mapping();
@@ -297,10 +291,11 @@ std::int64_t PacketAssembler::Impl::note_packet(Timestamp now, WallTime wall, Tr
     layer.newest_timestamp = timestamp;
     ++layer.frames;
   }
-  if (is_newest) layer.newest_sequence = packet.sequence;
+  if (is_newest) {
+    layer.newest_sequence = packet.sequence;
+    track.flow.note(now, packet.layer, layer.frames);
+  }
   layer.has_packets = true;
-  layer.last_packet_at = now;
-  for (int i = 0; i < payload::kLayersMax; ++i) layer.frames_of_others[i] = track.layers[i].frames;
   layer.clock.observe(now - began_at, wall, timestamp);
   return timestamp;
 }

@@ -138,20 +138,22 @@ Duration NackGenerator::lifetime() const {
   return std::max(config_.lifetime, std::min(round_trip_ * 5 / 2, config_.lifetime_max));
 }
 
-void NackGenerator::handle_deadline(Timestamp now, NackOutputs& out) {
+void NackGenerator::handle_deadline(Timestamp now, NackOutputs& out, bool may_ask) {
   NackWanted wanted;
   GivenUp given_up;
   auto kept = missing_.begin();
   for (Missing& packet : missing_) {
     const Duration age = now - packet.noticed;
     const bool is_due = packet.due <= now;
-    const bool may_ask = packet.tries < config_.tries_max && age + round_trip_ <= lifetime();
-    if (age >= lifetime() || (is_due && !may_ask)) {
+    const bool is_of_use = packet.tries < config_.tries_max && age + round_trip_ <= lifetime();
+    if (age >= lifetime() || (is_due && !is_of_use)) {
       ++given_up.packets;
       given_up.newest = static_cast<std::uint16_t>(packet.sequence);
       continue;
     }
-    if (is_due) {
+    if (is_due && !may_ask) {
+      packet.due = now + config_.retry_min;
+    } else if (is_due) {
       if (packet.tries++ == 0) packet.first_asked = now;
       packet.asked = now;
       packet.due = now + retry_after(packet.tries);

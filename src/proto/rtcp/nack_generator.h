@@ -66,8 +66,9 @@ class NackGenerator {
   // One that overtook the highest number (its first sending was lost or is late) moves the stream on like any
   // packet; one from far off says nothing.
   void handle_packet(Timestamp now, std::uint16_t sequence, PacketOrigin origin, NackOutputs& out);
-  // Asks for what is due and gives up what is too old.
-  void handle_deadline(Timestamp now, NackOutputs& out);
+  // Asks for what is due and gives up what is too old. Where it may not ask, nobody would answer now: what is
+  // due waits.
+  void handle_deadline(Timestamp now, NackOutputs& out, bool may_ask = true);
   // Never late; may be early when a packet came meanwhile.
   Timestamp next_deadline() const { return next_deadline_; }
 

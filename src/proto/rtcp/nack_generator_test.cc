@@ -29,8 +29,8 @@ struct Driver {
     collect();
   }
   // What is asked for at `ms`.
-  std::vector<std::uint16_t> ask(std::int64_t ms) {
-    nacks.handle_deadline(at_ms(ms), out);
+  std::vector<std::uint16_t> ask(std::int64_t ms, bool may_ask = true) {
+    nacks.handle_deadline(at_ms(ms), out, may_ask);
     return collect();
   }
   std::vector<std::uint16_t> collect() {
@@ -72,6 +72,21 @@ TEST(NackGenerator, asks_after_the_wait_and_again_after_a_round_trip) {
   EXPECT_EQ(driver.nacks.stats().answered, 3u);
   EXPECT_EQ(driver.nacks.stats().requests, 5u);
   EXPECT_THAT(driver.ask(200), IsEmpty());
+  EXPECT_EQ(driver.nacks.next_deadline(), Timestamp::never());
+}
+
+TEST(NackGenerator, asks_later_for_what_it_may_not_ask_for_now) {
+  Driver driver;
+  driver.nacks.set_round_trip(Duration::milliseconds(40));
+  driver.arrive(0, 1);
+  driver.arrive(0, 3);
+  for (std::int64_t ms = 2; ms < 300; ++ms) EXPECT_THAT(driver.ask(ms, false), IsEmpty());
+  EXPECT_EQ(driver.nacks.stats().requests, 0u);
+  EXPECT_GE(driver.nacks.next_deadline(), at_ms(300));
+  EXPECT_THAT(driver.ask(310), ElementsAre(2));
+  // But not for ever.
+  EXPECT_THAT(driver.ask(1'000, false), IsEmpty());
+  EXPECT_EQ(driver.given_up, 1u);
   EXPECT_EQ(driver.nacks.next_deadline(), Timestamp::never());
 }
 

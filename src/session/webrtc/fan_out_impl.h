@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/slot_table.h"
+#include "media/payload/layer_flow.h"
 #include "proto/rtcp/packet.h"
 #include "proto/rtcp/round_trip.h"
 #include "proto/rtcp/writer.h"
@@ -21,13 +22,11 @@
 
 namespace stoa::webrtc {
 
-// A layer without packets for so long, while another of its stream had so many frames, is not sent from. By
-// time alone it would be left where all are slow: a still picture, a presentation of a frame a second.
-inline constexpr Duration kLayerStall = Duration::milliseconds(500);
-inline constexpr std::uint64_t kLayerStallFrames = 3;
+// A layer that its sender gave up for so long is not sent from.
+inline constexpr Duration kLayerStall = Duration::milliseconds(300);
 // What another stream takes over from need not be waited for the end of.
 inline constexpr Duration kSourceSilence = Duration::seconds(2);
-inline constexpr Duration kLayerCheck = Duration::milliseconds(250);
+inline constexpr Duration kLayerCheck = Duration::milliseconds(100);
 // How long a switch waits for the rest of the frame that is being sent.
 inline constexpr Duration kFrameEndWait = Duration::milliseconds(100);
 // Clocks of two sources that differ by more than this from when their packets came are not believed.
@@ -35,6 +34,9 @@ inline constexpr Duration kClockSkewMax = Duration::seconds(2);
 // A receiver's keyframe request is answered from the history when the keyframe is younger: the publisher's
 // answer would take as long. What is older would be a burst for a receiver that has just lost packets.
 inline constexpr Duration kReplayMax = Duration::milliseconds(300);
+// The same of who goes over to another layer, or to another source: a layer that its sender takes up again
+// begins with a keyframe, and most who want it want it for that. It may be larger than what was sent before.
+inline constexpr Duration kSwitchReplayMax = Duration::milliseconds(100);
 // A source that cannot be asked leaves no other answer; then not more often than this, from when the last
 // replay was sent to its end …
 inline constexpr Duration kReplayInterval = Duration::seconds(2);
@@ -69,6 +71,7 @@ inline constexpr Duration kGatherCompany = Duration::milliseconds(40);
 struct Stream {
   payload::RtpTrack track;
   std::array<std::unique_ptr<Layer>, payload::kLayersMax> layers;
+  payload::LayerFlow flow;
   std::vector<OutletRef> subscribed;  // Outlets whose source it is.
 
   std::size_t layer_count() const { return std::clamp<std::size_t>(track.layers, 1, payload::kLayersMax); }
@@ -161,7 +164,6 @@ struct FanOut::Impl {
   Timestamp wish_due(const Layer& layer) const;
   Timestamp next_wish() const;
   void emit_wanted(FanOutOutputs& out);
-  bool has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const;
   void check_layers(Timestamp at);
   void measure(Timestamp at, Layer& layer);
   void trim_histories(Timestamp at);

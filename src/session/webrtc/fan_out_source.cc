@@ -15,6 +15,8 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
     if (!(present >> i & 1)) continue;
     Layer& layer = *stream->layers[i];
     const std::int64_t shift = layer.history.timestamp_shift();
+    const auto newest = [&] { return std::pair(layer.history.newest_sequence(), layer.history.frames()); };
+    const auto before = newest();
     if (is_group) {
       take_group(at, layer, batches);
     } else {
@@ -26,11 +28,12 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
     }
     // Another clock from here on, until somebody says what it shows.
     if (layer.history.timestamp_shift() != shift) layer.clock.reset();
-    layer.appended_at = at;
-    for (std::size_t j = 0; j < stream->layer_count(); ++j)
-      layer.frames_of_others[j] = stream->layers[j]->history.frames();
-    has_changed |= !layer.is_alive;
-    layer.is_alive = true;
+    if (newest() != before) {
+      layer.appended_at = at;
+      stream->flow.note(at, i, layer.history.frames());
+      has_changed |= !layer.is_alive;
+      layer.is_alive = true;
+    }
     if (!layer.is_dirty) note_dirty(at, layer, !payload::is_video(stream->track.encoding));
   }
   if (has_changed && stream->layer_count() > 1) reconsider(at, *stream);
@@ -131,6 +134,8 @@ void FanOut::Impl::wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* 
   stop_waiting(outlet);
   outlet.waits_for = layer;
   outlet.waits_from = layer->history.end();
+  if (const auto keyframe = layer->history.keyframe(); keyframe && outlet.is_video)
+    if (at - layer->history.slot(*keyframe).arrived <= kSwitchReplayMax) outlet.waits_from = *keyframe;
   enter(Role::kWaiting, layer->waiting, ref, outlet);
   if (is_ready(at, outlet)) {
     enqueue(*find_sender(ref.sender), ref.outlet);
@@ -283,22 +288,13 @@ void FanOut::Impl::emit_wanted(FanOutOutputs& out) {
   });
 }
 
-bool FanOut::Impl::has_stalled(Timestamp at, const Stream& stream, const Layer& layer) const {
-  if (at - layer.appended_at < kLayerStall) return false;
-  for (std::size_t i = 0; i < stream.layer_count(); ++i)
-    if (i != layer.index &&
-        stream.layers[i]->history.frames() - layer.frames_of_others[i] >= kLayerStallFrames)
-      return true;
-  return false;
-}
-
 void FanOut::Impl::check_layers(Timestamp at) {
   streams.for_each([&](StreamId, Stream& stream) {
     if (stream.layer_count() < 2) return;
     bool has_changed = false;
     for (std::size_t i = 0; i < stream.layer_count(); ++i) {
       Layer& layer = *stream.layers[i];
-      if (!layer.is_alive || !has_stalled(at, stream, layer)) continue;
+      if (!layer.is_alive || !stream.flow.is_given_up(at, i, kLayerStall)) continue;
       layer.is_alive = false;
       has_changed = true;
     }

@@ -109,6 +109,30 @@ TEST(FanOutSource, leaves_a_layer_as_soon_as_the_others_are_ahead_of_it) {
   EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u) << "a second later";
 }
 
+// What was missing of it is sent again for a while.
+TEST(FanOutSource, leaves_a_layer_that_only_repeats_what_was_missing) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  std::vector<payload::Packet> missing;
+  for (int i = 0; i < 50; ++i) {
+    world.frame(stream, {.is_keyframe = i % 5 == 0, .bytes = 300, .layer = 0});
+    if (i < 10) {
+      world.frame(stream, {.is_keyframe = i % 5 == 0, .bytes = 1100, .layer = 1});
+    } else if (i < 30) {
+      world.frame(stream, {.packets = 2, .bytes = 1100, .layer = 1, .lost = 0});
+      missing.push_back(world.lost_packet);
+    } else {
+      world.add(stream, missing[i - 30], 1100);
+      world.flush(stream);
+    }
+    world.drain();
+    world.pass(kFrame);
+  }
+  EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u);
+}
+
 TEST(FanOutSource, goes_on_where_timestamps_of_the_source_step) {
   for (const std::int64_t step :
        {std::int64_t{90'000} * 9'000, std::int64_t{-90'000} * 9'000, std::int64_t{90'000} * 6}) {

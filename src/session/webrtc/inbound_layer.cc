@@ -48,8 +48,15 @@ void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) 
 
 void KeyframeWish::mark_sent(Timestamp now, Duration round_trip) {
   sent_ = now;
+  put_off_since_.reset();
   on_its_way_ = round_trip * kOnItsWayHalves / 2;
   due_ = repeats_left_-- > 0 ? now + std::max(kRepeatAfter, round_trip * 2) : Timestamp::never();
+}
+
+void KeyframeWish::put_off(Timestamp now) {
+  if (!put_off_since_) put_off_since_ = now;
+  if (now - *put_off_since_ >= kPutOffMax) return drop();
+  due_ = now + kPutOffStep;
 }
 
 InboundLayer::InboundLayer(std::uint32_t clock_rate, bool is_video, Duration round_trip)

@@ -48,6 +48,7 @@ class KeyframeWish {
  public:
   static constexpr int kRepeats = 3;
   static constexpr Duration kRepeatAfter = Duration::seconds(1);
+  static constexpr Duration kPutOffStep = Duration::milliseconds(50), kPutOffMax = Duration::seconds(2);
   // Of a round trip, in halves: how long an encoder and its pacer may take for the answer.
   static constexpr int kOnItsWayHalves = 3;
   static constexpr std::int64_t kAnyKeyframe = std::numeric_limits<std::int64_t>::min();
@@ -57,12 +58,17 @@ class KeyframeWish {
   void request(Timestamp now, Duration interval, std::int64_t from = kAnyKeyframe);
   // Asked. It is due again when no keyframe comes.
   void mark_sent(Timestamp now, Duration round_trip);
+  // Not to be asked for now; kept for a while.
+  void put_off(Timestamp now);
   void handle_keyframe(std::int64_t sequence) {
     if (sequence < from_) return;
     drop();
     on_its_way_ = {};
   }
-  void drop() { due_ = Timestamp::never(); }
+  void drop() {
+    due_ = Timestamp::never();
+    put_off_since_.reset();
+  }
   Timestamp due() const { return due_; }
   // Of FIR: grows with each new wish, stays for one that is repeated (RFC 5104 §4.3.1.2).
   std::uint8_t command() const { return command_; }
@@ -70,6 +76,7 @@ class KeyframeWish {
  private:
   Timestamp due_ = Timestamp::never();
   std::optional<Timestamp> sent_;
+  std::optional<Timestamp> put_off_since_;
   Duration on_its_way_;  // After sent_.
   std::int64_t from_ = kAnyKeyframe;
   int repeats_left_ = 0;

@@ -50,9 +50,7 @@ struct Layer {
   bool may_be_scalable;
   std::uint32_t clock_rate;
   std::optional<payload::ClockMapping> clock;  // On the history's line of timestamps.
-  Timestamp appended_at;
-  // Of the stream's other layers, when this one had packets last: how many frames they had.
-  std::array<std::uint64_t, payload::kLayersMax> frames_of_others{};
+  Timestamp appended_at;              // The newest packet: those that are repeated come later.
   bool is_alive = false;              // Packets came, and it did not fall silent.
   bool is_dirty = false;              // In the list of those with new packets.
   bool is_wanted = false;             // In the list of those that need a keyframe …

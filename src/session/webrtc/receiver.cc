@@ -240,6 +240,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   if (is_retransmitted) return {};
 
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
+  if (arrived.is_newest) track.flow.note(now, place.layer, layer.frames);
   if (!layer.is_active) {
     layer.is_active = true;
     silence_due = std::min(silence_due, now + config.layer_silence);
@@ -442,6 +443,7 @@ void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is
         if (source.place.section == slot) congestion.drop_source(source.ssrc);
     std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
     track.layers.clear();
+    track.flow = {};
     for (std::size_t i = 0; i < next.rids.size(); ++i)
       track.layers.emplace_back(next.clock_rate(), next.is_video, round_trips.smoothed_or(kRoundTripDefault));
   }

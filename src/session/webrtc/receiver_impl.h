@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "media/payload/layer_flow.h"
 #include "media/payload/packet.h"
 #include "proto/rtcp/arrival_log.h"
 #include "proto/rtcp/packet.h"
@@ -31,6 +32,9 @@ inline constexpr std::int64_t kRepairAheadMax = 512;
 // must not serve one index twice, RFC 7714 §8.2): who let so many requests for a layer go by is asked no
 // more.
 inline constexpr std::uint64_t kUnansweredMax = 64;
+// A layer that its sender gave up for so long is asked for nothing: what it would send again is of no use, and
+// takes the place of what is. Senders answer a wish for a keyframe of one layer with one of each.
+inline constexpr Duration kLayerGivenUp = Duration::milliseconds(150);
 // Peers' SSRCs whose reference times are answered.
 inline constexpr std::size_t kReferenceTimesMax = 8;
 inline constexpr Duration kRoundTripMax = Duration::seconds(5);
@@ -47,7 +51,15 @@ struct Receiver::Impl {
     std::uint8_t codec = 0;  // Of the section's; when open.
     Timestamp opened_at;
     std::vector<InboundLayer> layers;
+    payload::LayerFlow flow;
     payload::PacketWriter writer;
+
+    payload::LayerIndex index_of(const InboundLayer& layer) const {
+      return static_cast<payload::LayerIndex>(&layer - layers.data());
+    }
+    bool is_given_up(Timestamp now, const InboundLayer& layer) const {
+      return flow.is_given_up(now, index_of(layer), kLayerGivenUp);
+    }
 
     // Some layer said BYE, and each of the others did too or brought nothing in the `silence` that followed.
     // Silence alone ends nothing: senders pause layers that their network does not carry, and still pictures.

@@ -171,7 +171,7 @@ void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
   for (Track& track : all_tracks) {
     for (InboundLayer& layer : track.layers) {
       if (layer.nack.next_deadline() <= now) {
-        layer.nack.handle_deadline(now, nack_outputs);
+        layer.nack.handle_deadline(now, nack_outputs, !track.is_given_up(now, layer));
         take_nack_outputs(now, track, layer, out);
       }
       send_keyframe_wish(now, track, layer, out);
@@ -187,6 +187,7 @@ void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer, std::int6
 void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer,
                                         ReceiverOutputs& out) {
   if (layer.keyframe.due() > now) return;
+  if (track.is_given_up(now, layer)) return layer.keyframe.put_off(now);
   const InboundCodec* codec = codec_of(track);
   bool can_ask =
       codec && layer.ssrc() && codec->track.is_video() && (codec->feedback.pli || codec->feedback.fir);

@@ -411,6 +411,81 @@ TEST(Receiver, asks_for_a_keyframe_at_once_where_nothing_is_sent_again) {
   EXPECT_THAT(peer.nacked(), IsEmpty());
 }
 
+// Two layers, then the lower alone.
+class GivenUpLayer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    peer_.receiver.set_round_trip(ms(40));
+    for (int i = 0; i < 5; ++i) show(true);
+  }
+  // A frame of each; of the upper one with a hole before it.
+  void show(bool has_upper, bool has_hole = false) {
+    ++lower_;
+    EXPECT_TRUE(peer_.send(frame("q", 31, lower_, lower_ == 1)));
+    if (has_upper) {
+      upper_ += has_hole ? 2 : 1;
+      EXPECT_TRUE(peer_.send(frame("h", 32, upper_, upper_ == 1)));
+    }
+    peer_.run_for(ms(33));
+  }
+  static Sent frame(std::string_view rid, std::uint32_t ssrc, std::int64_t index, bool is_keyframe) {
+    Sent sent = layer(rid, ssrc, index);
+    if (!is_keyframe) sent.payload = vp8_delta();
+    return sent;
+  }
+  std::size_t plis() const { return peer_.count<rtcp::Pli>(); }
+
+  Peer peer_{simulcast_agreement()};
+  std::int64_t lower_ = 0, upper_ = 0;
+};
+
+TEST_F(GivenUpLayer, is_asked_for_nothing) {
+  show(true, true);
+  for (int i = 0; i < 5; ++i) show(false);
+  const std::size_t asked = peer_.nacked().size();
+  EXPECT_LE(asked, 4u);  // Until it is seen that the layer was given up.
+  for (int i = 0; i < 60; ++i) {
+    show(false);
+    if (i == 20) peer_.receiver.request_keyframe(peer_.now, 1, 1, peer_.outputs);
+  }
+  EXPECT_EQ(peer_.nacked().size(), asked);
+  EXPECT_EQ(peer_.receiver.stats().lost, 1u);
+  EXPECT_EQ(plis(), 0u);
+  // The other is.
+  ++lower_;
+  show(false);
+  EXPECT_THAT(peer_.nacked().back(), lower_ - 1);
+  peer_.receiver.request_keyframe(peer_.now, 1, 0, peer_.outputs);
+  EXPECT_EQ(plis(), 1u);
+}
+
+TEST_F(GivenUpLayer, is_asked_for_what_it_lacks_when_it_goes_on) {
+  show(true, true);
+  for (int i = 0; i < 30; ++i) show(false);
+  peer_.receiver.request_keyframe(peer_.now, 1, 1, peer_.outputs);
+  for (int i = 0; i < 10; ++i) show(false);
+  EXPECT_EQ(plis(), 0u);
+  for (int i = 0; i < 3; ++i) show(true);
+  EXPECT_EQ(plis(), 1u);
+}
+
+TEST_F(GivenUpLayer, is_asked_for_nothing_when_it_goes_on_with_a_keyframe) {
+  show(true, true);
+  for (int i = 0; i < 40; ++i) show(false);
+  ASSERT_TRUE(peer_.send(frame("h", 32, ++upper_, true)));
+  for (int i = 0; i < 60; ++i) show(true);
+  EXPECT_EQ(plis(), 0u);
+}
+
+// Packets that are sent again are no sign of life: they may be of what was sent before.
+TEST_F(GivenUpLayer, is_not_held_for_one_that_goes_on_by_what_it_repeats) {
+  show(true, true);
+  for (int i = 0; i < 12; ++i) show(false);
+  ASSERT_TRUE(peer_.send_rtx(frame("h", 32, upper_ - 1, false), 42, 1));
+  peer_.receiver.request_keyframe(peer_.now, 1, 1, peer_.outputs);
+  EXPECT_EQ(plis(), 0u);
+}
+
 TEST(Receiver, asks_for_no_sound_that_would_come_too_late) {
   for (std::int64_t round_trip_ms : {100, 400, 600}) {
     Peer peer;

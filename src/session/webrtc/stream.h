@@ -132,6 +132,7 @@ class History {
   Position position_from(std::int64_t sequence) const;
   // Changes with clear(): numbers of before mean nothing any longer.
   std::uint32_t epoch() const { return epoch_; }
+  std::int64_t newest_sequence() const { return newest_; }
   std::int64_t newest_timestamp() const { return newest_timestamp_; }
   // Added to the source's timestamps. Changes where its clock was set.
   std::int64_t timestamp_shift() const { return clock_.shift(); }
