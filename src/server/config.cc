@@ -205,8 +205,8 @@ const std::vector<ConfigKey>& config_keys() {
        "one "
        "of its own, counting up from this one. 0 means the port of `rtc` itself."},
       {"congestion.control", Type::kBool, "true", 0, 0, nullptr,
-       "What a receiver of WebRTC is sent follows what its path carries. Without it everybody is sent all at "
-       "once."},
+       "What a receiver of WebRTC is sent follows what its path carries, and who sends more than its own is "
+       "told so. Without it everybody is sent all at once."},
       {"congestion.start", Type::kNumber, "1000", 100, 100000, nullptr,
        "What a new receiver's path is believed to carry until it has shown more or less, in kb/s."},
       {"congestion.ecn", Type::kBool, "false", 0, 0, nullptr,

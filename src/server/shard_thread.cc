@@ -32,6 +32,7 @@ shard::ShardConfig shard_config(const Config& config, shard::ShardIndex index, s
   made.rtc.port.unconnected.per_address_max = config.rtc_unconnected_per_address_max;
   made.rtc.port.fan_out.senders_max = config.rtc_sessions_max;
   made.rtc.port.viewer_bits_per_second = std::uint64_t{config.congestion_max_kbps} * 1'000;
+  made.rtc.port.receiver.limits_senders = config.congestion_control;
   if (config.congestion_control)
     made.rtc.port.fan_out.congestion =
         bwe::Config{.start_bits_per_second = std::uint64_t{config.congestion_start_kbps} * 1'000,

@@ -11,7 +11,8 @@
 namespace stoa::webrtc {
 namespace {
 
-constexpr sdp::Feedback kPublisherFeedback = {.nack = true, .pli = true, .fir = true, .transport_cc = true};
+constexpr sdp::Feedback kPublisherFeedback = {
+    .nack = true, .pli = true, .fir = true, .remb = true, .transport_cc = true};
 constexpr sdp::Feedback kViewerFeedback = {
     .nack = true, .pli = true, .fir = true, .remb = true, .transport_cc = true, .ccfb = true};
 constexpr std::array kPublisherVideoExtensions = {

@@ -50,17 +50,17 @@ struct Layer {
   bool may_be_scalable;
   std::uint32_t clock_rate;
   std::optional<payload::ClockMapping> clock;  // On the history's line of timestamps.
-  Timestamp appended_at;              // The newest packet: those that are repeated come later.
-  bool is_alive = false;              // Packets came, and it did not fall silent.
-  bool is_dirty = false;              // In the list of those with new packets.
-  bool is_wanted = false;             // In the list of those that need a keyframe …
-  Timestamp wanted_at;                // … since.
-  Position wanted_from = 0;           // One from here on grants it.
-  std::optional<Timestamp> asked_at;  // When its publisher was asked last.
-  bool is_group_too_large = false;    // To be kept here: no use in wishing for it before the next keyframe.
-  std::size_t turn = 0;               // Who is the first to be sent the next packets, of `fed`.
-  std::vector<OutletRef> fed;         // Those who send its packets.
-  std::vector<OutletRef> waiting;     // Those who will from its next keyframe on.
+  Timestamp appended_at;                       // The newest packet: those that are repeated come later.
+  bool is_alive = false;                       // Packets came, and it did not fall silent.
+  bool is_dirty = false;                       // In the list of those with new packets.
+  bool is_wanted = false;                      // In the list of those that need a keyframe …
+  Timestamp wanted_at;                         // … since.
+  Position wanted_from = 0;                    // One from here on grants it.
+  std::optional<Timestamp> asked_at;           // When its publisher was asked last.
+  bool is_group_too_large = false;  // To be kept here: no use in wishing for it before the next keyframe.
+  std::size_t turn = 0;             // Who is the first to be sent the next packets, of `fed`.
+  std::vector<OutletRef> fed;       // Those who send its packets.
+  std::vector<OutletRef> waiting;   // Those who will from its next keyframe on.
 };
 
 struct Run {

@@ -10,6 +10,7 @@ void add_to(ReceiverStats& sum, const ReceiverStats& stats) {
   sum.nacks_sent += stats.nacks_sent;
   sum.lost += stats.lost;
   sum.plis_sent += stats.plis_sent;
+  sum.limits_begun += stats.limits_begun;
   for (int i = 0; i < kReceiveRefusals; ++i) sum.refused[i] += stats.refused[i];
 }
 
@@ -76,6 +77,9 @@ void Port::append_metrics(MetricSamples& samples) const {
           "Packets that were lost and made of the redundancy (RED) of those behind them.", all.recovered);
   counter("stoa_webrtc_published_lost_total", "Packets of publishers that never came.", all.lost);
   counter("stoa_webrtc_keyframes_asked_total", "Picture loss indications sent to publishers.", all.plis_sent);
+  counter("stoa_webrtc_publishers_limited_total",
+          "Times a publisher that let a queue stand was told what its line carries (REMB).",
+          all.limits_begun);
   for (int i = 0; i < kReceiveRefusals; ++i)
     counter("stoa_webrtc_published_refused_total", "RTP packets of publishers that were not taken.",
             all.refused[i], {{"reason", name_of(static_cast<ReceiveRefusal>(i))}});

@@ -78,6 +78,7 @@ void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
       knows_arrivals_on_request |= *kind == Kind::kTransportSequenceAsk;
     }
   }
+  has_remb = agreed.remb && config.limits_senders;
   has_congestion = agreed.ccfb;
   has_arrivals = knows_arrivals && agreed.transport_cc && !has_congestion;
   has_arrivals_on_request = knows_arrivals_on_request && agreed.transport_cc && !has_congestion;
@@ -95,6 +96,7 @@ Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock
 
 // Of every packet of the transport, also of streams that nobody knows: senders probe with those.
 void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::size_t bytes) {
+  if (has_remb) uplink_limit.handle_packet(now, static_cast<std::uint32_t>(bytes) + kHeaderBytes);
   if (has_arrivals) {
     if (auto sequence = rtp::parse_transport_sequence(elements[Kind::kTransportSequence])) {
       arrivals.handle_packet(now, *sequence, bytes);
@@ -107,6 +109,19 @@ void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::
       is_arrival_asked |= ask->asks_now;
     }
   }
+}
+
+void Receiver::Impl::note_sound(Timestamp now, const Track& track, const InboundLayer& layer,
+                                std::uint32_t rtp_time) {
+  if (!has_remb) return;
+  if (sound_track != track.id) {
+    if (sound_track && now - sound_at < kSoundSilence) return;
+    sound_track = track.id;
+    uplink_limit.forget_sound();
+  }
+  sound_at = now;
+  const std::uint32_t rate = codec_of(track)->track.clock_rate();
+  uplink_limit.handle_sound(now, Duration::from_ticks(layer.peek_timestamp(rtp_time), rate));
 }
 
 Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
@@ -241,6 +256,7 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
 
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
   if (arrived.is_newest) track.flow.note(now, place.layer, layer.frames);
+  if (arrived.is_newest && !codec.track.is_video()) note_sound(now, track, layer, packet.header.timestamp);
   if (!layer.is_active) {
     layer.is_active = true;
     silence_due = std::min(silence_due, now + config.layer_silence);

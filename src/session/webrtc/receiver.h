@@ -82,6 +82,8 @@ struct ReceiverConfig {
   Duration report_interval = Duration::seconds(1);
   Duration keyframe_interval_min = Duration::milliseconds(500);  // Between two PLI for one layer.
   Duration layer_silence = Duration::seconds(2);
+  // Senders that know REMB are told what their line carries while they let a queue stand there.
+  bool limits_senders = true;
   std::string cname = "stoa";
 };
 
@@ -102,6 +104,7 @@ struct ReceiverStats {
   std::uint64_t nacks_sent = 0;     // Packets asked for.
   std::uint64_t lost = 0;           // Given up.
   std::uint64_t plis_sent = 0;      // Or FIR, where only that was agreed upon.
+  std::uint64_t limits_begun = 0;   // Times the sender was told to send less (bwe/uplink_limit.h).
   std::array<std::uint64_t, kReceiveRefusals> refused{};
 };
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "bwe/uplink_limit.h"
 #include "media/payload/layer_flow.h"
 #include "media/payload/packet.h"
 #include "proto/rtcp/arrival_log.h"
@@ -32,9 +33,13 @@ inline constexpr std::int64_t kRepairAheadMax = 512;
 // must not serve one index twice, RFC 7714 §8.2): who let so many requests for a layer go by is asked no
 // more.
 inline constexpr std::uint64_t kUnansweredMax = 64;
-// A layer that its sender gave up for so long is asked for nothing: what it would send again is of no use, and
-// takes the place of what is. Senders answer a wish for a keyframe of one layer with one of each.
+// A layer that its sender gave up for so long is asked for nothing: what it would send again is of no use,
+// and takes the place of what is. Senders answer a wish for a keyframe of one layer with one of each.
 inline constexpr Duration kLayerGivenUp = Duration::milliseconds(150);
+// Of IP, UDP and SRTP's tag, which estimators of senders count.
+inline constexpr std::uint32_t kHeaderBytes = 20 + 8 + 10;
+// Sound that is silent for so long tells nothing any more; that of another track may.
+inline constexpr Duration kSoundSilence = Duration::seconds(1);
 // Peers' SSRCs whose reference times are answered.
 inline constexpr std::size_t kReferenceTimesMax = 8;
 inline constexpr Duration kRoundTripMax = Duration::seconds(5);
@@ -110,6 +115,7 @@ struct Receiver::Impl {
   void tell_active(const Track& track, ReceiverOutputs& out);
   Elements read_elements(const rtp::ExtensionBlock& block) const;
   void note_arrival(Timestamp now, const Elements& elements, std::size_t bytes);
+  void note_sound(Timestamp now, const Track& track, const InboundLayer& layer, std::uint32_t rtp_time);
   const InboundCodec* codec_of(const Track& track) const;
 
   // receiver_reports.cc
@@ -125,6 +131,7 @@ struct Receiver::Impl {
   void wish_keyframe(Timestamp now, InboundLayer& layer, std::int64_t index);
   void send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_arrivals(Timestamp now, ReceiverOutputs& out);
+  void send_limit(Timestamp now, ReceiverOutputs& out);
   void send_report(Timestamp now, ReceiverOutputs& out);
   void find_silent(Timestamp now, ReceiverOutputs& out);
   void start_reports(Timestamp now);
@@ -150,9 +157,13 @@ struct Receiver::Impl {
   bool knows_arrivals = false, knows_arrivals_on_request = false;  // Their extensions have ids.
   bool has_arrivals = false, has_arrivals_on_request = false, has_congestion = false;
   bool is_arrival_asked = false;
+  bool has_remb = false;
   FeedbackWriter feedback;
   rtcp::ArrivalLog arrivals;
   rtcp::CongestionLog congestion;
+  bwe::UplinkLimit uplink_limit;
+  std::optional<media::TrackId> sound_track;  // Whose sound tells how long packets wait …
+  Timestamp sound_at;                         // … and when it did last.
   std::uint32_t last_media_ssrc = 0;
   std::vector<ReferenceTime> reference_times;
   rtcp::RoundTrip round_trips;

@@ -178,6 +178,7 @@ void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
     }
   }
   send_arrivals(now, out);
+  send_limit(now, out);
 }
 
 void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer, std::int64_t index) {
@@ -213,6 +214,12 @@ void Receiver::Impl::send_arrivals(Timestamp now, ReceiverOutputs& out) {
   }
   if (has_congestion && congestion.next_deadline() <= now && wall_base_)
     feedback.write_arrivals(now, rtcp::NtpTime::from_wall(wall_at(now)), congestion, out);
+}
+
+void Receiver::Impl::send_limit(Timestamp now, ReceiverOutputs& out) {
+  if (!has_remb) return;
+  if (const auto limit = uplink_limit.take_news(now)) feedback.write_remb(*limit, last_media_ssrc, out);
+  stats.limits_begun = uplink_limit.begun();
 }
 
 void Receiver::Impl::start_reports(Timestamp now) {

@@ -111,6 +111,60 @@ TEST(Receiver, sends_transport_wide_feedback_of_all_streams) {
   EXPECT_THAT(arrived, ElementsAre(65535, 1, 2));
 }
 
+// A peer that speaks, and sends a picture of 600 kb/s, over a line where both wait.
+class WaitingPeer {
+ public:
+  explicit WaitingPeer(bool knows_remb) : peer_(agreement(knows_remb)) {}
+
+  void run(Duration time, Duration wait) {
+    if (wait > waited_) peer_.run_for(wait - waited_);
+    waited_ = wait;
+    for (const Timestamp end = peer_.now + time; peer_.now < end; peer_.run_for(ms(20))) {
+      ++index_;
+      EXPECT_TRUE(peer_.send(audio(index_, static_cast<std::uint32_t>(960 * index_))));
+      Sent picture = video(index_, static_cast<std::uint32_t>(1800 * index_));
+      picture.payload.resize(1300);
+      EXPECT_TRUE(peer_.send(picture));
+      peer_.flush();
+    }
+  }
+  std::vector<std::uint64_t> limits() const {
+    std::vector<std::uint64_t> said;
+    peer_.visit<rtcp::Remb>([&](const rtcp::Remb& remb) { said.push_back(remb.bits_per_second); });
+    return said;
+  }
+  std::uint64_t begun() const { return peer_.receiver.stats().limits_begun; }
+
+ private:
+  static sdp::Agreement agreement(bool knows_remb) {
+    sdp::Agreement made = plain_agreement();
+    for (sdp::AgreedCodec& codec : made.sections[1].codecs) codec.feedback.remb = knows_remb;
+    return made;
+  }
+
+  Peer peer_;
+  Duration waited_;
+  std::int64_t index_ = 0;
+};
+
+TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
+  WaitingPeer peer(true);
+  peer.run(Duration::seconds(5), Duration());
+  EXPECT_THAT(peer.limits(), IsEmpty());
+  peer.run(ms(200), ms(200));
+  ASSERT_EQ(peer.limits().size(), 1u);
+  EXPECT_GT(peer.limits()[0], 300'000u);
+  EXPECT_LT(peer.limits()[0], 500'000u);
+  EXPECT_EQ(peer.begun(), 1u);
+}
+
+TEST(Receiver, tells_no_limit_to_who_does_not_know_remb) {
+  WaitingPeer peer(false);
+  peer.run(Duration::seconds(5), Duration());
+  peer.run(Duration::seconds(1), ms(200));
+  EXPECT_THAT(peer.limits(), IsEmpty());
+}
+
 // What a sender's bandwidth estimator stands on: each packet of the transport is told once, in time, and with
 // the moment of its arrival; packets that only probe, retransmissions and sound among them.
 TEST(Receiver, tells_when_each_packet_arrived) {

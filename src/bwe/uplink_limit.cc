@@ -1,0 +1,143 @@
+#include "bwe/uplink_limit.h"
+
+#include <algorithm>
+
+namespace stoa::bwe {
+namespace {
+
+// A queue this long that stands so long is more than what a keyframe leaves behind …
+constexpr Duration kFull = Duration::milliseconds(120);
+constexpr Duration kFullFor = Duration::milliseconds(60);
+// … and more than this is no queue of a line, but what waited for one to come back.
+constexpr Duration kQueueMax = Duration::seconds(2);
+constexpr Duration kEmpty = Duration::milliseconds(40);
+// What comes while a queue stands is what the line carries.
+constexpr Duration kRateWindow = Duration::milliseconds(250), kRateWindowMin = Duration::milliseconds(100);
+// Of what the line carries, when the queue is gone; and what is left out besides, so that it is gone within a
+// second.
+constexpr double kHeld = 0.9, kLeftOutMax = 0.35;
+// What is said takes a round trip and an encoder's time to be seen.
+constexpr Duration kStep = Duration::milliseconds(700);
+constexpr double kShrinks = 0.85;  // To so much of what it was, or it does not.
+constexpr int kDrainsMax = 3;
+constexpr double kUncountedMax = 0.3;  // Of what was said.
+constexpr double kUncountedWeight = 1.0 / 32;
+// A line that becomes wide again is not known of so long.
+constexpr Duration kHold = Duration::seconds(2);
+constexpr Duration kGivenUpFor = Duration::seconds(30);
+constexpr Duration kSilence = Duration::seconds(1);
+constexpr Duration kRepeatEvery = Duration::milliseconds(300);
+constexpr int kLiftRepeats = 3;
+
+}  // namespace
+
+void UplinkLimit::handle_packet(Timestamp now, std::uint32_t bytes) {
+  if (!began_) began_ = now;
+  received_.add(now - *began_, bytes);
+}
+
+void UplinkLimit::handle_sound(Timestamp now, Duration sent) {
+  if (!began_) began_ = now;
+  if (sound_at_ && now - *sound_at_ > kSilence) forget_sound();
+  sound_at_ = now;
+  // A queue that stands for minutes is not the way itself.
+  queue_.hold_base(state_ != State::kOpen);
+  queue_.add(Timestamp() + sent, now - *began_, 0);
+  update(now);
+}
+
+void UplinkLimit::forget_sound() {
+  queue_.clear();
+  full_since_.reset();
+  busy_since_.reset();
+}
+
+// Bits a second.
+std::optional<double> UplinkLimit::rate(Timestamp now) const {
+  if (!busy_since_ || now - *busy_since_ < kRateWindowMin) return std::nullopt;
+  return received_.rate(std::min(kRateWindow, now - *busy_since_), kRateWindowMin);
+}
+
+void UplinkLimit::enter(Timestamp now, State state, double limit) {
+  state_ = state;
+  entered_at_ = now;
+  const std::uint64_t bits = std::clamp(static_cast<std::uint64_t>(std::max(limit, 0.0)), kLeast, kNone);
+  if (bits == limit_) return;
+  limit_ = bits;
+  repeats_ = kLiftRepeats;
+  told_at_ = now - kRepeatEvery;
+}
+
+void UplinkLimit::begin_drain(Timestamp now, double rate) {
+  ++begun_count_;
+  drains_ = 0;
+  drain(now, rate);
+}
+
+void UplinkLimit::drain(Timestamp now, double rate) {
+  ++drains_;
+  capacity_ = rate;
+  queue_then_ = queue_.newest();
+  const double left_out = std::min(kLeftOutMax, queue_then_.as_seconds());
+  enter(now, State::kDraining, std::min(rate * (kHeld - left_out) - uncounted_, static_cast<double>(limit_)));
+}
+
+void UplinkLimit::update(Timestamp now) {
+  const Duration waited = queue_.newest();
+  if (waited < kEmpty) {
+    busy_since_.reset();
+  } else if (!busy_since_) {
+    busy_since_ = now;
+  }
+  if (waited < kFull || waited > kQueueMax) {
+    full_since_.reset();
+  } else if (!full_since_) {
+    full_since_ = now;
+  }
+  const std::optional<double> rate = this->rate(now);
+  const bool is_full = rate && full_since_ && now - *full_since_ >= kFullFor;
+  const Duration since = now - entered_at_;
+  switch (state_) {
+    case State::kOpen:
+      if (is_full && *rate > static_cast<double>(kLeast)) begin_drain(now, *rate);
+      return;
+    case State::kDraining:
+      if (waited < kEmpty) return enter(now, State::kHolding, capacity_ * kHeld - uncounted_);
+      if (since < kStep || !rate) return;
+      if (waited.as_seconds() <= queue_then_.as_seconds() * kShrinks) {
+        queue_then_ = waited;
+        entered_at_ = now;
+      } else if (drains_ < kDrainsMax) {
+        drain(now, std::min(*rate, capacity_));
+      } else {
+        forget_sound();
+        enter(now, State::kGivenUp, kNone);
+      }
+      return;
+    case State::kHolding:
+      if (const auto all = received_.rate(kRateWindow, kRateWindow); all && since >= kStep) {
+        const auto limit = static_cast<double>(limit_);
+        uncounted_ += (std::clamp(*all - limit, 0.0, kUncountedMax * limit) - uncounted_) * kUncountedWeight;
+      }
+      if (is_full) {
+        begin_drain(now, *rate);
+      } else if (since >= kHold) {
+        enter(now, State::kOpen, kNone);
+      }
+      return;
+    case State::kGivenUp:
+      if (since >= kGivenUpFor) enter(now, State::kOpen, kNone);
+      return;
+  }
+}
+
+std::optional<std::uint64_t> UplinkLimit::take_news(Timestamp now) {
+  if (limit_ != kNone && sound_at_ && now - *sound_at_ > kSilence) enter(now, State::kOpen, kNone);
+  const bool is_due = limit_ != kNone || repeats_ > 0;
+  if (!is_due || now - told_at_ < kRepeatEvery) return std::nullopt;
+  told_at_ = now;
+  if (repeats_ > 0) --repeats_;
+  return limit_;
+}
+
+}  // namespace stoa::bwe

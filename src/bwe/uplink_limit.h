@@ -1,0 +1,72 @@
+// What a sender to us may send while its own estimator lets a queue stand before us, to be said by REMB
+// (draft-alvestrand-rmcat-remb-03 §2), which senders take as a cap.
+//
+// Senders have estimators of their own, fed by our feedback, and mostly know best. But those of browsers take
+// seconds to come down to a line that became much narrower, and count redundant sound (RED) for half of what
+// it takes, so that a full queue may stay for good. What they do not look at is known here: how long sound
+// waits on its way, which leaves at even times and ahead of all pictures.
+//
+// A queue that does not shrink for what is said is of others, and nothing is said for a while.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/time.h"
+#include "bwe/queue_delay.h"
+#include "bwe/throughput.h"
+
+namespace stoa::bwe {
+
+class UplinkLimit {
+ public:
+  // More than anybody sends. (Receivers of REMB may take what needs all 64 bits for a negative number.)
+  static constexpr std::uint64_t kNone = 10'000'000'000;
+  // Nobody is told to send less.
+  static constexpr std::uint64_t kLeast = 150'000;
+
+  // Any packet of the sender; `bytes` with all headers.
+  void handle_packet(Timestamp now, std::uint32_t bytes);
+  // Sound that was sent for the first time, when its RTP clock stood at `sent`, of whatever origin.
+  void handle_sound(Timestamp now, Duration sent);
+  // Sound of another clock from here on.
+  void forget_sound();
+  // What to say now, in bits a second, if anything; kNone: all it likes. To be asked after handle_sound(),
+  // and every second or so where no sound comes.
+  std::optional<std::uint64_t> take_news(Timestamp now);
+  // How many queues were drained, or tried to be.
+  std::uint64_t begun() const { return begun_count_; }
+
+ private:
+  enum class State : std::uint8_t {
+    kOpen,      // No limit.
+    kDraining,  // Less than the line carries, until the queue is gone.
+    kHolding,   // A little less than it carries, for a while.
+    kGivenUp,   // No limit for a longer while.
+  };
+
+  void update(Timestamp now);
+  std::optional<double> rate(Timestamp now) const;
+  void begin_drain(Timestamp now, double rate);
+  void drain(Timestamp now, double rate);
+  void enter(Timestamp now, State state, double limit);
+
+  std::optional<Timestamp> began_, sound_at_;
+  QueueDelay queue_;
+  Throughput received_;
+  std::optional<Timestamp> busy_since_, full_since_;
+
+  State state_ = State::kOpen;
+  Timestamp entered_at_;
+  double capacity_ = 0;   // Bits a second, while a queue stood.
+  double uncounted_ = 0;  // What came beyond what was said.
+  Duration queue_then_;
+  int drains_ = 0;  // In a row.
+  std::uint64_t begun_count_ = 0;
+
+  std::uint64_t limit_ = kNone;
+  int repeats_ = 0;
+  Timestamp told_at_;
+};
+
+}  // namespace stoa::bwe
