@@ -178,6 +178,10 @@ bool FanOut::Impl::ask_again(Timestamp at, Sender& sender, Outlet& outlet, std::
   const std::int64_t out =
       outlet.next_out - 1 -
       static_cast<std::uint16_t>(static_cast<std::uint16_t>(outlet.next_out - 1) - sequence);
+  if (out < outlet.over_before) {
+    ++outlet.stats.nacked_late;
+    return true;
+  }
   const Run* run = outlet.next_out - out <= kLateMax ? outlet.find_run(out) : nullptr;
   const Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
   std::optional<Position> position;

@@ -298,7 +298,7 @@ void FanOut::Impl::plan_again(Sender& sender, Outlet& outlet, std::int64_t budge
   for (std::size_t i = 0, planned = 0; i < again.size() && !plan.is_full();) {
     if (static_cast<std::int64_t>(plan.bytes - began) >= budget) return;
     // A repeat goes under its old number, which SRTP takes only while that is new enough.
-    const bool is_late = outlet.next_out - again.at(i) > kLateMax;
+    const bool is_late = outlet.next_out - again.at(i) > kLateMax || again.at(i) < outlet.over_before;
     const Run* run = is_late ? nullptr : outlet.find_run(again.at(i));
     Layer* layer = run ? find_layer(run->stream, run->layer) : nullptr;
     std::optional<Position> position;

@@ -207,6 +207,8 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
   const History& history = layer->history;
   const Position audio = std::max(outlet.waits_from, history.begin());
   const Duration elapsed = elapsed_to(outlet, *layer, audio);
+  const bool is_down =
+      outlet.feed && outlet.feed->stream == layer->stream && outlet.feed->index > layer->index;
   stop_waiting(outlet);
   leave_feed(outlet);
   outlet.feed = layer;
@@ -217,6 +219,7 @@ void FanOut::Impl::enter_feed(Timestamp at, OutletRef ref, Outlet& outlet) {
     outlet.begin_run(*history.keyframe(), history.keyframe_sequence(), elapsed);
     outlet.replay_until = history.end();
     outlet.keyframe_sent_at = at;
+    if (is_down) outlet.over_before = outlet.run().first_out;
   } else {
     outlet.begin_run(audio, history.slot(audio).sequence, elapsed);
   }

@@ -188,28 +188,34 @@ TEST(FanOut, switches_layers_at_a_keyframe_without_a_hole) {
   const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
   Peer& peer = world.add_peer();
   world.set_source(peer, stream);
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 50; ++i) {
     if (i == 10) world.fan_out.set_layer_max(world.now, peer.id, 0, 0, world.out);
+    if (i == 30) world.fan_out.set_layer_max(world.now, peer.id, 0, 1, world.out);
     world.frame(stream, {.is_keyframe = i % 20 == 0, .bytes = 300, .layer = 0});
     world.frame(stream, {.is_keyframe = i % 20 == 0, .bytes = 1100, .layer = 1});
     world.drain();
     world.pass(kFrame);
+    // Nobody needs what is before the keyframe with which it came down.
+    if (i == 25) world.nack(peer, {static_cast<std::uint16_t>(peer.of(kVideoSsrc)[98].sequence)});
   }
+  EXPECT_TRUE(peer.of(kRtxSsrc).empty());
   const auto& got = peer.of(kVideoSsrc);
-  ASSERT_EQ(got.size(), 200u);
+  ASSERT_EQ(got.size(), 250u);
   FanOutWorld::expect_no_holes(got);
   FanOutWorld::expect_forward_timestamps(got);
   EXPECT_EQ(got[50].payload.size(), 1100u) << "goes on until the keyframe";
   EXPECT_EQ(got[99].payload.size(), 1100u);
   EXPECT_EQ(got[100].payload.size(), 300u);
+  EXPECT_EQ(got[199].payload.size(), 300u);
+  EXPECT_EQ(got[200].payload.size(), 1100u);
   // The clock goes on as the frames came.
   EXPECT_NEAR(static_cast<double>(got[100].timestamp - got[95].timestamp), 2970, 30);
-  // What was sent of the other layer can still be had.
-  world.nack(peer, {static_cast<std::uint16_t>(got[98].sequence)});
+  // What was sent of a lower layer before it went up can still be had.
+  world.nack(peer, {static_cast<std::uint16_t>(got[198].sequence)});
   world.drain();
   ASSERT_EQ(peer.of(kRtxSsrc).size(), 1u);
-  EXPECT_EQ(peer.of(kRtxSsrc)[0].payload.size(), 1102u);
-  EXPECT_EQ(peer.of(kRtxSsrc)[0].timestamp, got[98].timestamp);
+  EXPECT_EQ(peer.of(kRtxSsrc)[0].payload.size(), 302u);
+  EXPECT_EQ(peer.of(kRtxSsrc)[0].timestamp, got[198].timestamp);
 }
 
 TEST(FanOut, falls_to_a_lower_layer_when_one_goes_silent_and_comes_back) {

@@ -143,6 +143,9 @@ struct Outlet {
   std::uint8_t last_tl0 = 0, last_key = 0;
   // Packets before it went out in another form: under one key none may follow under the same number.
   std::int64_t repeats_from = std::numeric_limits<std::int64_t>::min();
+  // Packets before it are of a higher layer than what it was brought down to: mostly since a line became
+  // narrow, where they would stand before the keyframe behind which nobody needs them.
+  std::int64_t over_before = std::numeric_limits<std::int64_t>::min();
   std::unique_ptr<Retransmissions> again;
 
   // Where it should be fed from.
