@@ -33,7 +33,8 @@ sdp::AgreedCodec codec(sdp::Codec which, std::uint8_t type, std::optional<std::u
 
 // Bits: compound RTCP only, RFC 8888, feedback on request, reference times, no PLI.
 sdp::Agreement agreement(std::uint8_t choices) {
-  sdp::Feedback feedback{.nack = true, .pli = (choices & 16) == 0, .fir = true, .transport_cc = true};
+  sdp::Feedback feedback{
+      .nack = true, .pli = (choices & 16) == 0, .fir = true, .remb = true, .transport_cc = true};
   feedback.ccfb = choices & 2;
   feedback.rrtr = choices & 8;
   sdp::AgreedSection audio;

@@ -16,12 +16,17 @@ constexpr Duration kRateWindow = Duration::milliseconds(250), kRateWindowMin = D
 // Of what the line carries, when the queue is gone; and what is left out besides, so that it is gone within a
 // second.
 constexpr double kHeld = 0.9, kLeftOutMax = 0.35;
-// What is said takes a round trip and an encoder's time to be seen.
-constexpr Duration kStep = Duration::milliseconds(700);
+// Delay of sound that grows by so much, and by so many times what passed since the sound before, has stepped.
+constexpr Duration kStepMin = Duration::milliseconds(100);
+constexpr std::int64_t kStepTimes = 5;
+constexpr double kAsBefore = 0.7;
+// What is said takes two round trips, the queue among them, and an encoder's time to be seen.
+constexpr Duration kSeenAfter = Duration::milliseconds(700), kReaction = Duration::milliseconds(300);
 constexpr double kShrinks = 0.85;  // To so much of what it was, or it does not.
 constexpr int kDrainsMax = 3;
-constexpr double kUncountedMax = 0.3;  // Of what was said.
+constexpr double kUncountedMax = 0.3;
 constexpr double kUncountedWeight = 1.0 / 32;
+constexpr Duration kUncountedKept = Duration::seconds(10);  // After a limit.
 // A line that becomes wide again is not known of so long.
 constexpr Duration kHold = Duration::seconds(2);
 constexpr Duration kGivenUpFor = Duration::seconds(30);
@@ -34,12 +39,22 @@ constexpr int kLiftRepeats = 3;
 void UplinkLimit::handle_packet(Timestamp now, std::uint32_t bytes) {
   if (!began_) began_ = now;
   received_.add(now - *began_, bytes);
+  bytes_since_sound_ += bytes;
+}
+
+// By much more than what passed, while all else came as before: then nothing waits.
+bool UplinkLimit::has_stepped(Timestamp now, Duration sent) const {
+  const Duration passed = now - *sound_at_, between = sent - sound_sent_, grown = passed - between;
+  if (grown <= kStepMin || grown <= between * kStepTimes) return false;
+  return static_cast<double>(bytes_since_sound_) * 8 > kAsBefore * free_rate_ * passed.as_seconds();
 }
 
 void UplinkLimit::handle_sound(Timestamp now, Duration sent) {
   if (!began_) began_ = now;
-  if (sound_at_ && now - *sound_at_ > kSilence) forget_sound();
+  if (sound_at_ && (now - *sound_at_ > kSilence || has_stepped(now, sent))) forget_sound();
   sound_at_ = now;
+  sound_sent_ = sent;
+  bytes_since_sound_ = 0;
   // A queue that stands for minutes is not the way itself.
   queue_.hold_base(state_ != State::kOpen);
   queue_.add(Timestamp() + sent, now - *began_, 0);
@@ -68,7 +83,10 @@ void UplinkLimit::enter(Timestamp now, State state, double limit) {
   told_at_ = now - kRepeatEvery;
 }
 
+Duration UplinkLimit::step() const { return std::max(kSeenAfter, round_trip_ * 2 + kReaction); }
+
 void UplinkLimit::begin_drain(Timestamp now, double rate) {
+  if (state_ == State::kOpen && now - entered_at_ > kUncountedKept) uncounted_ = 0;
   ++begun_count_;
   drains_ = 0;
   drain(now, rate);
@@ -79,13 +97,14 @@ void UplinkLimit::drain(Timestamp now, double rate) {
   capacity_ = rate;
   queue_then_ = queue_.newest();
   const double left_out = std::min(kLeftOutMax, queue_then_.as_seconds());
-  enter(now, State::kDraining, std::min(rate * (kHeld - left_out) - uncounted_, static_cast<double>(limit_)));
+  enter(now, State::kDraining, std::min(said_for(rate * (kHeld - left_out)), static_cast<double>(limit_)));
 }
 
 void UplinkLimit::update(Timestamp now) {
   const Duration waited = queue_.newest();
   if (waited < kEmpty) {
     busy_since_.reset();
+    free_rate_ = received_.rate(kRateWindow, kRateWindowMin).value_or(0);
   } else if (!busy_since_) {
     busy_since_ = now;
   }
@@ -93,20 +112,24 @@ void UplinkLimit::update(Timestamp now) {
     full_since_.reset();
   } else if (!full_since_) {
     full_since_ = now;
+    full_then_ = waited;
   }
   const std::optional<double> rate = this->rate(now);
-  const bool is_full = rate && full_since_ && now - *full_since_ >= kFullFor;
+  // What shrinks by itself is what a keyframe left behind.
+  const bool is_full = rate && full_since_ && now - *full_since_ >= kFullFor &&
+                       waited.as_seconds() > full_then_.as_seconds() * kShrinks;
   const Duration since = now - entered_at_;
   switch (state_) {
     case State::kOpen:
       if (is_full && *rate > static_cast<double>(kLeast)) begin_drain(now, *rate);
       return;
     case State::kDraining:
-      if (waited < kEmpty) return enter(now, State::kHolding, capacity_ * kHeld - uncounted_);
-      if (since < kStep || !rate) return;
+      if (waited < kEmpty) return enter(now, State::kHolding, said_for(capacity_ * kHeld));
+      if (since < step() || !rate) return;
       if (waited.as_seconds() <= queue_then_.as_seconds() * kShrinks) {
         queue_then_ = waited;
         entered_at_ = now;
+        drains_ = 1;
       } else if (drains_ < kDrainsMax) {
         drain(now, std::min(*rate, capacity_));
       } else {
@@ -115,9 +138,9 @@ void UplinkLimit::update(Timestamp now) {
       }
       return;
     case State::kHolding:
-      if (const auto all = received_.rate(kRateWindow, kRateWindow); all && since >= kStep) {
-        const auto limit = static_cast<double>(limit_);
-        uncounted_ += (std::clamp(*all - limit, 0.0, kUncountedMax * limit) - uncounted_) * kUncountedWeight;
+      if (const auto all = received_.rate(kRateWindow, kRateWindow); all && since >= step()) {
+        const double beyond = std::min(*all / static_cast<double>(limit_) - 1, kUncountedMax);
+        uncounted_ = std::max(0.0, uncounted_ + (beyond - uncounted_) * kUncountedWeight);
       }
       if (is_full) {
         begin_drain(now, *rate);

@@ -27,7 +27,9 @@ class UplinkLimit {
 
   // Any packet of the sender; `bytes` with all headers.
   void handle_packet(Timestamp now, std::uint32_t bytes);
-  // Sound that was sent for the first time, when its RTP clock stood at `sent`, of whatever origin.
+  // Sound that was sent for the first time, when its RTP clock stood at `sent`, of whatever origin. A delay
+  // that is much longer at once is of a clock that stood still (a microphone was changed) or of another path:
+  // queues grow by and by.
   void handle_sound(Timestamp now, Duration sent);
   // Sound of another clock from here on.
   void forget_sound();
@@ -36,6 +38,7 @@ class UplinkLimit {
   std::optional<std::uint64_t> take_news(Timestamp now);
   // How many queues were drained, or tried to be.
   std::uint64_t begun() const { return begun_count_; }
+  void set_round_trip(Duration round_trip) { round_trip_ = round_trip; }
 
  private:
   enum class State : std::uint8_t {
@@ -45,23 +48,30 @@ class UplinkLimit {
     kGivenUp,   // No limit for a longer while.
   };
 
+  bool has_stepped(Timestamp now, Duration sent) const;
   void update(Timestamp now);
   std::optional<double> rate(Timestamp now) const;
   void begin_drain(Timestamp now, double rate);
   void drain(Timestamp now, double rate);
+  double said_for(double bits_per_second) const { return bits_per_second / (1 + uncounted_); }
+  Duration step() const;
   void enter(Timestamp now, State state, double limit);
 
   std::optional<Timestamp> began_, sound_at_;
+  Duration sound_sent_;
+  std::uint64_t bytes_since_sound_ = 0;
+  double free_rate_ = 0;  // Bits a second, when nothing waited.
   QueueDelay queue_;
   Throughput received_;
   std::optional<Timestamp> busy_since_, full_since_;
+  Duration full_then_;
 
   State state_ = State::kOpen;
   Timestamp entered_at_;
   double capacity_ = 0;   // Bits a second, while a queue stood.
-  double uncounted_ = 0;  // What came beyond what was said.
-  Duration queue_then_;
-  int drains_ = 0;  // In a row.
+  double uncounted_ = 0;  // What came beyond what was said, of that.
+  Duration queue_then_, round_trip_;
+  int drains_ = 0;  // Since the queue shrank last.
   std::uint64_t begun_count_ = 0;
 
   std::uint64_t limit_ = kNone;

@@ -131,8 +131,14 @@ TEST(UplinkLimit, leaves_a_queue_that_others_fill_to_them) {
   EXPECT_GT(line.limit.begun(), 0u);
   line.run(15);
   EXPECT_EQ(line.told, static_cast<double>(UplinkLimit::kNone));
-  line.run(40);
+  line.run(80);
   EXPECT_EQ(line.limit.begun(), 1u);
+  // Not for ever.
+  line.others = 0;
+  line.run(100);
+  line.capacity = 600e3;
+  line.run(101);
+  EXPECT_EQ(line.limit.begun(), 2u);
 }
 
 TEST(UplinkLimit, gives_up_where_nobody_listens) {
@@ -187,6 +193,44 @@ TEST(UplinkLimit, takes_what_waited_for_the_line_for_no_queue) {
   now += 1;
   sent += Duration::seconds(1);
   pass(30, 0);
+}
+
+// A microphone that is changed: its samples are missing from then on, and nothing waits.
+TEST(UplinkLimit, takes_a_clock_that_stood_still_for_no_queue) {
+  for (const double stood : {0.15, 0.3, 0.9}) {
+    Uplink line;
+    line.run(10);
+    line.is_heard = false;
+    line.run(10 + stood);
+    line.is_heard = true;
+    line.rtp_offset -= stood;
+    line.run(40);
+    EXPECT_TRUE(line.said.empty()) << stood;
+  }
+}
+
+TEST(UplinkLimit, bears_keyframes) {
+  Uplink line;
+  for (int i = 1; i <= 10; ++i) {
+    line.run(i * 3);
+    line.wanted = 6e6;  // 60 kB more.
+    line.run(i * 3 + 0.1);
+    line.wanted = 1.5e6;
+  }
+  EXPECT_TRUE(line.said.empty());
+}
+
+TEST(UplinkLimit, does_not_learn_from_a_wide_line_what_is_too_much_on_a_narrow_one) {
+  Uplink line;
+  line.wanted = 4e6;
+  line.uncounted = 1e6;
+  line.run(20);
+  EXPECT_GT(line.limit.begun(), 0u);
+  line.wanted = 570e3;
+  line.uncounted = 0;
+  line.capacity = 600e3;
+  line.run(30);
+  for (const auto& [when, bits] : line.said) EXPECT_TRUE(when < 22 || bits > 300e3) << when;
 }
 
 TEST(UplinkLimit, begins_anew_with_sound_of_another_clock) {

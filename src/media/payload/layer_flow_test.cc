@@ -43,6 +43,27 @@ TEST_F(Flow, bears_silence_of_all) {
   EXPECT_TRUE(is_given_up(1));
 }
 
+// A screen at three frames a second, beside its small picture at thirty.
+TEST_F(Flow, waits_for_a_slow_layer_beside_a_fast_one) {
+  for (int i = 0; i < 60; ++i) {
+    frame({0});
+    if (i % 10 == 0) frame({1});
+    EXPECT_FALSE(i >= 10 && is_given_up(1)) << i;
+  }
+  for (int i = 0; i < 20; ++i) frame({0});
+  EXPECT_TRUE(is_given_up(1));
+}
+
+TEST_F(Flow, forgets_that_a_layer_was_slow) {
+  for (int i = 0; i < 30; ++i) {
+    frame({0});
+    if (i % 10 == 0) frame({1});
+  }
+  for (int i = 0; i < 20; ++i) frame({0, 1});
+  for (int i = 0; i < 7; ++i) frame({0});
+  EXPECT_TRUE(is_given_up(1));
+}
+
 TEST_F(Flow, says_nothing_of_layers_that_never_came) {
   for (int i = 0; i < 30; ++i) frame({2});
   EXPECT_FALSE(is_given_up(0) || is_given_up(1) || is_given_up(3));

@@ -152,7 +152,7 @@ void NackGenerator::handle_deadline(Timestamp now, NackOutputs& out, bool may_as
       continue;
     }
     if (is_due && !may_ask) {
-      packet.due = now + config_.retry_min;
+      packet.due = now + retry_after(1);
     } else if (is_due) {
       if (packet.tries++ == 0) packet.first_asked = now;
       packet.asked = now;

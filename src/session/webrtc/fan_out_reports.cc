@@ -264,7 +264,8 @@ void FanOut::Impl::report(Timestamp at, WallTime wall, Sender& sender, FanOutOut
   bool has_told_reference = false;
   for (Outlet& outlet : sender.all()) {
     // Asking once may not have been enough.
-    if (outlet.waits_for && outlet.is_video && !is_ready(at, outlet)) want_keyframe(*outlet.waits_for);
+    if (outlet.waits_for && outlet.is_video && !is_ready(at, outlet) && !has_keyframe(outlet))
+      want_keyframe(*outlet.waits_for);
     climb(at, outlet);
     if (!outlet.has_sent || outlet.feed == nullptr || !outlet.has_run()) continue;
     const rtcp::SenderFacts facts{.ntp = ntp,

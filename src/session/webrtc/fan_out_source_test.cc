@@ -109,6 +109,54 @@ TEST(FanOutSource, leaves_a_layer_as_soon_as_the_others_are_ahead_of_it) {
   EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u) << "a second later";
 }
 
+// Layer 0 alone, then layer 1 again, which begins with a keyframe as encoders do; `later` until it is wanted.
+class LayerTakenUp : public ::testing::Test {
+ protected:
+  void begin(bool is_lost = false) {
+    world_.set_source(peer_, stream_);
+    for (int i = 0; i < 10; ++i) show(i == 0, false);
+    world_.take_wanted();
+    world_.frame(stream_,
+                 {.is_keyframe = true, .bytes = 1100, .layer = 1, .lost = is_lost ? 2 : ~std::size_t{0}});
+  }
+  void show(bool is_keyframe, bool has_upper = true) {
+    world_.frame(stream_, {.is_keyframe = is_keyframe, .bytes = 300, .layer = 0});
+    if (has_upper) world_.frame(stream_, {.bytes = 1100, .layer = 1});
+    world_.drain();
+    world_.pass(kFrame);
+  }
+  bool is_upper_shown() { return peer_.of(kVideoSsrc).back().payload.size() == 1100u; }
+
+  FanOutWorld world_;
+  StreamId stream_ = world_.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer_ = world_.add_peer();
+};
+
+TEST_F(LayerTakenUp, is_begun_with_the_keyframe_that_it_has) {
+  begin();
+  show(false);
+  EXPECT_TRUE(is_upper_shown());
+  EXPECT_TRUE(world_.take_wanted().empty());
+}
+
+TEST_F(LayerTakenUp, is_asked_for_a_keyframe_where_it_lost_its_own) {
+  begin(true);
+  show(false);
+  EXPECT_FALSE(is_upper_shown());
+  EXPECT_FALSE(world_.take_wanted().empty());
+}
+
+TEST_F(LayerTakenUp, is_asked_for_a_keyframe_where_its_own_is_of_the_past) {
+  world_.fan_out.set_layer_max(world_.now, peer_.id, 0, 0, world_.out);
+  begin();
+  for (int i = 0; i < 5; ++i) show(false);
+  world_.take_wanted();
+  world_.fan_out.set_layer_max(world_.now, peer_.id, 0, 1, world_.out);
+  show(false);
+  EXPECT_FALSE(is_upper_shown());
+  EXPECT_FALSE(world_.take_wanted().empty());
+}
+
 // What was missing of it is sent again for a while.
 TEST(FanOutSource, leaves_a_layer_that_only_repeats_what_was_missing) {
   FanOutWorld world;

@@ -61,9 +61,9 @@ void FeedbackWriter::write_arrivals(Timestamp now, rtcp::NtpTime ntp, rtcp::Cong
   }
 }
 
-void FeedbackWriter::write_remb(std::uint64_t bits_per_second, std::uint32_t media_ssrc,
+void FeedbackWriter::write_remb(std::uint64_t bits_per_second, std::span<const std::uint32_t> sources,
                                 ReceiverOutputs& out) {
-  write_whole(out, [&] { return writer_.write_remb(ssrc_, bits_per_second, std::span(&media_ssrc, 1)); });
+  write_whole(out, [&] { return writer_.write_remb(ssrc_, bits_per_second, sources); });
 }
 
 void FeedbackWriter::write_report(std::span<const rtcp::ReportBlock> blocks, ReceiverOutputs& out) {

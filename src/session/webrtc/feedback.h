@@ -28,7 +28,8 @@ class FeedbackWriter {
   void write_nack(std::uint32_t media_ssrc, std::span<const std::uint16_t> sequences, ReceiverOutputs& out);
   void write_arrivals(rtcp::ArrivalLog& log, std::uint32_t media_ssrc, ReceiverOutputs& out);
   void write_arrivals(Timestamp now, rtcp::NtpTime ntp, rtcp::CongestionLog& log, ReceiverOutputs& out);
-  void write_remb(std::uint64_t bits_per_second, std::uint32_t media_ssrc, ReceiverOutputs& out);
+  void write_remb(std::uint64_t bits_per_second, std::span<const std::uint32_t> sources,
+                  ReceiverOutputs& out);
   // A report begins a datagram of its own.
   void write_report(std::span<const rtcp::ReportBlock> blocks, ReceiverOutputs& out);
   void write_reference_time(rtcp::NtpTime ntp, ReceiverOutputs& out);

@@ -39,7 +39,7 @@ bool ReceivedWindow::insert(std::int64_t index) {
 
 void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) {
   Timestamp allowed = sent_ ? std::max(now, *sent_ + std::max(interval, on_its_way_)) : now;
-  bool is_new = due_ == Timestamp::never();
+  bool is_new = due_ == Timestamp::never() && !std::exchange(is_put_off_, false);
   if (is_new) ++command_;
   from_ = is_new ? from : std::max(from_, from);
   due_ = std::min(due_, allowed);
@@ -48,15 +48,8 @@ void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) 
 
 void KeyframeWish::mark_sent(Timestamp now, Duration round_trip) {
   sent_ = now;
-  put_off_since_.reset();
   on_its_way_ = round_trip * kOnItsWayHalves / 2;
   due_ = repeats_left_-- > 0 ? now + std::max(kRepeatAfter, round_trip * 2) : Timestamp::never();
-}
-
-void KeyframeWish::put_off(Timestamp now) {
-  if (!put_off_since_) put_off_since_ = now;
-  if (now - *put_off_since_ >= kPutOffMax) return drop();
-  due_ = now + kPutOffStep;
 }
 
 InboundLayer::InboundLayer(std::uint32_t clock_rate, bool is_video, Duration round_trip)

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "base/time.h"
 #include "media/payload/packet.h"
@@ -48,7 +49,6 @@ class KeyframeWish {
  public:
   static constexpr int kRepeats = 3;
   static constexpr Duration kRepeatAfter = Duration::seconds(1);
-  static constexpr Duration kPutOffStep = Duration::milliseconds(50), kPutOffMax = Duration::seconds(2);
   // Of a round trip, in halves: how long an encoder and its pacer may take for the answer.
   static constexpr int kOnItsWayHalves = 3;
   static constexpr std::int64_t kAnyKeyframe = std::numeric_limits<std::int64_t>::min();
@@ -58,8 +58,14 @@ class KeyframeWish {
   void request(Timestamp now, Duration interval, std::int64_t from = kAnyKeyframe);
   // Asked. It is due again when no keyframe comes.
   void mark_sent(Timestamp now, Duration round_trip);
-  // Not to be asked for now; kept for a while.
-  void put_off(Timestamp now);
+  // Nobody would answer: it waits for resume().
+  void put_off() {
+    due_ = Timestamp::never();
+    is_put_off_ = true;
+  }
+  void resume(Timestamp now) {
+    if (std::exchange(is_put_off_, false)) due_ = now;
+  }
   void handle_keyframe(std::int64_t sequence) {
     if (sequence < from_) return;
     drop();
@@ -67,7 +73,7 @@ class KeyframeWish {
   }
   void drop() {
     due_ = Timestamp::never();
-    put_off_since_.reset();
+    is_put_off_ = false;
   }
   Timestamp due() const { return due_; }
   // Of FIR: grows with each new wish, stays for one that is repeated (RFC 5104 §4.3.1.2).
@@ -76,10 +82,10 @@ class KeyframeWish {
  private:
   Timestamp due_ = Timestamp::never();
   std::optional<Timestamp> sent_;
-  std::optional<Timestamp> put_off_since_;
   Duration on_its_way_;  // After sent_.
   std::int64_t from_ = kAnyKeyframe;
   int repeats_left_ = 0;
+  bool is_put_off_ = false;
   std::uint8_t command_ = 0;
 };
 

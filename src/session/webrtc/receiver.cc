@@ -78,7 +78,8 @@ void Receiver::Impl::read_agreement(const sdp::Agreement& agreement) {
       knows_arrivals_on_request |= *kind == Kind::kTransportSequenceAsk;
     }
   }
-  has_remb = agreed.remb && config.limits_senders;
+  // A sender without an estimator of its own would take the end of a limit for what it should send.
+  has_remb = agreed.remb && (agreed.transport_cc || agreed.ccfb) && config.limits_senders;
   has_congestion = agreed.ccfb;
   has_arrivals = knows_arrivals && agreed.transport_cc && !has_congestion;
   has_arrivals_on_request = knows_arrivals_on_request && agreed.transport_cc && !has_congestion;
@@ -114,14 +115,20 @@ void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::
 void Receiver::Impl::note_sound(Timestamp now, const Track& track, const InboundLayer& layer,
                                 std::uint32_t rtp_time) {
   if (!has_remb) return;
-  if (sound_track != track.id) {
-    if (sound_track && now - sound_at < kSoundSilence) return;
-    sound_track = track.id;
-    uplink_limit.forget_sound();
-  }
-  sound_at = now;
+  if (sound && sound->track != track.id && now - sound->at < kSoundSilence) return;
   const std::uint32_t rate = codec_of(track)->track.clock_rate();
-  uplink_limit.handle_sound(now, Duration::from_ticks(layer.peek_timestamp(rtp_time), rate));
+  const std::int64_t timestamp = layer.peek_timestamp(rtp_time);
+  const bool is_same = sound && sound->track == track.id && sound->ssrc == *layer.ssrc();
+  const std::int64_t ticks = is_same ? timestamp - sound->timestamp : 0, most = kSoundStepMax.to_ticks(rate);
+  if (!is_same || ticks > most || ticks < -most) {
+    sound = Sound{.track = track.id, .ssrc = *layer.ssrc(), .at = now, .timestamp = timestamp, .sent = {}};
+    uplink_limit.forget_sound();
+  } else {
+    sound->at = now;
+    sound->timestamp = timestamp;
+    sound->sent += Duration::from_ticks(ticks, rate);
+  }
+  uplink_limit.handle_sound(now, sound->sent);
 }
 
 Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
@@ -255,7 +262,11 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   if (is_retransmitted) return {};
 
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
-  if (arrived.is_newest) track.flow.note(now, place.layer, layer.frames);
+  if (arrived.is_newest) {
+    track.flow.note(now, place.layer, layer.frames);
+    layer.keyframe.resume(now);
+    deadline = std::min(deadline, layer.keyframe.due());
+  }
   if (arrived.is_newest && !codec.track.is_video()) note_sound(now, track, layer, packet.header.timestamp);
   if (!layer.is_active) {
     layer.is_active = true;
@@ -460,6 +471,7 @@ void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is
     std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
     track.layers.clear();
     track.flow = {};
+    if (sound && sound->track == slot) sound.reset();
     for (std::size_t i = 0; i < next.rids.size(); ++i)
       track.layers.emplace_back(next.clock_rate(), next.is_video, round_trips.smoothed_or(kRoundTripDefault));
   }

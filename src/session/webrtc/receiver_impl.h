@@ -40,6 +40,8 @@ inline constexpr Duration kLayerGivenUp = Duration::milliseconds(150);
 inline constexpr std::uint32_t kHeaderBytes = 20 + 8 + 10;
 // Sound that is silent for so long tells nothing any more; that of another track may.
 inline constexpr Duration kSoundSilence = Duration::seconds(1);
+// A larger step of its clock is another clock.
+inline constexpr Duration kSoundStepMax = Duration::seconds(2);
 // Peers' SSRCs whose reference times are answered.
 inline constexpr std::size_t kReferenceTimesMax = 8;
 inline constexpr Duration kRoundTripMax = Duration::seconds(5);
@@ -162,8 +164,15 @@ struct Receiver::Impl {
   rtcp::ArrivalLog arrivals;
   rtcp::CongestionLog congestion;
   bwe::UplinkLimit uplink_limit;
-  std::optional<media::TrackId> sound_track;  // Whose sound tells how long packets wait …
-  Timestamp sound_at;                         // … and when it did last.
+  // The sound that tells how long packets wait.
+  struct Sound {
+    media::TrackId track = 0;
+    std::uint32_t ssrc = 0;
+    Timestamp at;
+    std::int64_t timestamp = 0;
+    Duration sent;  // By its clock, since whenever.
+  };
+  std::optional<Sound> sound;
   std::uint32_t last_media_ssrc = 0;
   std::vector<ReferenceTime> reference_times;
   rtcp::RoundTrip round_trips;

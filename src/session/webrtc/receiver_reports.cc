@@ -188,7 +188,7 @@ void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer, std::int6
 void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer,
                                         ReceiverOutputs& out) {
   if (layer.keyframe.due() > now) return;
-  if (track.is_given_up(now, layer)) return layer.keyframe.put_off(now);
+  if (track.is_given_up(now, layer)) return layer.keyframe.put_off();
   const InboundCodec* codec = codec_of(track);
   bool can_ask =
       codec && layer.ssrc() && codec->track.is_video() && (codec->feedback.pli || codec->feedback.fir);
@@ -218,7 +218,15 @@ void Receiver::Impl::send_arrivals(Timestamp now, ReceiverOutputs& out) {
 
 void Receiver::Impl::send_limit(Timestamp now, ReceiverOutputs& out) {
   if (!has_remb) return;
-  if (const auto limit = uplink_limit.take_news(now)) feedback.write_remb(*limit, last_media_ssrc, out);
+  if (const auto limit = uplink_limit.take_news(now)) {
+    std::vector<std::uint32_t> sources;
+    for (const Track& track : all_tracks)
+      for (const InboundLayer& layer : track.layers)
+        if (const auto ssrc = layer.ssrc();
+            ssrc && sources.size() < rtcp::kRembSourcesMax && !layer.has_ended)
+          sources.push_back(*ssrc);
+    feedback.write_remb(*limit, sources, out);
+  }
   stats.limits_begun = uplink_limit.begun();
 }
 
@@ -277,6 +285,7 @@ void Receiver::Impl::set_round_trip(Duration round_trip) {
   for (Track& track : all_tracks) {
     for (InboundLayer& layer : track.layers) layer.set_round_trip(round_trip);
   }
+  uplink_limit.set_round_trip(round_trip);
 }
 
 // Until the wall clock is known, a deadline is always due: handle_deadline() brings it.

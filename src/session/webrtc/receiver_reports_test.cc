@@ -14,6 +14,7 @@ namespace {
 using namespace stoa::webrtc::testing;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr Duration ms(std::int64_t n) { return Duration::milliseconds(n); }
 // What the peer's clock shows at kWall.
@@ -117,9 +118,13 @@ class WaitingPeer {
   explicit WaitingPeer(bool knows_remb) : peer_(agreement(knows_remb)) {}
 
   void run(Duration time, Duration wait) {
-    if (wait > waited_) peer_.run_for(wait - waited_);
-    waited_ = wait;
     for (const Timestamp end = peer_.now + time; peer_.now < end; peer_.run_for(ms(20))) {
+      // A queue grows packet by packet.
+      if (waited_ < wait) {
+        const Duration more = std::min(wait - waited_, ms(20));
+        waited_ = waited_ + more;
+        peer_.run_for(more);
+      }
       ++index_;
       EXPECT_TRUE(peer_.send(audio(index_, static_cast<std::uint32_t>(960 * index_))));
       Sent picture = video(index_, static_cast<std::uint32_t>(1800 * index_));
@@ -132,6 +137,15 @@ class WaitingPeer {
     std::vector<std::uint64_t> said;
     peer_.visit<rtcp::Remb>([&](const rtcp::Remb& remb) { said.push_back(remb.bits_per_second); });
     return said;
+  }
+  // Whose.
+  std::vector<std::uint32_t> limited() const {
+    std::vector<std::uint32_t> sources;
+    peer_.visit<rtcp::Remb>([&](const rtcp::Remb& remb) {
+      sources.clear();
+      for (const std::uint32_t ssrc : remb.sources) sources.push_back(ssrc);
+    });
+    return sources;
   }
   std::uint64_t begun() const { return peer_.receiver.stats().limits_begun; }
 
@@ -151,17 +165,19 @@ TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
   WaitingPeer peer(true);
   peer.run(Duration::seconds(5), Duration());
   EXPECT_THAT(peer.limits(), IsEmpty());
-  peer.run(ms(200), ms(200));
+  peer.run(ms(600), ms(300));
   ASSERT_EQ(peer.limits().size(), 1u);
-  EXPECT_GT(peer.limits()[0], 300'000u);
-  EXPECT_LT(peer.limits()[0], 500'000u);
+  // While the queue grew only half of what is sent came.
+  EXPECT_GT(peer.limits()[0], 150'000u);
+  EXPECT_LT(peer.limits()[0], 300'000u);
+  EXPECT_THAT(peer.limited(), UnorderedElementsAre(10, 20));
   EXPECT_EQ(peer.begun(), 1u);
 }
 
 TEST(Receiver, tells_no_limit_to_who_does_not_know_remb) {
   WaitingPeer peer(false);
   peer.run(Duration::seconds(5), Duration());
-  peer.run(Duration::seconds(1), ms(200));
+  peer.run(Duration::seconds(1), ms(400));
   EXPECT_THAT(peer.limits(), IsEmpty());
 }
 
