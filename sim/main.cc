@@ -86,19 +86,22 @@ void print_spread(const char* what, std::vector<double> values, const char* unit
 }
 
 int run_narrow(const Options& options) {
+  if (options.seeds == 0) return 0;
   constexpr double kNever = 1e9;
-  std::vector<double> gaps, waits, settled, back, least;
+  std::vector<double> gaps, waits, settled, lost, back, least;
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     const sim::NarrowCall call = sim::run_narrow_call(options.first + i);
     gaps.push_back(static_cast<double>(call.longest_gap.ms()));
     waits.push_back(static_cast<double>(call.sound_wait.ms()));
     settled.push_back(static_cast<double>(call.sound_wait_settled.ms()));
+    lost.push_back(static_cast<double>(call.sounds_lost));
     back.push_back(call.back ? call.back->as_seconds() : kNever);
     least.push_back(call.shown[0].as_seconds());
   }
   print_spread("longest time without a new picture, narrow", gaps, "ms");
   print_spread("sound waits beyond the usual, narrow", waits, "ms");
   print_spread("the same, after 5 s", settled, "ms");
+  print_spread("packets of sound that are lost and not made good, narrow", lost, "of 1000");
   print_spread("time at the least layer, of 20 s", least, "s");
   print_spread("back at the top layer", back, "s");
   return 0;
