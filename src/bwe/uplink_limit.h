@@ -24,6 +24,7 @@ class UplinkLimit {
   static constexpr std::uint64_t kNone = 10'000'000'000;
   // Nobody is told to send less.
   static constexpr std::uint64_t kLeast = 150'000;
+  static constexpr double kMuchNarrower = 0.5;
 
   // Any packet of the sender; `bytes` with all headers.
   void handle_packet(Timestamp now, std::uint32_t bytes);
@@ -36,6 +37,11 @@ class UplinkLimit {
   // What to say now, in bits a second, if anything; kNone: all it likes. To be asked after handle_sound(),
   // and every second or so where no sound comes.
   std::optional<std::uint64_t> take_news(Timestamp now);
+  // While a line is drained that carries much less than what came over it before: what its sender gives up is
+  // not yet to be seen.
+  bool is_much_narrower() const {
+    return state_ == State::kDraining && static_cast<double>(limit_) < kMuchNarrower * free_rate_;
+  }
   // How many queues were drained, or tried to be.
   std::uint64_t begun() const { return begun_count_; }
   void set_round_trip(Duration round_trip) { round_trip_ = round_trip; }

@@ -99,9 +99,11 @@ TEST(UplinkLimit, drains_the_queue_of_a_line_that_became_narrow) {
   ASSERT_FALSE(line.said.empty());
   EXPECT_LT(line.said.front().at, 10.45);
   EXPECT_LT(line.said.front().bits, 600e3 * 0.8);
+  EXPECT_TRUE(line.limit.is_much_narrower());
   EXPECT_GT(line.said.front().bits, 600e3 * 0.4);
   line.run(12);
   EXPECT_LT(line.queue(), 0.05);
+  EXPECT_FALSE(line.limit.is_much_narrower());
   // Its own estimator has come down meanwhile, to as much as the line carries.
   line.wanted = 590e3;
   line.run(20);
@@ -231,6 +233,15 @@ TEST(UplinkLimit, does_not_learn_from_a_wide_line_what_is_too_much_on_a_narrow_o
   line.capacity = 600e3;
   line.run(30);
   for (const auto& [when, bits] : line.said) EXPECT_TRUE(when < 22 || bits > 300e3) << when;
+}
+
+TEST(UplinkLimit, tells_a_line_that_is_a_little_too_narrow_from_one_that_is_much) {
+  Uplink line;
+  line.run(10);
+  line.capacity = 1.3e6;
+  line.run(12);
+  EXPECT_EQ(line.limit.begun(), 1u);
+  EXPECT_FALSE(line.limit.is_much_narrower());
 }
 
 TEST(UplinkLimit, begins_anew_with_sound_of_another_clock) {

@@ -54,6 +54,17 @@ TEST_F(Flow, waits_for_a_slow_layer_beside_a_fast_one) {
   EXPECT_TRUE(is_given_up(1));
 }
 
+// A line that became narrow brings the frames of all later.
+TEST_F(Flow, waits_no_longer_where_all_became_slow) {
+  for (int i = 0; i < 10; ++i) frame({0, 1});
+  for (int i = 0; i < 5; ++i) {
+    now_ += Duration::milliseconds(300);
+    frame({0, 1});
+  }
+  for (int i = 0; i < 7; ++i) frame({0});
+  EXPECT_TRUE(is_given_up(1));
+}
+
 TEST_F(Flow, forgets_that_a_layer_was_slow) {
   for (int i = 0; i < 30; ++i) {
     frame({0});

@@ -127,6 +127,8 @@ struct Receiver::Impl {
   void handle_bye(Timestamp now, std::uint32_t ssrc, ReceiverOutputs& out);
   // True when it echoes a time of ours: the round trip is known better.
   bool handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
+  // Whether what is missing of the layer is worth the place it takes when it is sent again.
+  bool may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const;
   void take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_due_feedback(Timestamp now, ReceiverOutputs& out);
   // Only a keyframe that begins with this packet or behind it is of use.

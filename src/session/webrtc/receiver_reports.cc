@@ -167,11 +167,20 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
   nack_outputs.clear();
 }
 
+bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const {
+  if (track.is_given_up(now, layer)) return false;
+  if (!uplink_limit.is_much_narrower()) return true;
+  // What flows below it is all that the line has place for.
+  return std::none_of(track.layers.data(), &layer, [&](const InboundLayer& below) {
+    return below.is_active && !track.is_given_up(now, below);
+  });
+}
+
 void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
   for (Track& track : all_tracks) {
     for (InboundLayer& layer : track.layers) {
       if (layer.nack.next_deadline() <= now) {
-        layer.nack.handle_deadline(now, nack_outputs, !track.is_given_up(now, layer));
+        layer.nack.handle_deadline(now, nack_outputs, may_ask(now, track, layer));
         take_nack_outputs(now, track, layer, out);
       }
       send_keyframe_wish(now, track, layer, out);
@@ -188,7 +197,7 @@ void Receiver::Impl::wish_keyframe(Timestamp now, InboundLayer& layer, std::int6
 void Receiver::Impl::send_keyframe_wish(Timestamp now, const Track& track, InboundLayer& layer,
                                         ReceiverOutputs& out) {
   if (layer.keyframe.due() > now) return;
-  if (track.is_given_up(now, layer)) return layer.keyframe.put_off();
+  if (!may_ask(now, track, layer)) return layer.keyframe.put_off();
   const InboundCodec* codec = codec_of(track);
   bool can_ask =
       codec && layer.ssrc() && codec->track.is_video() && (codec->feedback.pli || codec->feedback.fir);

@@ -12,6 +12,7 @@ namespace stoa::webrtc {
 namespace {
 
 using namespace stoa::webrtc::testing;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -172,6 +173,41 @@ TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
   EXPECT_LT(peer.limits()[0], 300'000u);
   EXPECT_THAT(peer.limited(), UnorderedElementsAre(10, 20));
   EXPECT_EQ(peer.begun(), 1u);
+}
+
+// Three layers: what the higher ones lack has no place on a line that carries a third of them.
+TEST(Receiver, asks_for_the_least_layer_alone_where_the_line_became_much_narrower) {
+  sdp::Agreement agreement = simulcast_agreement();
+  for (sdp::AgreedCodec& codec : agreement.sections[1].codecs) codec.feedback.remb = true;
+  Peer peer(agreement);
+  peer.receiver.set_round_trip(ms(40));
+  std::int64_t index = 0;
+  const auto show = [&](Duration interval, std::int64_t number) {
+    EXPECT_TRUE(peer.send(audio(index + 1, static_cast<std::uint32_t>(960 * (index + 1)))));
+    ++index;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      Sent sent = video(number, static_cast<std::uint32_t>(1800 * index));
+      sent.ssrc = 31 + i;
+      sent.rid = std::array{"q", "h", "f"}[i];
+      sent.payload = index == 1 ? vp8_keyframe() : vp8_delta();
+      sent.payload.resize(1300);
+      EXPECT_TRUE(peer.send(sent));
+    }
+    peer.flush();
+    peer.run_for(interval);
+  };
+  for (int i = 0; i < 250; ++i) show(ms(20), index + 1);
+  for (int i = 0; i < 12; ++i) show(ms(80), index + 1);
+  ASSERT_EQ(peer.receiver.stats().limits_begun, 1u);
+  EXPECT_THAT(peer.nacked(), IsEmpty());
+  for (int i = 0; i < 4; ++i) show(ms(80), index + 2);
+  EXPECT_THAT(peer.nacked(31), Contains(263));
+  EXPECT_THAT(peer.nacked(32), IsEmpty());
+  EXPECT_THAT(peer.nacked(33), IsEmpty());
+  peer.receiver.request_keyframe(peer.now, 1, 2, peer.outputs);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 0u);
+  peer.receiver.request_keyframe(peer.now, 1, 0, peer.outputs);
+  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
 }
 
 TEST(Receiver, tells_no_limit_to_who_does_not_know_remb) {

@@ -209,9 +209,11 @@ class Peer {
   std::size_t count() const {
     return visit<T>([](const T&) {});
   }
-  std::vector<std::uint16_t> nacked() const {
+  // Of one stream, or of all.
+  std::vector<std::uint16_t> nacked(std::optional<std::uint32_t> ssrc = {}) const {
     std::vector<std::uint16_t> sequences;
     visit<rtcp::Nack>([&](const rtcp::Nack& nack) {
+      if (ssrc && nack.media_ssrc != *ssrc) return;
       nack.for_each([&](std::uint16_t sequence) { sequences.push_back(sequence); });
     });
     return sequences;
