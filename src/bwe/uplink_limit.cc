@@ -129,7 +129,6 @@ void UplinkLimit::update(Timestamp now) {
       if (waited.as_seconds() <= queue_then_.as_seconds() * kShrinks) {
         queue_then_ = waited;
         entered_at_ = now;
-        drains_ = 1;
       } else if (drains_ < kDrainsMax) {
         drain(now, std::min(*rate, capacity_));
       } else {

@@ -77,7 +77,7 @@ class UplinkLimit {
   double capacity_ = 0;   // Bits a second, while a queue stood.
   double uncounted_ = 0;  // What came beyond what was said, of that.
   Duration queue_then_, round_trip_;
-  int drains_ = 0;  // Since the queue shrank last.
+  int drains_ = 0;  // Of this queue.
   std::uint64_t begun_count_ = 0;
 
   std::uint64_t limit_ = kNone;

@@ -47,7 +47,7 @@ class LayerFlow {
  private:
   // What a layer missed while it was given up is soon forgotten.
   static constexpr double kKept = 0.875;
-  static constexpr std::uint64_t kBetweenMax = 60;
+  static constexpr std::uint64_t kBetweenMax = 12;
 
   struct Layer {
     Timestamp at;

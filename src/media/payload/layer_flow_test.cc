@@ -65,6 +65,15 @@ TEST_F(Flow, waits_no_longer_where_all_became_slow) {
   EXPECT_TRUE(is_given_up(1));
 }
 
+// It was given up, came back and is given up again.
+TEST_F(Flow, takes_a_pause_for_no_slow_layer) {
+  for (int i = 0; i < 10; ++i) frame({0, 1});
+  for (int i = 0; i < 60; ++i) frame({0});
+  frame({0, 1});
+  for (int i = 0; i < 25; ++i) frame({0});
+  EXPECT_TRUE(is_given_up(1));
+}
+
 TEST_F(Flow, forgets_that_a_layer_was_slow) {
   for (int i = 0; i < 30; ++i) {
     frame({0});

@@ -155,7 +155,7 @@ struct FanOut::Impl {
   void stop_waiting(Outlet& outlet);
   void leave_feed(Outlet& outlet);
   bool is_ready(Timestamp at, const Outlet& outlet) const;
-  static bool has_keyframe(const Outlet& outlet);
+  bool has_keyframe(Timestamp at, const Outlet& outlet) const;
   void enter_feed(Timestamp at, OutletRef ref, Outlet& outlet);
   bool is_silent(Timestamp at, const Outlet& outlet) const;
   Duration elapsed_to(const Outlet& outlet, const Layer& layer, Position to) const;

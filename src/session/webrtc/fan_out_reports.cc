@@ -264,7 +264,7 @@ void FanOut::Impl::report(Timestamp at, WallTime wall, Sender& sender, FanOutOut
   bool has_told_reference = false;
   for (Outlet& outlet : sender.all()) {
     // Asking once may not have been enough.
-    if (outlet.waits_for && outlet.is_video && !is_ready(at, outlet) && !has_keyframe(outlet))
+    if (outlet.waits_for && outlet.is_video && !is_ready(at, outlet) && !has_keyframe(at, outlet))
       want_keyframe(*outlet.waits_for);
     climb(at, outlet);
     if (!outlet.has_sent || outlet.feed == nullptr || !outlet.has_run()) continue;

@@ -139,13 +139,14 @@ void FanOut::Impl::wait_for(Timestamp at, OutletRef ref, Outlet& outlet, Layer* 
   enter(Role::kWaiting, layer->waiting, ref, outlet);
   if (is_ready(at, outlet)) {
     enqueue(*find_sender(ref.sender), ref.outlet);
-  } else if (outlet.is_video && !has_keyframe(outlet)) {
+  } else if (outlet.is_video && !has_keyframe(at, outlet)) {
     want_keyframe(*layer);
   }
 }
 
 // Of what it waits for: only the end of the frame that is being sent may be missing.
-bool FanOut::Impl::has_keyframe(const Outlet& outlet) {
+bool FanOut::Impl::has_keyframe(Timestamp at, const Outlet& outlet) const {
+  if (is_silent(at, outlet)) return false;
   const auto keyframe = outlet.waits_for->history.keyframe();
   return keyframe && *keyframe >= outlet.waits_from;
 }

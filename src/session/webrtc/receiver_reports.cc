@@ -169,7 +169,7 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
 
 bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const {
   if (track.is_given_up(now, layer)) return false;
-  if (!uplink_limit.is_much_narrower()) return true;
+  if (!has_remb || !uplink_limit.is_much_narrower()) return true;
   // What flows below it is all that the line has place for.
   return std::none_of(track.layers.data(), &layer, [&](const InboundLayer& below) {
     return below.is_active && !track.is_given_up(now, below);
