@@ -76,13 +76,12 @@ async function suffer({ ben, shaper }, direction) {
   });
 }
 
-async function withStoa({ behind = 'ben', firefox = false, args = [] } = {}) {
-  const server = await Server.start({ shards: 1, rtc: `${address}:0`, args });
+// `start` makes the call, of browsers[0] and of the last of them; the server ends with it.
+async function withCall(server, { behind = 'ben', firefox = false }, start) {
   const browsers = [await launchChromium(fakeCamera)];
   if (firefox) browsers.push(await launchFirefox());
-  const meetings = Object.assign(new Meetings(), { server, chromium: browsers[0], firefox: browsers[1] ?? null });
   try {
-    const call = await startShapedCall(meetings, 'bench', { behind, address, browser: firefox ? meetings.firefox : undefined, scenario: callLine });
+    const call = await start(browsers, behind);
     try {
       return await suffer(call, behind === 'ben' ? 'down' : 'up');
     } finally {
@@ -94,22 +93,19 @@ async function withStoa({ behind = 'ben', firefox = false, args = [] } = {}) {
   }
 }
 
-async function withJanus({ behind = 'ben', firefox = false } = {}) {
+async function withStoa({ args = [], ...options } = {}) {
+  const server = await Server.start({ shards: 1, rtc: `${address}:0`, args });
+  return withCall(server, options, ([chromium, firefox], behind) => {
+    const meetings = Object.assign(new Meetings(), { server, chromium, firefox: firefox ?? null });
+    return startShapedCall(meetings, 'bench', { behind, address, browser: firefox, scenario: callLine });
+  });
+}
+
+async function withJanus(options = {}) {
   const ports = Array.from({ length: 20 }, (_, i) => flags.port + i);
   const janus = await Janus.start({ address, ports: `${ports[0]}-${ports.at(-1)}`, room: { videocodec: 'vp8', bitrate: 3_000_000 } });
-  const browsers = [await launchChromium(fakeCamera)];
-  if (firefox) browsers.push(await launchFirefox());
-  try {
-    const call = await startJanusCall(janus, browsers[0], { ports, address, scenario: callLine, behind, bens: browsers.at(-1) });
-    try {
-      return await suffer(call, behind === 'ben' ? 'down' : 'up');
-    } finally {
-      await call.shaper.stop();
-    }
-  } finally {
-    await Promise.all(browsers.map((one) => one.close()));
-    await janus.stop();
-  }
+  return withCall(janus, options, (browsers, behind) =>
+    startJanusCall(janus, browsers[0], { ports, address, scenario: callLine, behind, bens: browsers.at(-1) }));
 }
 
 const sections = {
