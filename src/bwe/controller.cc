@@ -5,7 +5,6 @@
 
 #include "base/prefetch.h"
 #include "bwe/app_limit.h"
-#include "bwe/delay_trend.h"
 #include "bwe/loss_model.h"
 #include "bwe/prober.h"
 #include "bwe/queue_delay.h"
@@ -97,7 +96,6 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   Config config;
   Throughput arrived;
   QueueDelay queue;
-  DelayTrend trend;
   RateControl rate;
   Target target;
   FeedbackCounts counts;
@@ -152,7 +150,6 @@ void Controller::handle_sent(Timestamp now, const SentPacket& packet) {
       s.rate.sustained() > s.config.start_bits_per_second) {
     s.former = s.rate.sustained();
     s.rate.set(now, std::max<double>(s.former / 2, s.config.start_bits_per_second));
-    s.trend.clear();
     s.request_probe(now, ProbeReason::kRecovery, kRecoveryProbe * s.former);
     s.publish(now);
   }
@@ -191,10 +188,8 @@ void Controller::Impl::handle_arrival(SentEntry& entry, const Arrival& arrival) 
   if (entry.sent_at() < delays_count_from) return;
   if (!queue.add(entry.sent_at(), arrival.at, entry.bytes)) {
     ++counts.clock_jumps;
-    trend.clear();
     arrived.clear();
   }
-  trend.add(entry.sent_at(), arrival.at);
 }
 
 void Controller::Impl::handle_missing(SentEntry& entry) {
@@ -256,7 +251,6 @@ void Controller::handle_feedback(Timestamp now, const Feedback& feedback) {
   path.standing = s.queue.standing();
   path.newest = s.queue.newest();
   path.noise = s.queue.noise();
-  path.trend = s.trend.trend();
   path.newest_sent_at = s.newest_sent_at;
   path.in_flight_bits = s.in_flight_bits();
   path.arrived = s.arrived.rate(kRateWindow, kRateWindowMin);
@@ -283,7 +277,6 @@ void Controller::handle_feedback(Timestamp now, const Feedback& feedback) {
 void Controller::Impl::end_silence(Timestamp now) {
   delays_count_from = now;
   queue.forget_waiting();
-  trend.clear();
   arrived.clear();
   loss.clear();
   prober.cancel();
@@ -407,7 +400,6 @@ void Controller::handle_route_change(Timestamp now) {
   s.history.clear();
   s.arrived.clear();
   s.queue.clear();
-  s.trend.clear();
   s.loss.clear();
   s.prober.cancel();
   s.unanswered_since.reset();

@@ -5,9 +5,8 @@
 // when each packet goes is the pacer's (pacer.h).
 //
 // Inside: what was sent (sent_history.h); how fast it arrived (throughput.h); how long the queue is
-// (queue_delay.h) and whether it grows (delay_trend.h); whether loss is of congestion (loss_model.h); whether
-// the sender had enough to send (app_limit.h); what was probed (prober.h); all of it made one rate
-// (rate_control.h).
+// (queue_delay.h); whether loss is of congestion (loss_model.h); whether the sender had enough to send
+// (app_limit.h); what was probed (prober.h); all of it made one rate (rate_control.h).
 //
 // draft-ietf-rmcat-gcc-02 and what its implementations have learned since; RFC 8888 for ECN.
 #pragma once

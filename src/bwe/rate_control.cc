@@ -102,9 +102,8 @@ void RateControl::handle_feedback(Timestamp now, const PathState& path) {
   if (!is_fresh) return;
   if (competes_) return compete(now, path, seconds);
 
-  bool is_growing = !path.has_delay && path.trend == Trend::kGrowing;
   bool is_standing = path.has_delay && standing_ms > limit_ms;
-  if ((is_standing || is_growing) && !path.marked) {
+  if (is_standing && !path.marked) {
     begin_drain(now, path, false);
   } else {
     increase(now, path, seconds);

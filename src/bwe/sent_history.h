@@ -2,10 +2,14 @@
 //
 // A ring of 16 bytes a packet. It grows by powers of two while the oldest packet may still be answered, up to
 // kSentHistoryMax; then, and when that packet is answered or too old, the newest takes the oldest's place.
+//
+// While it is small it lies in the object itself: of thousands of receivers each page is looked up anew, which
+// takes longer than all that is written, and a prefetch of a page that was not is dropped.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "base/prefetch.h"
 #include "base/time.h"
@@ -32,7 +36,9 @@ static_assert(sizeof(SentEntry) == 16);
 
 class SentHistory {
  public:
-  SentHistory() : ring_(kSentHistoryMin) {}
+  SentHistory() = default;
+  SentHistory(const SentHistory&) = delete;
+  SentHistory& operator=(const SentHistory&) = delete;
 
   void add(Timestamp now, const SentPacket& packet);
   // Nothing: never sent, or too long ago.
@@ -43,7 +49,7 @@ class SentHistory {
   std::int64_t oldest() const { return oldest_; }
   std::int64_t next() const { return next_; }                 // One behind the newest.
   std::uint32_t bytes_until() const { return bytes_until_; }  // As SentEntry's, of the newest.
-  std::size_t limit() const { return ring_.size(); }          // Packets, as it stands.
+  std::size_t limit() const { return mask_ + 1; }             // Packets, as it stands.
   void clear();
 
   // Ahead of find() for all of these, and of add() (base/prefetch.h).
@@ -57,14 +63,17 @@ class SentHistory {
   static constexpr std::int64_t kOfLine = kCacheLineBytes / sizeof(SentEntry);
 
   std::size_t index_of(std::int64_t sequence) const {
-    return static_cast<std::uint64_t>(sequence) & (ring_.size() - 1);
+    return static_cast<std::uint64_t>(sequence) & mask_;
   }
   void grow();
 
-  std::vector<SentEntry> ring_;
+  SentEntry* ring_ = few_.data();
+  std::uint64_t mask_ = kSentHistoryMin - 1;
   std::int64_t oldest_ = 0;
   std::int64_t next_ = 0;
   std::uint32_t bytes_until_ = 0;
+  std::unique_ptr<SentEntry[]> many_;  // In place of the few.
+  std::array<SentEntry, kSentHistoryMin> few_;
 };
 
 }  // namespace stoa::bwe
