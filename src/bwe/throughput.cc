@@ -25,12 +25,20 @@ void Throughput::add(Duration at, std::uint32_t bytes) {
     return;  // The first marks the beginning.
   }
   if (slot <= slot_ - kCount) return;
-  for (; slot_ < slot; ++slot_) bytes_[static_cast<std::uint64_t>(slot_ + 1) % kSlots] = 0;
-  bytes_[static_cast<std::uint64_t>(slot) % kSlots] += bytes;
+  for (; slot_ < slot; ++slot_) bytes_[index_of(slot_ + 1)] = 0;
+  bytes_[index_of(slot)] += bytes;
   if (at >= newest_) {
     newest_ = at;
     newest_bytes_ = bytes;
   }
+}
+
+std::uint32_t Throughput::sum(std::size_t begin, std::size_t end) const {
+  std::uint32_t bytes = 0;
+  for (; begin + 4 <= end; begin += 4)
+    bytes += (bytes_[begin] + bytes_[begin + 1]) + (bytes_[begin + 2] + bytes_[begin + 3]);
+  for (; begin < end; ++begin) bytes += bytes_[begin];
+  return bytes;
 }
 
 std::optional<double> Throughput::rate(Duration window, Duration window_min) const {
@@ -40,9 +48,9 @@ std::optional<double> Throughput::rate(Duration window, Duration window_min) con
   Duration begin = std::max(began_, kSlot * (slot_ - slots));
   Duration length = newest_ - begin;
   if (length < window_min || length <= Duration()) return std::nullopt;
-  std::uint64_t bytes = 0;
-  for (std::int64_t slot = slot_of(begin); slot <= slot_; ++slot)
-    bytes += bytes_[static_cast<std::uint64_t>(slot) % kSlots];
+  const std::size_t first = index_of(slot_of(begin)), last = index_of(slot_);
+  const bool is_whole = first <= last;  // Not around the end.
+  const auto bytes = is_whole ? sum(first, last + 1) : sum(first, kSlots) + sum(0, last + 1);
   // The window ends with a packet and begins anywhere: half of one too many is in it.
   double counted = static_cast<double>(bytes) - newest_bytes_ / 2.0;
   return std::max(0.0, counted * 8 / length.as_seconds());

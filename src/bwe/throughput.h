@@ -26,11 +26,14 @@ class Throughput {
   // Ahead of add() (base/prefetch.h): what it always needs, which is not much, and then the slot.
   const void* end_of_head() const { return &bytes_; }
   void prefetch_slot(Duration at) const {
-    __builtin_prefetch(&bytes_[static_cast<std::uint64_t>(at / kSlot) % kSlots], 1);
+    __builtin_prefetch(&bytes_[index_of(at / kSlot)], 1);
   }
   void clear() { *this = Throughput(); }
 
  private:
+  static std::size_t index_of(std::int64_t slot) { return static_cast<std::uint64_t>(slot) % kSlots; }
+  std::uint32_t sum(std::size_t begin, std::size_t end) const;
+
   bool is_started_ = false;
   Duration began_, newest_;
   std::int64_t slot_ = 0;  // Of newest_.
