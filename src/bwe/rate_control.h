@@ -32,7 +32,7 @@ namespace stoa::bwe {
 // What the last feedback has shown.
 struct PathState {
   bool has_delay = false;
-  Duration standing, newest, noise;  // Queue (queue_delay.h).
+  Duration standing, newest, noise;     // Queue (queue_delay.h).
   Timestamp newest_sent_at;             // Of the newest packet that arrived.
   double in_flight_bits = 0;            // Sent behind it.
   std::optional<double> arrived;        // Bits a second of the last half second,

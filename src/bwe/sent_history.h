@@ -3,8 +3,8 @@
 // A ring of 16 bytes a packet. It grows by powers of two while the oldest packet may still be answered, up to
 // kSentHistoryMax; then, and when that packet is answered or too old, the newest takes the oldest's place.
 //
-// While it is small it lies in the object itself: of thousands of receivers each page is looked up anew, which
-// takes longer than all that is written, and a prefetch of a page that was not is dropped.
+// While it is small it lies in the object itself: of thousands of receivers each page is looked up anew,
+// which takes longer than all that is written, and a prefetch of a page that was not is dropped.
 #pragma once
 
 #include <array>
@@ -62,9 +62,7 @@ class SentHistory {
  private:
   static constexpr std::int64_t kOfLine = kCacheLineBytes / sizeof(SentEntry);
 
-  std::size_t index_of(std::int64_t sequence) const {
-    return static_cast<std::uint64_t>(sequence) & mask_;
-  }
+  std::size_t index_of(std::int64_t sequence) const { return static_cast<std::uint64_t>(sequence) & mask_; }
   void grow();
 
   SentEntry* ring_ = few_.data();

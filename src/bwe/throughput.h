@@ -25,9 +25,7 @@ class Throughput {
   Duration newest() const { return newest_; }
   // Ahead of add() (base/prefetch.h): what it always needs, which is not much, and then the slot.
   const void* end_of_head() const { return &bytes_; }
-  void prefetch_slot(Duration at) const {
-    __builtin_prefetch(&bytes_[index_of(at / kSlot)], 1);
-  }
+  void prefetch_slot(Duration at) const { __builtin_prefetch(&bytes_[index_of(at / kSlot)], 1); }
   void clear() { *this = Throughput(); }
 
  private:

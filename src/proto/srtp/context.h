@@ -53,6 +53,11 @@ class SendContext {
     std::uint32_t next_rtcp_index = 0;  // RFC 3711 §3.4: from zero, by one.
   };
 
+  // What protecting a packet needs, ahead of it (base/prefetch.h).
+  void touch_all() const {
+    touch(keys_.rtp.key.get());
+    streams_.touch_streams();
+  }
   Stream* stream_of(std::uint32_t ssrc);
   Result<std::uint64_t, Refusal> take_rtp_index(std::uint32_t ssrc, std::uint16_t sequence_number,
                                                 bool is_repeat);

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/prefetch.h"
+
 namespace stoa::srtp {
 
 // Pointers to streams hold until the next insert or erase.
@@ -42,6 +44,10 @@ class SsrcTable {
       place(streams_.size() - 1);
     }
     return &streams_.back();
+  }
+  // What find() will need, ahead of it (base/prefetch.h).
+  void touch_streams() const {
+    if (!streams_.empty()) touch(streams_.data());
   }
   // The SSRC whose stream `is_less` puts before all others. Requires: size() > 0.
   template <typename Less>
