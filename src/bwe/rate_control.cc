@@ -93,7 +93,7 @@ void RateControl::handle_feedback(Timestamp now, const PathState& path) {
     if (path.while_waiting && ms_of(path.newest) > limit_ms && (is_collapse_ || is_less)) {
       before_collapse_ = 0;
       service_ = std::max(*path.while_waiting, limits_.min);
-      target_ = kDecrease * service_;
+      target_ = std::min(kDecrease * service_, before_drain_);
       limit();
     }
     return advance(now, path.in_flight_bits);
@@ -124,6 +124,7 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
   carried = std::max(carried, limits_.min);
   learn_capacity(carried);
   is_collapse_ = is_collapse;
+  if (!is_draining_) before_drain_ = target_;
   if (is_collapse) {
     collapsed_at_ = now;
     if (before_collapse_ == 0) before_collapse_ = target_;

@@ -101,6 +101,20 @@ TEST(RateControl, believes_a_collapse_when_it_is_confirmed_and_undoes_it_when_no
   }
 }
 
+// A few packets behind it may have come faster than the link is.
+TEST(RateControl, does_not_rise_by_a_collapse) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained();
+  PathState path = driver.queued(80, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  driver.ms += 50;
+  driver.step(driver.queued(80, 2e6));
+  EXPECT_LE(driver.rate.sustained(), before);
+}
+
 TEST(RateControl, holds_its_own_against_a_queue_that_does_not_drain) {
   Driver driver;
   driver.run_calm(20);
