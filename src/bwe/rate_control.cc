@@ -19,7 +19,8 @@ constexpr double kRuinMinMs = 3, kRuinShare = 0.5;
 constexpr double kUndone = 0.9;
 constexpr double kDip = 0.9;  // At most, in a drain that is none of a collapse.
 constexpr double kAllSent = 0.8;
-constexpr double kCollapseMost = 0.2;  // Less is not believed of a few packets.
+constexpr Duration kMeasured = Duration::milliseconds(500);  // What PathState::arrived looks back on.
+constexpr double kCollapseMost = 0.2;                        // Less is not believed of a few packets.
 
 constexpr double kDecrease = 0.97;  // Of what is carried.
 constexpr double kDecreaseOver = 0.12;
@@ -55,7 +56,7 @@ double ms_of(Duration d) { return d.as_seconds() * 1e3; }
 
 RateControl::RateControl(Timestamp now, double start, Limits limits) : limits_(limits), target_(start) {
   updated_at_ = emptied_at_ = tested_at_ = lost_at_ = marked_at_ = now;
-  collapsed_at_ = now - Duration::seconds(1);
+  collapsed_at_ = undone_at_ = now - Duration::seconds(1);
   settled_at_ = decreased_at_ = now;
   limit();
 }
@@ -147,8 +148,9 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
   }
   room_ = 0;
   service_ = std::min(carried, target_ * 1.1);
-  // Of what is not sent nobody knows whether it would be carried.
-  bool is_all_sent = path.offered.value_or(target_) > kAllSent * target_;
+  // Of what is not sent, or was held back, nobody knows whether it would be carried.
+  bool is_all_sent =
+      path.offered.value_or(target_) > kAllSent * target_ && path.newest_sent_at - undone_at_ > kMeasured;
   if (is_collapse || (is_all_sent && carried < kCollapseShare * target_)) {
     target_ = kDecrease * carried;
   } else {
@@ -172,6 +174,7 @@ void RateControl::advance(Timestamp now, double in_flight_bits) {
     is_draining_ = false;
     settled_at_ = now;
     // A queue that was gone before it could be measured was none.
+    if (before_collapse_ > 0) undone_at_ = now;
     target_ = std::max(target_, kUndone * before_collapse_);
     before_collapse_ = 0;
     return;

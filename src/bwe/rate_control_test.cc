@@ -115,6 +115,29 @@ TEST(RateControl, does_not_rise_by_a_collapse) {
   EXPECT_LE(driver.rate.sustained(), before);
 }
 
+// What was held back for a collapse that was none arrives as a gap.
+TEST(RateControl, does_not_take_the_gap_of_its_own_drain_for_the_link) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained();
+  PathState path = driver.queued(30, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  for (int i = 0; i < 100 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  ASSERT_NEAR(driver.rate.sustained(), 0.9 * before, 1);
+  driver.ms += 300;
+  driver.step(driver.queued(30, 0.5 * before));
+  EXPECT_GT(driver.rate.sustained(), 0.7 * before);
+  // Later it is the link.
+  for (int i = 0; i < 100 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  driver.ms += 1000;
+  driver.step(driver.queued(30, 0.5 * before));
+  EXPECT_LT(driver.rate.sustained(), 0.5 * before);
+}
+
 TEST(RateControl, holds_its_own_against_a_queue_that_does_not_drain) {
   Driver driver;
   driver.run_calm(20);
