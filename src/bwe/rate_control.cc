@@ -149,9 +149,9 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
   room_ = 0;
   service_ = std::min(carried, target_ * 1.1);
   // Of what is not sent, or was held back, nobody knows whether it would be carried.
-  bool is_all_sent =
-      path.offered.value_or(target_) > kAllSent * target_ && path.newest_sent_at - undone_at_ > kMeasured;
-  if (is_collapse || (is_all_sent && carried < kCollapseShare * target_)) {
+  double sends = std::min(target_, path.offered.value_or(target_));
+  bool is_all_sent = sends > kAllSent * target_ && path.newest_sent_at - undone_at_ > kMeasured;
+  if (is_collapse || (is_all_sent && carried < kCollapseShare * sends)) {
     target_ = kDecrease * carried;
   } else {
     double over = std::clamp(ms_of(path.standing) / queue_limit_ms(path) - 1, 0.0, 1.0);

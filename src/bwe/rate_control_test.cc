@@ -138,6 +138,18 @@ TEST(RateControl, does_not_take_the_gap_of_its_own_drain_for_the_link) {
   EXPECT_LT(driver.rate.sustained(), 0.5 * before);
 }
 
+// Layers take what they take: that less arrives than could does not say that the link is narrower.
+TEST(RateControl, holds_what_is_carried_against_what_is_sent) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained(), sends = 0.86 * before;
+  PathState path = driver.queued(18, 0.94 * sends);
+  path.offered = sends;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  EXPECT_GT(driver.rate.sustained(), sends);
+}
+
 TEST(RateControl, holds_its_own_against_a_queue_that_does_not_drain) {
   Driver driver;
   driver.run_calm(20);
