@@ -44,8 +44,8 @@ constexpr double kRoomLossMax = 0.01;
 // What a cluster may queue where the path carries no more than is known: sound waits behind it.
 constexpr Duration kProbeQueueMax = Duration::milliseconds(60);
 constexpr Duration kPeriodicEvery = Duration::seconds(3);
-constexpr Duration kAgainAfter = Duration::milliseconds(700);  // A mistake of the start.
-constexpr int kStartAgainMax = 2;                              // Clusters of the start that found little.
+constexpr Duration kAgainAfter = Duration::milliseconds(700);
+constexpr int kAgainMax = 2;  // Of one request.
 constexpr int kPeriodicBackOffMax = 8;
 constexpr Duration kDemandEvery = Duration::milliseconds(500);
 constexpr Duration kAfterDecrease = Duration::milliseconds(500);
@@ -76,11 +76,17 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   }
   void end_silence(Timestamp now);
   void handle_probe_result(Timestamp now, const ProbeResult& result);
+  void ask_again(Timestamp now, const ProbeResult& result);
+  void plan_next(Timestamp now, ProbeReason reason, double bits_per_second);
   void watch_raise(Timestamp now);
   void plan_probe(Timestamp now);
   double wanted() const;
   std::optional<double> offered() const;
   bool has_room(double carried) const;
+  void begin_probes(Timestamp now, ProbeReason reason, double bits_per_second) {
+    again = 0;
+    request_probe(now, reason, bits_per_second);
+  }
   void request_probe(Timestamp now, ProbeReason reason, double bits_per_second);
   Duration silence_max() const { return std::max(kSilenceMin, round_trip * 3); }
   void publish(Timestamp now);
@@ -114,8 +120,14 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   std::optional<Demand> demand;
   Timestamp periodic_at, demand_probed_at;
   int periodic_back_off = 1;
-  int start_again = 0;
-  double raised_to = 0;  // By a probe; 0: it has stood its test.
+  struct Planned {
+    ProbeReason reason;
+    double bits_per_second;
+    Timestamp since;  // A decrease behind it ends it.
+  };
+  std::optional<Planned> planned;  // At periodic_at, instead of what comes every few seconds.
+  int again = 0;                   // Clusters of the last request that showed little.
+  double raised_to = 0;            // By a probe; 0: it has stood its test.
   Timestamp raised_at;
   ProbeReason raised_by = ProbeReason::kStart;
 
@@ -150,7 +162,7 @@ void Controller::handle_sent(Timestamp now, const SentPacket& packet) {
       s.rate.sustained() > s.config.start_bits_per_second) {
     s.former = s.rate.sustained();
     s.rate.set(now, std::max<double>(s.former / 2, s.config.start_bits_per_second));
-    s.request_probe(now, ProbeReason::kRecovery, kRecoveryProbe * s.former);
+    s.begin_probes(now, ProbeReason::kRecovery, kRecoveryProbe * s.former);
     s.publish(now);
   }
   s.last_sent_at = now;
@@ -280,11 +292,13 @@ void Controller::Impl::end_silence(Timestamp now) {
   arrived.clear();
   loss.clear();
   prober.cancel();
+  planned.reset();
   if (former > rate.sustained() && now - former_at < kFormerLife)
-    request_probe(now, ProbeReason::kRecovery, kRecoveryProbe * former);
+    begin_probes(now, ProbeReason::kRecovery, kRecoveryProbe * former);
 }
 
 void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& result) {
+  if (result.is_bunched) return ask_again(now, result);
   // On a path that others may hold full jitter is no excuse: clusters would push them aside.
   bool is_excused = result.may_be_jitter && (result.reason != ProbeReason::kPeriodic || rate.is_wider());
   bool is_saturated = result.is_saturated && !is_excused;
@@ -298,15 +312,23 @@ void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& res
     raised_by = result.reason;
     loss.clear();
   }
-  if (shown < kContinue * result.asked || rate.is_draining()) {
-    if (result.reason == ProbeReason::kStart && start_again < kStartAgainMax) {
-      ++start_again;
-      periodic_at = now + kAgainAfter;
-    }
-    return;
-  }
-  if (shown > before && rate.sustained() < wanted())
-    request_probe(now, ProbeReason::kStart, kNextProbe * shown);
+  if (shown < kContinue * result.asked || rate.is_draining()) return ask_again(now, result);
+  if (shown <= before || rate.sustained() >= wanted()) return;
+  request_probe(now, ProbeReason::kStart, kNextProbe * shown);
+}
+
+// What comes every few seconds does so anyway. Little, on a path that is known, is what that carries.
+void Controller::Impl::ask_again(Timestamp now, const ProbeResult& result) {
+  bool is_known = result.reason == ProbeReason::kPeriodic || result.reason == ProbeReason::kDemand;
+  if (result.is_bunched ? result.reason == ProbeReason::kPeriodic : is_known) return;
+  if (again >= kAgainMax) return;
+  ++again;
+  plan_next(now, result.reason, result.asked);
+}
+
+void Controller::Impl::plan_next(Timestamp now, ProbeReason reason, double bits_per_second) {
+  planned = {reason, bits_per_second, now};
+  periodic_at = now + kAgainAfter;
 }
 
 // A rise that ends in a queue was a mistake, and the next one waits longer.
@@ -359,6 +381,7 @@ void Controller::Impl::request_probe(Timestamp now, ProbeReason reason, double b
       now, reason, bits_per_second, queue.noise(),
       is_known ? Duration::from_seconds(kProbeQueueMax.as_seconds() / queued) : Duration::infinite());
   periodic_at = now + kPeriodicEvery * periodic_back_off;
+  planned.reset();
 }
 
 void Controller::Impl::plan_probe(Timestamp now) {
@@ -367,8 +390,11 @@ void Controller::Impl::plan_probe(Timestamp now) {
     has_started = true;
     return request_probe(now, ProbeReason::kStart, kStartProbe * rate.sustained());
   }
+  if (planned && rate.decreased_at() > planned->since) planned.reset();
   bool is_calm = !rate.is_congested() && now - rate.decreased_at() > kAfterDecrease;
   if (!has_feedback || now < periodic_at || !is_calm) return;
+  if (auto next = std::exchange(planned, std::nullopt); next && next->bits_per_second > rate.sustained())
+    return request_probe(now, next->reason, next->bits_per_second);
   request_probe(now, ProbeReason::kPeriodic,
                 rate.sustained() * (app.is_limited() ? kPeriodicProbeLimited : kPeriodicProbe));
 }
@@ -402,14 +428,15 @@ void Controller::handle_route_change(Timestamp now) {
   s.queue.clear();
   s.loss.clear();
   s.prober.cancel();
+  s.planned.reset();
   s.unanswered_since.reset();
   s.back_off_at.reset();
   s.round_trip = Duration();
   s.raised_to = 0;
   s.periodic_back_off = 1;
   s.rate.set(now, std::min<double>(s.former, static_cast<double>(s.config.start_bits_per_second)));
-  s.request_probe(now, ProbeReason::kRecovery,
-                  std::max(kRecoveryProbe * s.former, kStartProbe * s.rate.sustained()));
+  s.begin_probes(now, ProbeReason::kRecovery,
+                 std::max(kRecoveryProbe * s.former, kStartProbe * s.rate.sustained()));
   s.publish(now);
 }
 
@@ -420,7 +447,7 @@ void Controller::set_demand(Timestamp now, const Demand& demand) {
   if (s.has_feedback && s.wanted() > before * 1.05 && s.wanted() > s.rate.sustained() &&
       !s.rate.is_congested() && !s.prober.is_busy(now) && now - s.demand_probed_at >= kDemandEvery) {
     s.demand_probed_at = now;
-    s.request_probe(now, ProbeReason::kDemand, s.wanted());
+    s.begin_probes(now, ProbeReason::kDemand, s.wanted());
   } else {
     s.plan_probe(now);
   }

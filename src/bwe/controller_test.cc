@@ -120,8 +120,48 @@ struct Hand {
                                {first, static_cast<std::uint32_t>(next - first), arrivals});
     arrivals.clear();
   }
+  // A cluster that comes at so much of the rate that it is sent at, and its answer.
+  void probe(const ProbeCluster& cluster, double share) {
+    auto count = std::max(cluster.packets_min, (cluster.bytes_min + 999) / 1000);
+    double gap = 8000 / static_cast<double>(cluster.bits_per_second);
+    Duration first = now - Timestamp() + Duration::seconds(9) + wait;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      now += Duration::from_seconds(gap);
+      controller.handle_sent(now, {next, 1000, cluster.id});
+      arrivals.push_back({next++, first + Duration::from_seconds(gap * i / share)});
+    }
+    answer();
+  }
+  // Media until a cluster is asked for.
+  ProbeCluster next_probe() {
+    for (int i = 0; i < 1000; ++i) {
+      if (auto cluster = controller.take_probe(now)) return *cluster;
+      send(3);
+      answer();
+    }
+    return {};
+  }
   double target() const { return static_cast<double>(controller.target().bits_per_second); }
 };
+
+// What jitter made of a cluster must not decide for seconds.
+TEST(Controller, asks_again_where_a_cluster_says_nothing_or_little) {
+  for (double share : {4.0, 0.5}) {  // Bunched, and drawn out.
+    Hand hand;
+    auto first = hand.next_probe();
+    hand.probe(first, share);
+    Timestamp before = hand.now;
+    auto again = hand.next_probe();
+    EXPECT_EQ(again.bits_per_second, first.bits_per_second);
+    EXPECT_GT(hand.now - before, Duration::milliseconds(600));
+    EXPECT_LT(hand.now - before, Duration::milliseconds(1000));
+    hand.probe(again, share);
+    hand.probe(hand.next_probe(), share);  // Twice,
+    before = hand.now;
+    hand.next_probe();  // and not for ever.
+    EXPECT_GT(hand.now - before, Duration::seconds(2));
+  }
+}
 
 TEST(Controller, measures_the_round_trip) {
   Hand hand;

@@ -5,6 +5,8 @@
 // full link as well: 15 ms that say within 4 s that the link has become wider, at 1 % of its bytes and no
 // more queue than a frame makes. A cluster that fills a link shows the link's rate only when nobody shares
 // it, so of the periodic ones only those count that came as fast as was asked.
+// Clusters of the start, for new demand and after an outage that jitter bunched, so that they say nothing,
+// are asked for again.
 #pragma once
 
 #include <array>
@@ -23,6 +25,7 @@ struct ProbeResult {
   double asked = 0;            // Bits a second.
   bool is_saturated = false;   // It came slower than sent and asked for: this is what the path carries,
   bool may_be_jitter = false;  // or jitter, which alone could have drawn it out as much.
+  bool is_bunched = false;     // It came so much faster than sent that it says nothing: only `asked` is set.
   ProbeReason reason = ProbeReason::kStart;
 };
 

@@ -97,7 +97,7 @@ TEST(Prober, does_not_believe_what_came_faster_than_it_was_sent) {
     prober.handle_sent(at(1 + 0.01 * i), id, 1200);
     prober.handle_arrival(id, Duration::from_seconds(8 + 0.002 * i), 1200);
   }
-  EXPECT_FALSE(prober.take_result(at(1.2)));
+  EXPECT_TRUE(prober.take_result(at(1.2))->is_bunched);
 }
 
 TEST(Prober, takes_no_link_for_full_that_carries_what_was_asked_for) {
