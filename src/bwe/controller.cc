@@ -55,6 +55,10 @@ constexpr double kRefutedShare = 0.85;
 // Times that no clock shows.
 constexpr Duration kClockMax = Duration::seconds(2'000'000'000);
 
+bool looks_for_more(ProbeReason reason) {
+  return reason == ProbeReason::kPeriodic || reason == ProbeReason::kStep;
+}
+
 }  // namespace
 
 struct alignas(kCacheLineBytes) Controller::Impl {
@@ -314,12 +318,15 @@ void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& res
   }
   if (shown < kContinue * result.asked || rate.is_draining()) return ask_again(now, result);
   if (shown <= before || rate.sustained() >= wanted()) return;
+  // Layers do not follow: nothing would be tested by waiting.
+  if (looks_for_more(result.reason) && !offered())
+    return plan_next(now, ProbeReason::kStep, kNextProbe * shown);
   request_probe(now, ProbeReason::kStart, kNextProbe * shown);
 }
 
 // What comes every few seconds does so anyway. Little, on a path that is known, is what that carries.
 void Controller::Impl::ask_again(Timestamp now, const ProbeResult& result) {
-  bool is_known = result.reason == ProbeReason::kPeriodic || result.reason == ProbeReason::kDemand;
+  bool is_known = looks_for_more(result.reason) || result.reason == ProbeReason::kDemand;
   if (result.is_bunched ? result.reason == ProbeReason::kPeriodic : is_known) return;
   if (again >= kAgainMax) return;
   ++again;
@@ -336,7 +343,7 @@ void Controller::Impl::watch_raise(Timestamp now) {
   if (raised_to == 0) return;
   if (rate.decreased_at() > raised_at && rate.sustained() < kRefutedShare * raised_to) {
     raised_to = 0;
-    if (raised_by == ProbeReason::kPeriodic) {
+    if (looks_for_more(raised_by)) {
       periodic_back_off = std::min(periodic_back_off * 2, kPeriodicBackOffMax);
       periodic_at = std::max(periodic_at, now + kPeriodicEvery * periodic_back_off);
     } else {
@@ -375,7 +382,7 @@ void Controller::Impl::request_probe(Timestamp now, ProbeReason reason, double b
   double most = std::min(wanted() * 1.1, static_cast<double>(config.max_bits_per_second));
   bits_per_second = std::min(bits_per_second, most);
   if (bits_per_second <= rate.sustained()) return;
-  bool is_known = reason == ProbeReason::kPeriodic || reason == ProbeReason::kDemand;
+  bool is_known = looks_for_more(reason) || reason == ProbeReason::kDemand;
   double queued = bits_per_second / rate.sustained() - 1;  // Of each second of it.
   prober.request(
       now, reason, bits_per_second, queue.noise(),

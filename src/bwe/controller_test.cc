@@ -163,6 +163,22 @@ TEST(Controller, asks_again_where_a_cluster_says_nothing_or_little) {
   }
 }
 
+// At the start clusters follow each other; who looks for more on a path that may be shared waits.
+TEST(Controller, lets_a_rise_stand_before_it_looks_for_more) {
+  Hand hand;
+  hand.probe(hand.next_probe(), 1);
+  for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 0.75);  // Drawn out, and so the last.
+  double before = hand.target();
+  hand.probe(hand.next_probe(), 1);
+  EXPECT_GT(hand.target(), 1.4 * before);
+  EXPECT_FALSE(hand.controller.take_probe(hand.now));
+  Timestamp rose = hand.now;
+  auto step = hand.next_probe();
+  EXPECT_GT(hand.now - rose, Duration::milliseconds(600));
+  EXPECT_LT(hand.now - rose, Duration::milliseconds(1000));
+  EXPECT_GT(static_cast<double>(step.bits_per_second), 1.9 * hand.target());
+}
+
 TEST(Controller, measures_the_round_trip) {
   Hand hand;
   hand.send(5);

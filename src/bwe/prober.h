@@ -5,8 +5,12 @@
 // full link as well: 15 ms that say within 4 s that the link has become wider, at 1 % of its bytes and no
 // more queue than a frame makes. A cluster that fills a link shows the link's rate only when nobody shares
 // it, so of the periodic ones only those count that came as fast as was asked.
-// Clusters of the start, for new demand and after an outage that jitter bunched, so that they say nothing,
-// are asked for again.
+//
+// A flow that is small beside others is hardly slowed by them, whatever it asks: where a link is shared even
+// that says little. A sender that fills what it may therefore goes one step at a time: the next cluster waits
+// until the rise has stood for kAgainAfter (controller.cc) without a queue. At the start,
+// for new demand and after an outage clusters follow each other at once, and what jitter bunched, so that it
+// says nothing, is asked again.
 #pragma once
 
 #include <array>
@@ -18,7 +22,7 @@
 
 namespace stoa::bwe {
 
-enum class ProbeReason : std::uint8_t { kStart, kPeriodic, kDemand, kRecovery };
+enum class ProbeReason : std::uint8_t { kStart, kPeriodic, kStep, kDemand, kRecovery };
 
 struct ProbeResult {
   double bits_per_second = 0;
