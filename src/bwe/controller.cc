@@ -131,6 +131,7 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   };
   std::optional<Planned> planned;  // At periodic_at, instead of what comes every few seconds.
   int again = 0;                   // Clusters of the last request that showed little.
+  bool is_second = false;          // The cluster under way is the one that confirms a rise.
   double raised_to = 0;            // By a probe; 0: it has stood its test.
   Timestamp raised_at;
   ProbeReason raised_by = ProbeReason::kStart;
@@ -302,12 +303,21 @@ void Controller::Impl::end_silence(Timestamp now) {
 }
 
 void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& result) {
+  bool was_first = !std::exchange(is_second, false);
   if (result.is_bunched) return ask_again(now, result);
   // On a path that others may hold full jitter is no excuse: clusters would push them aside.
   bool is_excused = result.may_be_jitter && (result.reason != ProbeReason::kPeriodic || rate.is_wider());
   bool is_saturated = result.is_saturated && !is_excused;
   if (is_saturated) rate.handle_room(kSaturatedShare * result.bits_per_second);
-  if (result.reason == ProbeReason::kPeriodic && is_saturated) return;
+  if (result.reason == ProbeReason::kPeriodic) {
+    if (is_saturated) return;
+    // Jitter may also have pressed a first one together.
+    if (was_first && !rate.is_wider() && !offered()) {
+      request_probe(now, ProbeReason::kPeriodic, result.asked);
+      is_second = prober.has_requested();
+      return;
+    }
+  }
   double shown = result.bits_per_second * (is_saturated ? kSaturatedShare : 1);
   double before = rate.sustained();
   if (rate.handle_probe(now, shown)) {
@@ -389,6 +399,7 @@ void Controller::Impl::request_probe(Timestamp now, ProbeReason reason, double b
       is_known ? Duration::from_seconds(kProbeQueueMax.as_seconds() / queued) : Duration::infinite());
   periodic_at = now + kPeriodicEvery * periodic_back_off;
   planned.reset();
+  is_second = false;
 }
 
 void Controller::Impl::plan_probe(Timestamp now) {

@@ -179,6 +179,31 @@ TEST(Controller, lets_a_rise_stand_before_it_looks_for_more) {
   EXPECT_GT(static_cast<double>(step.bits_per_second), 1.9 * hand.target());
 }
 
+TEST(Controller, wants_two_clusters_to_rise_on_a_path_that_was_full) {
+  for (double share : {0.6, 1.0}) {  // Of its rate, at which the second comes.
+    Hand hand;
+    hand.probe(hand.next_probe(), 1);
+    for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 0.75);
+    hand.wait = Duration::milliseconds(100);  // A queue.
+    for (int i = 0; i < 10; ++i) hand.send(3), hand.answer();
+    hand.wait = Duration();
+    for (int i = 0; i < 100 && hand.controller.target().is_congested; ++i) {
+      hand.send(3);
+      hand.controller.handle_deadline(hand.now);
+      hand.answer();
+    }
+    auto first = hand.next_probe();
+    double before = hand.target();
+    hand.probe(first, 1);
+    EXPECT_LT(hand.target(), 1.1 * before);
+    auto second = hand.controller.take_probe(hand.now);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->bits_per_second, first.bits_per_second);
+    hand.probe(*second, share);
+    EXPECT_EQ(hand.target() > 1.4 * before, share == 1);
+  }
+}
+
 TEST(Controller, measures_the_round_trip) {
   Hand hand;
   hand.send(5);
