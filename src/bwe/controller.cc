@@ -127,12 +127,12 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   struct Planned {
     ProbeReason reason;
     double bits_per_second;
-    Timestamp since;  // A decrease behind it ends it.
+    Timestamp since;  // A decrease behind it ends it, and a few seconds.
   };
-  std::optional<Planned> planned;  // At periodic_at, instead of what comes every few seconds.
-  int again = 0;                   // Clusters of the last request that showed little.
-  bool is_second = false;          // The cluster under way is the one that confirms a rise.
-  double raised_to = 0;            // By a probe; 0: it has stood its test.
+  std::optional<Planned> planned;
+  int again = 0;           // Clusters of the last request that showed little.
+  bool is_second = false;  // The cluster under way is the one that confirms a rise.
+  double raised_to = 0;    // By a probe; 0: it has stood its test.
   Timestamp raised_at;
   ProbeReason raised_by = ProbeReason::kStart;
 
@@ -151,6 +151,8 @@ Controller& Controller::operator=(Controller&&) noexcept = default;
 const Target& Controller::target() const { return impl_->target; }
 const FeedbackCounts& Controller::counts() const { return impl_->counts; }
 
+// With all of the ring, though few of its lines are needed: without, half of them are waited for (bench rtc
+// cost).
 void Controller::prefetch_sent() const { prefetch(&impl_->history, impl_->app.end_of_head()); }
 void Controller::prefetch_place(Timestamp now) const {
   impl_->history.prefetch_next();
@@ -310,7 +312,7 @@ void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& res
   bool is_saturated = result.is_saturated && !is_excused;
   if (is_saturated) rate.handle_room(kSaturatedShare * result.bits_per_second);
   if (result.reason == ProbeReason::kPeriodic) {
-    if (is_saturated) return;
+    if (is_saturated || rate.is_congested()) return;
     // Jitter may also have pressed a first one together.
     if (was_first && !rate.is_wider() && !offered()) {
       request_probe(now, ProbeReason::kPeriodic, result.asked);
@@ -324,6 +326,7 @@ void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& res
     raised_to = shown;
     raised_at = now;
     raised_by = result.reason;
+    again = 0;
     loss.clear();
   }
   if (shown < kContinue * result.asked || rate.is_draining()) return ask_again(now, result);
@@ -334,10 +337,13 @@ void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& res
   request_probe(now, ProbeReason::kStart, kNextProbe * shown);
 }
 
-// What comes every few seconds does so anyway. Little, on a path that is known, is what that carries.
+// What comes every few seconds does so anyway. Little, on a path that is known, or of a cluster that was
+// drawn out by more than jitter, is what that carries; at the start a queue may have been that of the
+// clusters before.
 void Controller::Impl::ask_again(Timestamp now, const ProbeResult& result) {
   bool is_known = looks_for_more(result.reason) || result.reason == ProbeReason::kDemand;
-  if (result.is_bunched ? result.reason == ProbeReason::kPeriodic : is_known) return;
+  bool is_shown = result.reason == ProbeReason::kRecovery && result.is_saturated && !result.may_be_jitter;
+  if (result.is_bunched ? result.reason == ProbeReason::kPeriodic : is_known || is_shown) return;
   if (again >= kAgainMax) return;
   ++again;
   plan_next(now, result.reason, result.asked);
@@ -345,7 +351,6 @@ void Controller::Impl::ask_again(Timestamp now, const ProbeResult& result) {
 
 void Controller::Impl::plan_next(Timestamp now, ProbeReason reason, double bits_per_second) {
   planned = {reason, bits_per_second, now};
-  periodic_at = now + kAgainAfter;
 }
 
 // A rise that ends in a queue was a mistake, and the next one waits longer.
@@ -392,7 +397,7 @@ void Controller::Impl::request_probe(Timestamp now, ProbeReason reason, double b
   double most = std::min(wanted() * 1.1, static_cast<double>(config.max_bits_per_second));
   bits_per_second = std::min(bits_per_second, most);
   if (bits_per_second <= rate.sustained()) return;
-  bool is_known = looks_for_more(reason) || reason == ProbeReason::kDemand;
+  bool is_known = looks_for_more(reason) || reason == ProbeReason::kDemand || again > 0;
   double queued = bits_per_second / rate.sustained() - 1;  // Of each second of it.
   prober.request(
       now, reason, bits_per_second, queue.noise(),
@@ -408,13 +413,17 @@ void Controller::Impl::plan_probe(Timestamp now) {
     has_started = true;
     return request_probe(now, ProbeReason::kStart, kStartProbe * rate.sustained());
   }
-  if (planned && rate.decreased_at() > planned->since) planned.reset();
+  if (planned && (rate.decreased_at() > planned->since || now - planned->since > kPeriodicEvery))
+    planned.reset();
   bool is_calm = !rate.is_congested() && now - rate.decreased_at() > kAfterDecrease;
-  if (!has_feedback || now < periodic_at || !is_calm) return;
-  if (auto next = std::exchange(planned, std::nullopt); next && next->bits_per_second > rate.sustained())
-    return request_probe(now, next->reason, next->bits_per_second);
-  request_probe(now, ProbeReason::kPeriodic,
-                rate.sustained() * (app.is_limited() ? kPeriodicProbeLimited : kPeriodicProbe));
+  if (!has_feedback || !is_calm) return;
+  if (planned && now - planned->since >= kAgainAfter) {
+    const Planned next = *std::exchange(planned, std::nullopt);
+    if (next.bits_per_second > rate.sustained()) return request_probe(now, next.reason, next.bits_per_second);
+  }
+  if (now < periodic_at) return;
+  begin_probes(now, ProbeReason::kPeriodic,
+               rate.sustained() * (app.is_limited() ? kPeriodicProbeLimited : kPeriodicProbe));
 }
 
 void Controller::handle_remb(Timestamp now, std::uint64_t bits_per_second) {

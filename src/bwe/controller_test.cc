@@ -204,6 +204,25 @@ TEST(Controller, wants_two_clusters_to_rise_on_a_path_that_was_full) {
   }
 }
 
+// On another path a cluster at the former rate shows how narrow that is, and queues for as long as it takes.
+TEST(Controller, asks_once_alone_where_a_former_rate_is_shown_not_to_fit) {
+  Hand hand;
+  for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 1);
+  hand.controller.handle_route_change(hand.now);
+  const auto first = hand.next_probe();
+  EXPECT_GT(static_cast<double>(first.bits_per_second), 2 * hand.target());
+  hand.probe(first, 0.1);
+  hand.wait = Duration();
+  for (int i = 0; i < 100; ++i) {
+    if (const auto next = hand.controller.take_probe(hand.now)) {
+      EXPECT_LT(next->bits_per_second, first.bits_per_second);
+      hand.probe(*next, 1);
+    }
+    hand.send(3);
+    hand.answer();
+  }
+}
+
 TEST(Controller, measures_the_round_trip) {
   Hand hand;
   hand.send(5);

@@ -9,9 +9,10 @@
 // A flow that is small beside others is hardly slowed by them, whatever it asks: where a link is shared even
 // that says little. A sender that fills what it may therefore goes one step at a time: the next cluster waits
 // until the rise has stood for kAgainAfter (controller.cc) without a queue, and on a path that was full a
-// second cluster confirms the first, which jitter may have pressed together. (Five flows, queue delay under
-// 20 ms in 400 of 400 runs, without it in 355.) At the start, for new demand and after an outage clusters
-// follow each other at once, and what jitter bunched, so that it says nothing, is asked again.
+// second cluster confirms the first, which jitter may have pressed together; a step that fills the path then
+// counts for what it showed. (Five flows, queue delay under 20 ms in 400 of 400 runs, without it in 355.) At
+// the start, for new demand and after an outage clusters follow each other at once, and what jitter bunched,
+// so that it says nothing, is asked again.
 #pragma once
 
 #include <array>

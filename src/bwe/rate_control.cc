@@ -140,6 +140,7 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
       now - emptied_at_ > std::max(kNeverEmpty, path.round_trip * 6)) {
     competes_ = true;
     is_draining_ = false;
+    before_collapse_ = 0;
     tested_at_ = now;
     // What was given up for nothing.
     target_ = std::max(target_, kCompeteFrom * before_drains_);
@@ -259,6 +260,7 @@ void RateControl::handle_loss_bound(double bits_per_second) {
 
 void RateControl::back_off(Timestamp now) {
   is_draining_ = competes_ = false;
+  before_collapse_ = 0;
   target_ *= kBackOff;
   decreased_at_ = now;
   limit();

@@ -115,6 +115,25 @@ TEST(RateControl, does_not_rise_by_a_collapse) {
   EXPECT_LE(driver.rate.sustained(), before);
 }
 
+// Silence ends the drain of a collapse: what was before it says nothing of the path that comes back.
+TEST(RateControl, forgets_in_silence_what_was_before_a_collapse) {
+  Driver driver;
+  driver.run_calm(20);
+  PathState path = driver.queued(300, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  for (int i = 0; i < 4; ++i) driver.rate.back_off(at_ms(driver.ms += 500));
+  const double left = driver.rate.sustained();
+  driver.run_calm(2);
+  driver.step(driver.queued(400, 0.9 * left));
+  ASSERT_TRUE(driver.rate.is_draining());
+  EXPECT_LT(driver.rate.target(), 1.1 * left);
+  for (int i = 0; i < 500 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  EXPECT_LT(driver.rate.sustained(), 1.1 * left);
+}
+
 // What was held back for a collapse that was none arrives as a gap.
 TEST(RateControl, does_not_take_the_gap_of_its_own_drain_for_the_link) {
   Driver driver;

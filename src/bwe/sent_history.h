@@ -36,7 +36,7 @@ static_assert(sizeof(SentEntry) == 16);
 
 class SentHistory {
  public:
-  SentHistory() = default;
+  SentHistory() { ring_ = few_.data(); }
   SentHistory(const SentHistory&) = delete;
   SentHistory& operator=(const SentHistory&) = delete;
 
@@ -65,7 +65,7 @@ class SentHistory {
   std::size_t index_of(std::int64_t sequence) const { return static_cast<std::uint64_t>(sequence) & mask_; }
   void grow();
 
-  SentEntry* ring_ = few_.data();
+  SentEntry* ring_;
   std::uint64_t mask_ = kSentHistoryMin - 1;
   std::int64_t oldest_ = 0;
   std::int64_t next_ = 0;

@@ -134,8 +134,10 @@ void Transform::protect_all(std::span<Packet> packets, std::uint64_t& counted, P
 void Transform::protect(std::span<RtpToProtect> packets) {
   // Each context lies in several pages that were not needed for long.
   const SendContext* touched = nullptr;
-  for (const RtpToProtect& packet : packets)
+  for (const RtpToProtect& packet : packets) {
+    STOA_DCHECK(packet.context != nullptr);
     if (packet.context != std::exchange(touched, packet.context)) packet.context->touch_all();
+  }
   protect_all(
       packets, stats_.sent.rtp_packets,
       [this](const RtpToProtect& packet, crypto::SrtpJob& job, std::size_t) { return prepare(packet, job); });
