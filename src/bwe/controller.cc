@@ -134,6 +134,7 @@ Controller& Controller::operator=(Controller&&) noexcept = default;
 const Target& Controller::target() const { return impl_->target; }
 const FeedbackCounts& Controller::counts() const { return impl_->counts; }
 
+// With all of the ring: where its few lines alone were asked for, half of them came late (bench rtc cost).
 void Controller::prefetch_sent() const { prefetch(&impl_->history, impl_->app.end_of_head()); }
 void Controller::prefetch_place(Timestamp now) const {
   impl_->history.prefetch_next();

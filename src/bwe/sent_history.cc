@@ -7,11 +7,11 @@ namespace stoa::bwe {
 
 void SentHistory::add(Timestamp now, const SentPacket& packet) {
   if (packet.sequence != next_) oldest_ = next_ = packet.sequence;
-  if (static_cast<std::uint64_t>(next_ - oldest_) == limit()) {
+  if (static_cast<std::uint64_t>(next_ - oldest_) == ring_.size()) {
     const SentEntry& oldest = *find(oldest_);
     bool is_awaited =
         oldest.fate == static_cast<std::uint64_t>(Fate::kUnknown) && now - oldest.sent_at() < kAnswerMax;
-    if (is_awaited && limit() < kSentHistoryMax) {
+    if (is_awaited && ring_.size() < kSentHistoryMax) {
       grow();
     } else {
       ++oldest_;
@@ -37,13 +37,11 @@ void SentHistory::prefetch(std::int64_t first, std::uint32_t count) const {
 }
 
 void SentHistory::grow() {
-  const std::uint64_t mask = limit() * 2 - 1;
-  auto larger = std::make_unique<SentEntry[]>(mask + 1);
+  std::vector<SentEntry> larger(ring_.size() * 2);
   for (std::int64_t sequence = oldest_; sequence < next_; ++sequence)
-    larger[static_cast<std::uint64_t>(sequence) & mask] = *find(sequence);
+    larger[static_cast<std::uint64_t>(sequence) & (larger.size() - 1)] = *find(sequence);
   many_ = std::move(larger);
-  ring_ = many_.get();
-  mask_ = mask;
+  ring_ = many_;
 }
 
 }  // namespace stoa::bwe

@@ -9,7 +9,8 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <span>
+#include <vector>
 
 #include "base/prefetch.h"
 #include "base/time.h"
@@ -36,7 +37,7 @@ static_assert(sizeof(SentEntry) == 16);
 
 class SentHistory {
  public:
-  SentHistory() { ring_ = few_.data(); }
+  SentHistory() { ring_ = few_; }
   SentHistory(const SentHistory&) = delete;
   SentHistory& operator=(const SentHistory&) = delete;
 
@@ -49,7 +50,7 @@ class SentHistory {
   std::int64_t oldest() const { return oldest_; }
   std::int64_t next() const { return next_; }                 // One behind the newest.
   std::uint32_t bytes_until() const { return bytes_until_; }  // As SentEntry's, of the newest.
-  std::size_t limit() const { return mask_ + 1; }             // Packets, as it stands.
+  std::size_t limit() const { return ring_.size(); }          // Packets, as it stands.
   void clear();
 
   // Ahead of find() for all of these, and of add() (base/prefetch.h).
@@ -62,15 +63,16 @@ class SentHistory {
  private:
   static constexpr std::int64_t kOfLine = kCacheLineBytes / sizeof(SentEntry);
 
-  std::size_t index_of(std::int64_t sequence) const { return static_cast<std::uint64_t>(sequence) & mask_; }
+  std::size_t index_of(std::int64_t sequence) const {
+    return static_cast<std::uint64_t>(sequence) & (ring_.size() - 1);
+  }
   void grow();
 
-  SentEntry* ring_;
-  std::uint64_t mask_ = kSentHistoryMin - 1;
+  std::span<SentEntry> ring_;  // The few, or the many.
   std::int64_t oldest_ = 0;
   std::int64_t next_ = 0;
   std::uint32_t bytes_until_ = 0;
-  std::unique_ptr<SentEntry[]> many_;  // In place of the few.
+  std::vector<SentEntry> many_;
   std::array<SentEntry, kSentHistoryMin> few_;
 };
 

@@ -1,6 +1,7 @@
 #include "bwe/throughput.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace stoa::bwe {
 namespace {
@@ -34,11 +35,7 @@ void Throughput::add(Duration at, std::uint32_t bytes) {
 }
 
 std::uint32_t Throughput::sum(std::size_t begin, std::size_t end) const {
-  std::uint32_t bytes = 0;
-  for (; begin + 4 <= end; begin += 4)
-    bytes += (bytes_[begin] + bytes_[begin + 1]) + (bytes_[begin + 2] + bytes_[begin + 3]);
-  for (; begin < end; ++begin) bytes += bytes_[begin];
-  return bytes;
+  return std::accumulate(bytes_.data() + begin, bytes_.data() + end, std::uint32_t{0});
 }
 
 std::optional<double> Throughput::rate(Duration window, Duration window_min) const {

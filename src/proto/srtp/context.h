@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/prefetch.h"
 #include "proto/srtp/keys.h"
 #include "proto/srtp/limits.h"
 #include "proto/srtp/packet_index.h"

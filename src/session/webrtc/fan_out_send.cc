@@ -86,27 +86,26 @@ void FanOut::Impl::prefetch_work() {
   const auto ahead = [&](std::size_t turns) {
     return work_first + turns < work.size() ? find_sender(work[work_first + turns]) : nullptr;
   };
-  // Nearest first, since only so many lines can be under way.
-  if (const Sender* sender = ahead(1); sender && sender->congestion)
-    sender->congestion->controller().prefetch_place(now);
+  if (const Sender* sender = ahead(4)) prefetch(sender, &sender->outlets + 1);
   const auto first_of = [](const Sender& sender) -> const Outlet* {
     const std::uint16_t index = sender.first_queued[sender.first_queued[kAudio] == Outlet::kNone];
     return index == Outlet::kNone ? nullptr : &sender.outlets[index];
   };
+  if (const Sender* sender = ahead(3)) {
+    if (const Outlet* outlet = first_of(*sender)) prefetch(outlet, &outlet->runs);
+    if (sender->congestion) sender->congestion->prefetch();
+  }
   if (const Sender* sender = ahead(2)) {
-    if (sender->congestion) sender->congestion->controller().prefetch_sent();
     const Outlet* outlet = first_of(*sender);
     if (outlet && outlet->has_run()) {
       prefetch(&outlet->run(), &outlet->run() + 1);
       prefetch(&outlet->header, &outlet->again + 1);
       __builtin_prefetch(&outlet->stats, 1);
     }
+    if (sender->congestion) sender->congestion->controller().prefetch_sent();
   }
-  if (const Sender* sender = ahead(3)) {
-    if (const Outlet* outlet = first_of(*sender)) prefetch(outlet, &outlet->runs);
-    if (sender->congestion) sender->congestion->prefetch();
-  }
-  if (const Sender* sender = ahead(4)) prefetch(sender, &sender->outlets + 1);
+  if (const Sender* sender = ahead(1); sender && sender->congestion)
+    sender->congestion->controller().prefetch_place(now);
 }
 
 void FanOut::Impl::collect_dirty() {
