@@ -44,8 +44,8 @@ constexpr double kRoomLossMax = 0.01;
 // What a cluster may queue where the path carries no more than is known: sound waits behind it.
 constexpr Duration kProbeQueueMax = Duration::milliseconds(60);
 constexpr Duration kPeriodicEvery = Duration::seconds(3);
-constexpr Duration kAgainAfter = Duration::milliseconds(700);  // A mistake of the start.
-constexpr int kStartAgainMax = 2;                              // Clusters of the start that found little.
+constexpr Duration kAgainAfter = Duration::milliseconds(700);
+constexpr int kAgainMax = 2;  // Of one request.
 constexpr int kPeriodicBackOffMax = 8;
 constexpr Duration kDemandEvery = Duration::milliseconds(500);
 constexpr Duration kAfterDecrease = Duration::milliseconds(500);
@@ -54,6 +54,10 @@ constexpr double kRefutedShare = 0.85;
 
 // Times that no clock shows.
 constexpr Duration kClockMax = Duration::seconds(2'000'000'000);
+
+bool looks_for_more(ProbeReason reason) {
+  return reason == ProbeReason::kPeriodic || reason == ProbeReason::kStep;
+}
 
 }  // namespace
 
@@ -76,11 +80,17 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   }
   void end_silence(Timestamp now);
   void handle_probe_result(Timestamp now, const ProbeResult& result);
+  void ask_again(Timestamp now, const ProbeResult& result);
+  void plan_next(Timestamp now, ProbeReason reason, double bits_per_second);
   void watch_raise(Timestamp now);
   void plan_probe(Timestamp now);
   double wanted() const;
   std::optional<double> offered() const;
   bool has_room(double carried) const;
+  void begin_probes(Timestamp now, ProbeReason reason, double bits_per_second) {
+    again = 0;
+    request_probe(now, reason, bits_per_second);
+  }
   void request_probe(Timestamp now, ProbeReason reason, double bits_per_second);
   Duration silence_max() const { return std::max(kSilenceMin, round_trip * 3); }
   void publish(Timestamp now);
@@ -114,8 +124,15 @@ struct alignas(kCacheLineBytes) Controller::Impl {
   std::optional<Demand> demand;
   Timestamp periodic_at, demand_probed_at;
   int periodic_back_off = 1;
-  int start_again = 0;
-  double raised_to = 0;  // By a probe; 0: it has stood its test.
+  struct Planned {
+    ProbeReason reason;
+    double bits_per_second;
+    Timestamp since;  // A decrease behind it ends it, and a few seconds.
+  };
+  std::optional<Planned> planned;
+  int again = 0;           // Clusters of the last request that showed little.
+  bool is_second = false;  // The cluster under way is the one that confirms a rise.
+  double raised_to = 0;    // By a probe; 0: it has stood its test.
   Timestamp raised_at;
   ProbeReason raised_by = ProbeReason::kStart;
 
@@ -151,7 +168,7 @@ void Controller::handle_sent(Timestamp now, const SentPacket& packet) {
       s.rate.sustained() > s.config.start_bits_per_second) {
     s.former = s.rate.sustained();
     s.rate.set(now, std::max<double>(s.former / 2, s.config.start_bits_per_second));
-    s.request_probe(now, ProbeReason::kRecovery, kRecoveryProbe * s.former);
+    s.begin_probes(now, ProbeReason::kRecovery, kRecoveryProbe * s.former);
     s.publish(now);
   }
   s.last_sent_at = now;
@@ -281,33 +298,58 @@ void Controller::Impl::end_silence(Timestamp now) {
   arrived.clear();
   loss.clear();
   prober.cancel();
+  planned.reset();
   if (former > rate.sustained() && now - former_at < kFormerLife)
-    request_probe(now, ProbeReason::kRecovery, kRecoveryProbe * former);
+    begin_probes(now, ProbeReason::kRecovery, kRecoveryProbe * former);
 }
 
 void Controller::Impl::handle_probe_result(Timestamp now, const ProbeResult& result) {
+  bool was_first = !std::exchange(is_second, false);
+  if (result.is_bunched) return ask_again(now, result);
   // On a path that others may hold full jitter is no excuse: clusters would push them aside.
   bool is_excused = result.may_be_jitter && (result.reason != ProbeReason::kPeriodic || rate.is_wider());
   bool is_saturated = result.is_saturated && !is_excused;
   if (is_saturated) rate.handle_room(kSaturatedShare * result.bits_per_second);
-  if (result.reason == ProbeReason::kPeriodic && is_saturated) return;
+  if (result.reason == ProbeReason::kPeriodic) {
+    if (is_saturated || rate.is_congested()) return;
+    // Jitter may also have pressed a first one together.
+    if (was_first && !rate.is_wider() && !offered()) {
+      request_probe(now, ProbeReason::kPeriodic, result.asked);
+      is_second = prober.has_requested();
+      return;
+    }
+  }
   double shown = result.bits_per_second * (is_saturated ? kSaturatedShare : 1);
   double before = rate.sustained();
   if (rate.handle_probe(now, shown)) {
     raised_to = shown;
     raised_at = now;
     raised_by = result.reason;
+    again = 0;
     loss.clear();
   }
-  if (shown < kContinue * result.asked || rate.is_draining()) {
-    if (result.reason == ProbeReason::kStart && start_again < kStartAgainMax) {
-      ++start_again;
-      periodic_at = now + kAgainAfter;
-    }
-    return;
-  }
-  if (shown > before && rate.sustained() < wanted())
-    request_probe(now, ProbeReason::kStart, kNextProbe * shown);
+  if (shown < kContinue * result.asked || rate.is_draining()) return ask_again(now, result);
+  if (shown <= before || rate.sustained() >= wanted()) return;
+  // Layers do not follow: nothing would be tested by waiting.
+  if (looks_for_more(result.reason) && !offered())
+    return plan_next(now, ProbeReason::kStep, kNextProbe * shown);
+  request_probe(now, ProbeReason::kStart, kNextProbe * shown);
+}
+
+// What comes every few seconds does so anyway. Little, on a path that is known, or of a cluster that was
+// drawn out by more than jitter, is what that carries; at the start a queue may have been that of the
+// clusters before.
+void Controller::Impl::ask_again(Timestamp now, const ProbeResult& result) {
+  bool is_known = looks_for_more(result.reason) || result.reason == ProbeReason::kDemand;
+  bool is_shown = result.reason == ProbeReason::kRecovery && result.is_saturated && !result.may_be_jitter;
+  if (result.is_bunched ? result.reason == ProbeReason::kPeriodic : is_known || is_shown) return;
+  if (again >= kAgainMax) return;
+  ++again;
+  plan_next(now, result.reason, result.asked);
+}
+
+void Controller::Impl::plan_next(Timestamp now, ProbeReason reason, double bits_per_second) {
+  planned = {reason, bits_per_second, now};
 }
 
 // A rise that ends in a queue was a mistake, and the next one waits longer.
@@ -315,7 +357,7 @@ void Controller::Impl::watch_raise(Timestamp now) {
   if (raised_to == 0) return;
   if (rate.decreased_at() > raised_at && rate.sustained() < kRefutedShare * raised_to) {
     raised_to = 0;
-    if (raised_by == ProbeReason::kPeriodic) {
+    if (looks_for_more(raised_by)) {
       periodic_back_off = std::min(periodic_back_off * 2, kPeriodicBackOffMax);
       periodic_at = std::max(periodic_at, now + kPeriodicEvery * periodic_back_off);
     } else {
@@ -354,12 +396,14 @@ void Controller::Impl::request_probe(Timestamp now, ProbeReason reason, double b
   double most = std::min(wanted() * 1.1, static_cast<double>(config.max_bits_per_second));
   bits_per_second = std::min(bits_per_second, most);
   if (bits_per_second <= rate.sustained()) return;
-  bool is_known = reason == ProbeReason::kPeriodic || reason == ProbeReason::kDemand;
+  bool is_known = looks_for_more(reason) || reason == ProbeReason::kDemand || again > 0;
   double queued = bits_per_second / rate.sustained() - 1;  // Of each second of it.
   prober.request(
       now, reason, bits_per_second, queue.noise(),
       is_known ? Duration::from_seconds(kProbeQueueMax.as_seconds() / queued) : Duration::infinite());
   periodic_at = now + kPeriodicEvery * periodic_back_off;
+  planned.reset();
+  is_second = false;
 }
 
 void Controller::Impl::plan_probe(Timestamp now) {
@@ -368,10 +412,17 @@ void Controller::Impl::plan_probe(Timestamp now) {
     has_started = true;
     return request_probe(now, ProbeReason::kStart, kStartProbe * rate.sustained());
   }
+  if (planned && (rate.decreased_at() > planned->since || now - planned->since > kPeriodicEvery))
+    planned.reset();
   bool is_calm = !rate.is_congested() && now - rate.decreased_at() > kAfterDecrease;
-  if (!has_feedback || now < periodic_at || !is_calm) return;
-  request_probe(now, ProbeReason::kPeriodic,
-                rate.sustained() * (app.is_limited() ? kPeriodicProbeLimited : kPeriodicProbe));
+  if (!has_feedback || !is_calm) return;
+  if (planned && now - planned->since >= kAgainAfter) {
+    const Planned next = *std::exchange(planned, std::nullopt);
+    if (next.bits_per_second > rate.sustained()) return request_probe(now, next.reason, next.bits_per_second);
+  }
+  if (now < periodic_at) return;
+  begin_probes(now, ProbeReason::kPeriodic,
+               rate.sustained() * (app.is_limited() ? kPeriodicProbeLimited : kPeriodicProbe));
 }
 
 void Controller::handle_remb(Timestamp now, std::uint64_t bits_per_second) {
@@ -403,14 +454,15 @@ void Controller::handle_route_change(Timestamp now) {
   s.queue.clear();
   s.loss.clear();
   s.prober.cancel();
+  s.planned.reset();
   s.unanswered_since.reset();
   s.back_off_at.reset();
   s.round_trip = Duration();
   s.raised_to = 0;
   s.periodic_back_off = 1;
   s.rate.set(now, std::min<double>(s.former, static_cast<double>(s.config.start_bits_per_second)));
-  s.request_probe(now, ProbeReason::kRecovery,
-                  std::max(kRecoveryProbe * s.former, kStartProbe * s.rate.sustained()));
+  s.begin_probes(now, ProbeReason::kRecovery,
+                 std::max(kRecoveryProbe * s.former, kStartProbe * s.rate.sustained()));
   s.publish(now);
 }
 
@@ -421,7 +473,7 @@ void Controller::set_demand(Timestamp now, const Demand& demand) {
   if (s.has_feedback && s.wanted() > before * 1.05 && s.wanted() > s.rate.sustained() &&
       !s.rate.is_congested() && !s.prober.is_busy(now) && now - s.demand_probed_at >= kDemandEvery) {
     s.demand_probed_at = now;
-    s.request_probe(now, ProbeReason::kDemand, s.wanted());
+    s.begin_probes(now, ProbeReason::kDemand, s.wanted());
   } else {
     s.plan_probe(now);
   }

@@ -120,8 +120,108 @@ struct Hand {
                                {first, static_cast<std::uint32_t>(next - first), arrivals});
     arrivals.clear();
   }
+  // A cluster that comes at so much of the rate that it is sent at, and its answer.
+  void probe(const ProbeCluster& cluster, double share) {
+    auto count = std::max(cluster.packets_min, (cluster.bytes_min + 999) / 1000);
+    double gap = 8000 / static_cast<double>(cluster.bits_per_second);
+    Duration first = now - Timestamp() + Duration::seconds(9) + wait;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      now += Duration::from_seconds(gap);
+      controller.handle_sent(now, {next, 1000, cluster.id});
+      arrivals.push_back({next++, first + Duration::from_seconds(gap * i / share)});
+    }
+    answer();
+  }
+  // Media until a cluster is asked for.
+  ProbeCluster next_probe() {
+    for (int i = 0; i < 1000; ++i) {
+      if (auto cluster = controller.take_probe(now)) return *cluster;
+      send(3);
+      answer();
+    }
+    return {};
+  }
   double target() const { return static_cast<double>(controller.target().bits_per_second); }
 };
+
+// What jitter made of a cluster must not decide for seconds.
+TEST(Controller, asks_again_where_a_cluster_says_nothing_or_little) {
+  for (double share : {4.0, 0.5}) {  // Bunched, and drawn out.
+    Hand hand;
+    auto first = hand.next_probe();
+    hand.probe(first, share);
+    Timestamp before = hand.now;
+    auto again = hand.next_probe();
+    EXPECT_EQ(again.bits_per_second, first.bits_per_second);
+    EXPECT_GT(hand.now - before, Duration::milliseconds(600));
+    EXPECT_LT(hand.now - before, Duration::milliseconds(1000));
+    hand.probe(again, share);
+    hand.probe(hand.next_probe(), share);  // Twice,
+    before = hand.now;
+    hand.next_probe();  // and not for ever.
+    EXPECT_GT(hand.now - before, Duration::seconds(2));
+  }
+}
+
+// At the start clusters follow each other; who looks for more on a path that may be shared waits.
+TEST(Controller, lets_a_rise_stand_before_it_looks_for_more) {
+  Hand hand;
+  hand.probe(hand.next_probe(), 1);
+  for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 0.75);  // Drawn out, and so the last.
+  double before = hand.target();
+  hand.probe(hand.next_probe(), 1);
+  EXPECT_GT(hand.target(), 1.4 * before);
+  EXPECT_FALSE(hand.controller.take_probe(hand.now));
+  Timestamp rose = hand.now;
+  auto step = hand.next_probe();
+  EXPECT_GT(hand.now - rose, Duration::milliseconds(600));
+  EXPECT_LT(hand.now - rose, Duration::milliseconds(1000));
+  EXPECT_GT(static_cast<double>(step.bits_per_second), 1.9 * hand.target());
+}
+
+TEST(Controller, wants_two_clusters_to_rise_on_a_path_that_was_full) {
+  for (double share : {0.6, 1.0}) {  // Of its rate, at which the second comes.
+    Hand hand;
+    hand.probe(hand.next_probe(), 1);
+    for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 0.75);
+    hand.wait = Duration::milliseconds(100);  // A queue.
+    for (int i = 0; i < 10; ++i) hand.send(3), hand.answer();
+    hand.wait = Duration();
+    for (int i = 0; i < 100 && hand.controller.target().is_congested; ++i) {
+      hand.send(3);
+      hand.controller.handle_deadline(hand.now);
+      hand.answer();
+    }
+    auto first = hand.next_probe();
+    double before = hand.target();
+    hand.probe(first, 1);
+    EXPECT_LT(hand.target(), 1.1 * before);
+    auto second = hand.controller.take_probe(hand.now);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->bits_per_second, first.bits_per_second);
+    hand.probe(*second, share);
+    EXPECT_EQ(hand.target() > 1.4 * before, share == 1);
+  }
+}
+
+// On another path a cluster at the former rate shows how narrow that is, and queues for as long as it takes.
+TEST(Controller, asks_once_alone_where_a_former_rate_is_shown_not_to_fit) {
+  Hand hand;
+  for (int i = 0; i < 3; ++i) hand.probe(hand.next_probe(), 1);
+  hand.controller.handle_route_change(hand.now);
+  const auto first = hand.next_probe();
+  EXPECT_GT(static_cast<double>(first.bits_per_second), 2 * hand.target());
+  hand.probe(first, 0.1);
+  hand.wait = Duration();
+  for (int i = 0; i < 100; ++i) {
+    if (const auto next = hand.controller.take_probe(hand.now)) {
+      EXPECT_LT(next->bits_per_second, first.bits_per_second);
+      hand.probe(*next, 1);
+    }
+    hand.send(3);
+    hand.answer();
+  }
+}
 
 TEST(Controller, measures_the_round_trip) {
   Hand hand;

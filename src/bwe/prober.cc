@@ -103,10 +103,14 @@ std::optional<ProbeResult> Prober::take_result(Timestamp now) {
     close(i);
     Duration sending = cluster.last_sent - cluster.first_sent;
     Duration receiving = cluster.last_arrived - cluster.first_arrived;
-    if (sending < kSpanMin || receiving < kSpanMin) continue;
+    if (sending < kSpanMin) continue;
     double sent = (cluster.sent_bytes - cluster.last_sent_bytes) * 8.0 / sending.as_seconds();
-    double received = (cluster.arrived_bytes - cluster.first_arrived_bytes) * 8.0 / receiving.as_seconds();
-    if (received > kFasterMax * sent) continue;
+    double received = (cluster.arrived_bytes - cluster.first_arrived_bytes) * 8.0 /
+                      std::max(receiving, kSpanMin).as_seconds();
+    if (receiving < kSpanMin || received > kFasterMax * sent)
+      return ProbeResult{.asked = static_cast<double>(cluster.asked.bits_per_second),
+                         .is_bunched = true,
+                         .reason = cluster.reason};
     // A pacer's quanta may be faster than what was asked for: of that nobody wants to know.
     double tried = std::min(sent, static_cast<double>(cluster.asked.bits_per_second));
     double unhindered_seconds = (cluster.arrived_bytes - cluster.first_arrived_bytes) * 8.0 / tried;

@@ -5,6 +5,14 @@
 // full link as well: 15 ms that say within 4 s that the link has become wider, at 1 % of its bytes and no
 // more queue than a frame makes. A cluster that fills a link shows the link's rate only when nobody shares
 // it, so of the periodic ones only those count that came as fast as was asked.
+//
+// A flow that is small beside others is hardly slowed by them, whatever it asks: where a link is shared even
+// that says little. A sender that fills what it may therefore goes one step at a time: the next cluster waits
+// until the rise has stood for kAgainAfter (controller.cc) without a queue, and on a path that was full a
+// second cluster confirms the first, which jitter may have pressed together; a step that fills the path then
+// counts for what it showed. (Five flows, queue delay under 20 ms in 400 of 400 runs, without it in 355.) At
+// the start, for new demand and after an outage clusters follow each other at once, and what jitter bunched,
+// so that it says nothing, is asked again.
 #pragma once
 
 #include <array>
@@ -16,13 +24,14 @@
 
 namespace stoa::bwe {
 
-enum class ProbeReason : std::uint8_t { kStart, kPeriodic, kDemand, kRecovery };
+enum class ProbeReason : std::uint8_t { kStart, kPeriodic, kStep, kDemand, kRecovery };
 
 struct ProbeResult {
   double bits_per_second = 0;
   double asked = 0;            // Bits a second.
   bool is_saturated = false;   // It came slower than sent and asked for: this is what the path carries,
   bool may_be_jitter = false;  // or jitter, which alone could have drawn it out as much.
+  bool is_bunched = false;     // It came so much faster than sent that it says nothing: only `asked` is set.
   ProbeReason reason = ProbeReason::kStart;
 };
 

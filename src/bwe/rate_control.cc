@@ -19,7 +19,8 @@ constexpr double kRuinMinMs = 3, kRuinShare = 0.5;
 constexpr double kUndone = 0.9;
 constexpr double kDip = 0.9;  // At most, in a drain that is none of a collapse.
 constexpr double kAllSent = 0.8;
-constexpr double kCollapseMost = 0.2;  // Less is not believed of a few packets.
+constexpr Duration kMeasured = Duration::milliseconds(500);  // What PathState::arrived looks back on.
+constexpr double kCollapseMost = 0.2;                        // Less is not believed of a few packets.
 
 constexpr double kDecrease = 0.97;  // Of what is carried.
 constexpr double kDecreaseOver = 0.12;
@@ -55,7 +56,7 @@ double ms_of(Duration d) { return d.as_seconds() * 1e3; }
 
 RateControl::RateControl(Timestamp now, double start, Limits limits) : limits_(limits), target_(start) {
   updated_at_ = emptied_at_ = tested_at_ = lost_at_ = marked_at_ = now;
-  collapsed_at_ = now - Duration::seconds(1);
+  collapsed_at_ = undone_at_ = now - Duration::seconds(1);
   settled_at_ = decreased_at_ = now;
   limit();
 }
@@ -93,7 +94,7 @@ void RateControl::handle_feedback(Timestamp now, const PathState& path) {
     if (path.while_waiting && ms_of(path.newest) > limit_ms && (is_collapse_ || is_less)) {
       before_collapse_ = 0;
       service_ = std::max(*path.while_waiting, limits_.min);
-      target_ = kDecrease * service_;
+      target_ = std::min(kDecrease * service_, before_drain_);
       limit();
     }
     return advance(now, path.in_flight_bits);
@@ -124,6 +125,7 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
   carried = std::max(carried, limits_.min);
   learn_capacity(carried);
   is_collapse_ = is_collapse;
+  if (!is_draining_) before_drain_ = target_;
   if (is_collapse) {
     collapsed_at_ = now;
     if (before_collapse_ == 0) before_collapse_ = target_;
@@ -138,6 +140,7 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
       now - emptied_at_ > std::max(kNeverEmpty, path.round_trip * 6)) {
     competes_ = true;
     is_draining_ = false;
+    before_collapse_ = 0;
     tested_at_ = now;
     // What was given up for nothing.
     target_ = std::max(target_, kCompeteFrom * before_drains_);
@@ -146,9 +149,10 @@ void RateControl::begin_drain(Timestamp now, const PathState& path, bool is_coll
   }
   room_ = 0;
   service_ = std::min(carried, target_ * 1.1);
-  // Of what is not sent nobody knows whether it would be carried.
-  bool is_all_sent = path.offered.value_or(target_) > kAllSent * target_;
-  if (is_collapse || (is_all_sent && carried < kCollapseShare * target_)) {
+  // Of what is not sent, or was held back, nobody knows whether it would be carried.
+  double sends = std::min(target_, path.offered.value_or(target_));
+  bool is_all_sent = sends > kAllSent * target_ && path.newest_sent_at - undone_at_ > kMeasured;
+  if (is_collapse || (is_all_sent && carried < kCollapseShare * sends)) {
     target_ = kDecrease * carried;
   } else {
     double over = std::clamp(ms_of(path.standing) / queue_limit_ms(path) - 1, 0.0, 1.0);
@@ -171,6 +175,7 @@ void RateControl::advance(Timestamp now, double in_flight_bits) {
     is_draining_ = false;
     settled_at_ = now;
     // A queue that was gone before it could be measured was none.
+    if (before_collapse_ > 0) undone_at_ = now;
     target_ = std::max(target_, kUndone * before_collapse_);
     before_collapse_ = 0;
     return;
@@ -255,6 +260,7 @@ void RateControl::handle_loss_bound(double bits_per_second) {
 
 void RateControl::back_off(Timestamp now) {
   is_draining_ = competes_ = false;
+  before_collapse_ = 0;
   target_ *= kBackOff;
   decreased_at_ = now;
   limit();

@@ -8,7 +8,9 @@
 //   is then drained: from what is in flight and what the newest packet waited it is known when it will be
 //   empty, a round trip before it can be seen.
 // - A collapse is believed of three packets that came far slower than they were sent, and undone when the
-//   next 60 ms do not confirm it (2.5 to 0.6 Mb/s: 5.5 % of loss in the 5 s behind become 4).
+//   next 60 ms do not confirm it (2.5 to 0.6 Mb/s: 5.5 % of loss in the 5 s behind become 4). What confirms
+//   it is measured over as little, so it never lets the rate rise; and once it was undone, what arrives for
+//   half a second has a gap that the sender made: that is not the link's rate.
 // - The queue that is let stand before a decrease is kBacklogBits of this flow's own: whoever sends more is
 //   the first to give way, so flows become equal within seconds (TCP Vegas; a fixed delay favours nobody).
 // - A queue that three drains do not empty, and that is long at two of them, is somebody else's (a TCP's):
@@ -103,8 +105,10 @@ class RateControl {
   double drain_rate_ = 0, service_ = 0;  // service_: at which the queue empties.
   double waited_seconds_ = 0;            // By the newest packet that arrived.
   Timestamp waited_sent_at_, drain_began_, next_look_;
+  double before_drain_ = 0;     // The target.
   double before_collapse_ = 0;  // The target; 0: it was none, or has been confirmed.
   Timestamp collapsed_at_;
+  Timestamp undone_at_;   // When a collapse proved to be none.
   Timestamp settled_at_;  // Packets sent before it say nothing of what was decided since.
   Timestamp decreased_at_;
 

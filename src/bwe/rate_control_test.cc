@@ -101,6 +101,74 @@ TEST(RateControl, believes_a_collapse_when_it_is_confirmed_and_undoes_it_when_no
   }
 }
 
+// A few packets behind it may have come faster than the link is.
+TEST(RateControl, does_not_rise_by_a_collapse) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained();
+  PathState path = driver.queued(80, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  driver.ms += 50;
+  driver.step(driver.queued(80, 2e6));
+  EXPECT_LE(driver.rate.sustained(), before);
+}
+
+// Silence ends the drain of a collapse: what was before it says nothing of the path that comes back.
+TEST(RateControl, forgets_in_silence_what_was_before_a_collapse) {
+  Driver driver;
+  driver.run_calm(20);
+  PathState path = driver.queued(300, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  for (int i = 0; i < 4; ++i) driver.rate.back_off(at_ms(driver.ms += 500));
+  const double left = driver.rate.sustained();
+  driver.run_calm(2);
+  driver.step(driver.queued(400, 0.9 * left));
+  ASSERT_TRUE(driver.rate.is_draining());
+  EXPECT_LT(driver.rate.target(), 1.1 * left);
+  for (int i = 0; i < 500 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  EXPECT_LT(driver.rate.sustained(), 1.1 * left);
+}
+
+// What was held back for a collapse that was none arrives as a gap.
+TEST(RateControl, does_not_take_the_gap_of_its_own_drain_for_the_link) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained();
+  PathState path = driver.queued(30, 0.9e6);
+  path.of_newest = 0.3e6;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  for (int i = 0; i < 100 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  ASSERT_NEAR(driver.rate.sustained(), 0.9 * before, 1);
+  driver.ms += 300;
+  driver.step(driver.queued(30, 0.5 * before));
+  EXPECT_GT(driver.rate.sustained(), 0.7 * before);
+  // Later it is the link.
+  for (int i = 0; i < 100 && driver.rate.is_draining(); ++i, driver.ms += 20)
+    driver.rate.advance(at_ms(driver.ms), 0);
+  driver.ms += 1000;
+  driver.step(driver.queued(30, 0.5 * before));
+  EXPECT_LT(driver.rate.sustained(), 0.5 * before);
+}
+
+// Layers take what they take: that less arrives than could does not say that the link is narrower.
+TEST(RateControl, holds_what_is_carried_against_what_is_sent) {
+  Driver driver;
+  driver.run_calm(20);
+  double before = driver.rate.sustained(), sends = 0.86 * before;
+  PathState path = driver.queued(18, 0.94 * sends);
+  path.offered = sends;
+  driver.step(path);
+  ASSERT_TRUE(driver.rate.is_draining());
+  EXPECT_GT(driver.rate.sustained(), sends);
+}
+
 TEST(RateControl, holds_its_own_against_a_queue_that_does_not_drain) {
   Driver driver;
   driver.run_calm(20);
