@@ -15,16 +15,19 @@ constexpr Duration kEmpty = Duration::milliseconds(40);
 constexpr Duration kRateWindow = Duration::milliseconds(250), kRateWindowMin = Duration::milliseconds(100);
 // Of what the line carries, when the queue is gone; and what is left out besides, so that it is gone within a
 // second.
-constexpr double kHeld = 0.9, kLeftOutMax = 0.35;
-// Delay of sound that grows by so much, and by so many times what passed since the sound before, has stepped.
+constexpr double kHeld = 0.9, kLeftOutMax = 0.4;
+// Delay that grows by so much, and by so many times what passed since the packet before, has stepped.
 constexpr Duration kStepMin = Duration::milliseconds(100);
 constexpr std::int64_t kStepTimes = 5;
 constexpr double kAsBefore = 0.7;
+// Of what came while nothing waited, from packet to packet: a line is narrow before one is here that waited.
+constexpr double kFreeKept = 0.97;
 // What is said takes two round trips, the queue among them, and an encoder's time to be seen.
 constexpr Duration kSeenAfter = Duration::milliseconds(700), kReaction = Duration::milliseconds(300);
 constexpr double kShrinks = 0.85;  // To so much of what it was, or it does not.
 constexpr int kDrainsMax = 3;
-constexpr double kUncountedMax = 0.3;
+// Headers, redundant sound, and repeats; what browsers have left of a limit they fill with padding.
+constexpr double kUncountedFirst = 0.25, kUncountedMax = 0.4;
 constexpr double kUncountedWeight = 1.0 / 32;
 constexpr Duration kUncountedKept = Duration::seconds(10);  // After a limit.
 // A line that becomes wide again is not known of so long.
@@ -39,38 +42,40 @@ constexpr int kLiftRepeats = 3;
 void UplinkLimit::handle_packet(Timestamp now, std::uint32_t bytes) {
   if (!began_) began_ = now;
   received_.add(now - *began_, bytes);
-  bytes_since_sound_ += bytes;
+  bytes_since_ += bytes;
 }
 
 // By much more than what passed, while all else came as before: then nothing waits.
 bool UplinkLimit::has_stepped(Timestamp now, Duration sent) const {
-  const Duration passed = now - *sound_at_, between = sent - sound_sent_, grown = passed - between;
+  const Duration passed = now - *newest_at_, between = sent - newest_sent_, grown = passed - between;
   if (grown <= kStepMin || grown <= between * kStepTimes) return false;
-  return static_cast<double>(bytes_since_sound_) * 8 > kAsBefore * free_rate_ * passed.as_seconds();
+  return static_cast<double>(bytes_since_) * 8 > kAsBefore * free_rate_ * passed.as_seconds();
 }
 
-void UplinkLimit::handle_sound(Timestamp now, Duration sent) {
+void UplinkLimit::handle_sent(Timestamp now, Duration sent) {
   if (!began_) began_ = now;
-  if (sound_at_ && (now - *sound_at_ > kSilence || has_stepped(now, sent))) forget_sound();
-  sound_at_ = now;
-  sound_sent_ = sent;
-  bytes_since_sound_ = 0;
+  if (newest_at_ && (now - *newest_at_ > kSilence || has_stepped(now, sent))) forget_clock();
+  newest_at_ = now;
+  newest_sent_ = sent;
+  bytes_since_ = 0;
   // A queue that stands for minutes is not the way itself.
   queue_.hold_base(state_ != State::kOpen);
   queue_.add(Timestamp() + sent, now - *began_, 0);
   update(now);
 }
 
-void UplinkLimit::forget_sound() {
+void UplinkLimit::forget_clock() {
   queue_.clear();
   full_since_.reset();
   busy_since_.reset();
 }
 
-// Bits a second.
+// Bits a second, of a line that is busy: at least for as long as the newest packets waited for it.
 std::optional<double> UplinkLimit::rate(Timestamp now) const {
-  if (!busy_since_ || now - *busy_since_ < kRateWindowMin) return std::nullopt;
-  return received_.rate(std::min(kRateWindow, now - *busy_since_), kRateWindowMin);
+  if (!busy_since_) return std::nullopt;
+  const Duration busy = std::max(now - *busy_since_, queue_.newest());
+  if (busy < kRateWindowMin) return std::nullopt;
+  return received_.rate(std::min(kRateWindow, busy), kRateWindowMin);
 }
 
 void UplinkLimit::enter(Timestamp now, State state, double limit) {
@@ -86,7 +91,7 @@ void UplinkLimit::enter(Timestamp now, State state, double limit) {
 Duration UplinkLimit::step() const { return std::max(kSeenAfter, round_trip_ * 2 + kReaction); }
 
 void UplinkLimit::begin_drain(Timestamp now, double rate) {
-  if (state_ == State::kOpen && now - entered_at_ > kUncountedKept) uncounted_ = 0;
+  if (state_ == State::kOpen && now - entered_at_ > kUncountedKept) uncounted_ = kUncountedFirst;
   ++begun_count_;
   drains_ = 0;
   drain(now, rate);
@@ -104,7 +109,7 @@ void UplinkLimit::update(Timestamp now) {
   const Duration waited = queue_.newest();
   if (waited < kEmpty) {
     busy_since_.reset();
-    free_rate_ = received_.rate(kRateWindow, kRateWindowMin).value_or(0);
+    free_rate_ = std::max(free_rate_ * kFreeKept, received_.rate(kRateWindow, kRateWindowMin).value_or(0));
   } else if (!busy_since_) {
     busy_since_ = now;
   }
@@ -132,7 +137,7 @@ void UplinkLimit::update(Timestamp now) {
       } else if (drains_ < kDrainsMax) {
         drain(now, std::min(*rate, capacity_));
       } else {
-        forget_sound();
+        forget_clock();
         enter(now, State::kGivenUp, kNone);
       }
       return;
@@ -154,7 +159,7 @@ void UplinkLimit::update(Timestamp now) {
 }
 
 std::optional<std::uint64_t> UplinkLimit::take_news(Timestamp now) {
-  if (limit_ != kNone && sound_at_ && now - *sound_at_ > kSilence) enter(now, State::kOpen, kNone);
+  if (limit_ != kNone && newest_at_ && now - *newest_at_ > kSilence) enter(now, State::kOpen, kNone);
   const bool is_due = limit_ != kNone || repeats_ > 0;
   if (!is_due || now - told_at_ < kRepeatEvery) return std::nullopt;
   told_at_ = now;

@@ -3,8 +3,9 @@
 //
 // Senders have estimators of their own, fed by our feedback, and mostly know best. But those of browsers take
 // seconds to come down to a line that became much narrower, and count redundant sound (RED) for half of what
-// it takes, so that a full queue may stay for good. What they do not look at is known here: how long sound
-// waits on its way, which leaves at even times and ahead of all pictures.
+// it takes, so that a full queue may stay for good. What they do not look at is known here: how long packets
+// wait on their way. Those of browsers say when they were sent; of others there is sound, which leaves at
+// even times and ahead of all pictures.
 //
 // A queue that does not shrink for what is said is of others, and nothing is said for a while.
 #pragma once
@@ -28,14 +29,14 @@ class UplinkLimit {
 
   // Any packet of the sender; `bytes` with all headers.
   void handle_packet(Timestamp now, std::uint32_t bytes);
-  // Sound that was sent for the first time, when its RTP clock stood at `sent`, of whatever origin. A delay
-  // that is much longer at once is of a clock that stood still (a microphone was changed) or of another path:
-  // queues grow by and by.
-  void handle_sound(Timestamp now, Duration sent);
-  // Sound of another clock from here on.
-  void forget_sound();
-  // What to say now, in bits a second, if anything; kNone: all it likes. To be asked after handle_sound(),
-  // and every second or so where no sound comes.
+  // A packet that was sent at `sent`, by a clock of whatever origin: one in 20 ms or so. For sound that was
+  // sent for the first time its RTP clock will do. A delay that is much longer at once is of a clock that
+  // stood still (a microphone was changed) or of another path: queues grow by and by.
+  void handle_sent(Timestamp now, Duration sent);
+  // Another clock from here on.
+  void forget_clock();
+  // What to say now, in bits a second, if anything; kNone: all it likes. To be asked after handle_sent(),
+  // and every second or so where nothing comes.
   std::optional<std::uint64_t> take_news(Timestamp now);
   // While a line is drained that carries much less than what came over it before: what its sender gives up is
   // not yet to be seen.
@@ -63,9 +64,9 @@ class UplinkLimit {
   Duration step() const;
   void enter(Timestamp now, State state, double limit);
 
-  std::optional<Timestamp> began_, sound_at_;
-  Duration sound_sent_;
-  std::uint64_t bytes_since_sound_ = 0;
+  std::optional<Timestamp> began_, newest_at_;
+  Duration newest_sent_;
+  std::uint64_t bytes_since_ = 0;
   double free_rate_ = 0;  // Bits a second, when nothing waited.
   QueueDelay queue_;
   Throughput received_;

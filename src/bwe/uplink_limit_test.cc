@@ -53,7 +53,7 @@ struct Uplink {
       way_.pop_front();
       received_bits += packet.bytes * 8;
       limit.handle_packet(at(now_), packet.bytes);
-      if (packet.is_sound) limit.handle_sound(at(now_), Duration::from_seconds(packet.sent + rtp_offset));
+      if (packet.is_sound) limit.handle_sent(at(now_), Duration::from_seconds(packet.sent + rtp_offset));
     }
     if (const auto news = limit.take_news(at(now_))) {
       said.push_back({now_, static_cast<double>(*news)});
@@ -125,6 +125,19 @@ TEST(UplinkLimit, lets_no_queue_stand_of_who_sends_more_than_it_counts) {
   EXPECT_GT(line.received_bits / 40, 0.85 * 600e3);
 }
 
+// Of the first limit already: until then nothing was seen of it.
+TEST(UplinkLimit, drains_at_once_the_queue_of_who_sends_a_fifth_more_than_it_counts) {
+  Uplink line;
+  line.run(10);
+  line.capacity = 600e3;
+  line.uncounted = 120e3;
+  line.run(12);
+  EXPECT_LT(line.queue(), 0.05);
+  line.run(13);
+  EXPECT_LT(line.longest_queue, 0.1);
+  EXPECT_EQ(line.limit.begun(), 1u);
+}
+
 TEST(UplinkLimit, leaves_a_queue_that_others_fill_to_them) {
   Uplink line;
   line.run(10);
@@ -180,7 +193,7 @@ TEST(UplinkLimit, takes_what_waited_for_the_line_for_no_queue) {
   const auto pass = [&](double until, double wait) {
     for (; now < until; now += 0.02, sent += Duration::milliseconds(20)) {
       limit.handle_packet(at(now + wait), 5'000);
-      limit.handle_sound(at(now + wait), sent);
+      limit.handle_sent(at(now + wait), sent);
       EXPECT_EQ(limit.take_news(at(now + wait)), std::nullopt);
     }
   };
@@ -189,7 +202,7 @@ TEST(UplinkLimit, takes_what_waited_for_the_line_for_no_queue) {
   for (const double over = now + 10; now < over; now += 0.02, sent += Duration::milliseconds(20)) {
     const double came = over + (now + 10 - over) / 10;
     limit.handle_packet(at(came), 5'000);
-    if (over + 1 - now > 2.5) limit.handle_sound(at(came), sent);
+    if (over + 1 - now > 2.5) limit.handle_sent(at(came), sent);
     EXPECT_EQ(limit.take_news(at(came)), std::nullopt);
   }
   now += 1;
@@ -248,7 +261,7 @@ TEST(UplinkLimit, begins_anew_with_sound_of_another_clock) {
   Uplink line;
   line.run(10);
   line.rtp_offset -= 0.4;
-  line.limit.forget_sound();
+  line.limit.forget_clock();
   line.run(20);
   EXPECT_TRUE(line.said.empty());
 }

@@ -67,13 +67,32 @@ bool ArrivalLog::handle_packet(Timestamp now, std::uint16_t transport_sequence, 
   return true;
 }
 
+// Judged once of all that is told at a time.
+bool ArrivalLog::leaves_out_loss() {
+  if (window_.untold() < judged_until_ && judged_until_ <= window_.end()) return is_left_out_;
+  judged_until_ = window_.end();
+  is_left_out_ = false;
+  std::int64_t missing = 0;
+  for (std::int64_t sequence = window_.untold(); sequence < window_.end(); ++sequence)
+    missing += window_[sequence].at == Timestamp::never();
+  if (missing < kLossMany || missing * 2 <= window_.end() - window_.untold()) return false;
+  const Timestamp now = window_[window_.end() - 1].at;
+  if (!overflowed_at_ || now - *overflowed_at_ > kLossLeftOutEvery) overflowed_at_ = now;
+  is_left_out_ = now - *overflowed_at_ < kLossLeftOut;
+  return is_left_out_;
+}
+
 bool ArrivalLog::write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_ssrc, Writer& writer) {
   std::size_t limit = std::min(writer.remaining(), config_.packet_bytes_max);
   if (!has_news() || limit < kFeedbackBytesMin) return false;
-  std::int64_t first = window_.untold(), told = first;
+  const bool leaves_out = leaves_out_loss();
+  std::int64_t first = window_.untold();
+  while (leaves_out && window_[first].at == Timestamp::never()) ++first;
+  std::int64_t told = first;
   TransportFeedbackBuilder builder(static_cast<std::uint16_t>(first), limit);
   for (std::int64_t sequence = first; sequence < window_.end(); ++sequence) {
     Timestamp at = window_[sequence].at;
+    if (at == Timestamp::never() && leaves_out) break;
     if (at == Timestamp::never()) continue;
     if (!builder.add(static_cast<std::size_t>(sequence - told), at)) break;
     told = sequence + 1;

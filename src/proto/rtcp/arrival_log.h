@@ -94,6 +94,14 @@ class FeedbackPace {
   Timestamp first_, due_ = Timestamp::never();
 };
 
+// A queue that overflows loses most of what is sent, for the quarter of a second that its sender takes to
+// hear of it. Browsers send again at once what a feedback ends with as lost, ahead of all that is new, and so
+// for another second; what they need to know is in what came. So for kLossLeftOut after the first feedback in
+// which more, and kLossMany at least, would be missing than came, only what came is told of.
+inline constexpr Duration kLossLeftOut = Duration::seconds(1);
+inline constexpr Duration kLossLeftOutEvery = Duration::seconds(5);
+inline constexpr std::int64_t kLossMany = 5;
+
 class ArrivalLog {
  public:
   explicit ArrivalLog(const FeedbackConfig& config = {}) : config_(config), pace_(config) {}
@@ -109,10 +117,15 @@ class ArrivalLog {
   std::uint64_t too_late() const { return window_.too_late(); }
 
  private:
+  bool leaves_out_loss();
+
   FeedbackConfig config_;
   ArrivalWindow window_;
   FeedbackPace pace_;
   std::uint8_t feedback_count_ = 0;
+  std::optional<Timestamp> overflowed_at_;
+  std::int64_t judged_until_ = 0;  // Whether to leave out what is missing before it:
+  bool is_left_out_ = false;
 };
 
 class CongestionLog {

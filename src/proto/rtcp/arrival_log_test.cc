@@ -167,6 +167,48 @@ TEST(ArrivalLog, tells_at_once_when_there_is_much) {
   EXPECT_EQ(log.next_deadline(), at_ms(70));
 }
 
+// So many packets of each ten come, a hundred in a second, for so long: how many are told of as lost in each
+// second.
+std::vector<int> lost_told(int of_ten, int seconds) {
+  ArrivalLog log;
+  std::vector<int> lost;
+  std::uint16_t sequence = 0;
+  int arrived = 0, told = 0;
+  Writer writer;
+  for (int ms = 0; ms < seconds * 1000; ++ms) {
+    if (ms % 1000 == 0) lost.push_back(0);
+    if (ms % 5 == 0) {
+      if (sequence % 10 < of_ten) arrived += log.handle_packet(at_ms(ms), sequence);
+      ++sequence;
+    }
+    if (at_ms(ms) < log.next_deadline()) continue;
+    while (log.has_news()) {
+      EXPECT_TRUE(log.write_feedback(1, 2, writer));
+      auto reader = Reader::open(writer.view(), Form::kReducedSize);
+      const auto& feedback = std::get<TransportFeedback>(**reader->next());
+      lost.back() += feedback.status_count;
+      FeedbackArrivals walk = feedback.arrivals();
+      while (walk.next()) {
+        --lost.back();
+        ++told;
+      }
+      writer.clear();
+    }
+  }
+  EXPECT_GE(told, arrived - 10) << "all that came is told of";
+  return lost;
+}
+
+TEST(ArrivalLog, tells_of_no_loss_for_a_second_where_a_queue_overflows) {
+  const std::vector<int> lost = lost_told(3, 9);
+  EXPECT_LE(lost[0], 10);
+  for (int second = 1; second <= 4; ++second) EXPECT_GE(lost[second], 120) << "for a sender must know of it";
+}
+
+TEST(ArrivalLog, tells_of_all_loss_that_a_sender_can_bear) {
+  for (const int lost : lost_told(7, 3)) EXPECT_GE(lost, 50);
+}
+
 TEST(CongestionLog, has_the_same_pace) {
   CongestionLog log;
   log.handle_packet(at_ms(0), 7, 1, Ecn::kNotCapable, 100);

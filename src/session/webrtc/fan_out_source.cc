@@ -7,9 +7,13 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
   now = at;
   Stream* stream = find_stream(id);
   if (stream == nullptr) return;
-  unsigned present = 0;
-  for (const payload::PacketBatch& batch : batches)
-    for (std::size_t i = 0; i < batch.count; ++i) present |= 1u << (batch[i].layer & 31u);
+  unsigned present = 0, aside = 0;
+  for (const payload::PacketBatch& batch : batches) {
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      present |= 1u << (batch[i].layer & 31u);
+      aside = batch[i].layers_aside;
+    }
+  }
   bool has_changed = false;
   for (std::size_t i = 0; i < stream->layer_count(); ++i) {
     if (!(present >> i & 1)) continue;
@@ -36,6 +40,8 @@ void FanOut::Impl::append(Timestamp at, StreamId id, std::span<const payload::Pa
     }
     if (!layer.is_dirty) note_dirty(at, layer, !payload::is_video(stream->track.encoding));
   }
+  for (std::size_t i = 0; i < stream->layer_count(); ++i)
+    if (aside >> i & 1) has_changed |= std::exchange(stream->layers[i]->is_alive, false);
   if (has_changed && stream->layer_count() > 1) reconsider(at, *stream);
   if (trimmed_at == Timestamp::never()) trimmed_at = at + kTrimInterval;
 }

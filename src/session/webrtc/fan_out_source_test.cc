@@ -109,6 +109,32 @@ TEST(FanOutSource, leaves_a_layer_as_soon_as_the_others_are_ahead_of_it) {
   EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u) << "a second later";
 }
 
+TEST(FanOutSource, goes_over_at_once_from_a_layer_that_was_put_aside) {
+  FanOutWorld world;
+  const StreamId stream = world.add_stream(payload::Encoding::kH264, 2);
+  Peer& peer = world.add_peer();
+  world.set_source(peer, stream);
+  for (int i = 0; i < 150; ++i) {
+    world.frame(stream, {.is_keyframe = i == 0, .bytes = 300, .layer = 0});
+    world.frame(stream, {.is_keyframe = i == 0, .bytes = 1100, .layer = 1});
+    world.drain();
+    world.pass(kFrame);
+  }
+  ASSERT_EQ(peer.of(kVideoSsrc).back().payload.size(), 1100u);
+  world.take_wanted();
+  world.frame(stream, {.bytes = 300, .layer = 0, .layers_aside = 2});
+  world.drain();
+  world.pass(kFrame);
+  EXPECT_EQ(world.take_wanted().size(), 1u);
+  world.frame(stream, {.is_keyframe = true, .bytes = 300, .layer = 0, .layers_aside = 2});
+  world.drain();
+  EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 300u);
+  // And it comes back.
+  world.frame(stream, {.is_keyframe = true, .bytes = 1100, .layer = 1});
+  world.drain();
+  EXPECT_EQ(peer.of(kVideoSsrc).back().payload.size(), 1100u);
+}
+
 // Layer 0 alone, then layer 1 again, which begins with a keyframe as encoders do; `later` until it is wanted.
 class LayerTakenUp : public ::testing::Test {
  protected:

@@ -72,6 +72,7 @@ void InboundLayer::begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t 
     clock = rtcp::SenderClock(clock_rate_);
   }
   ssrc_ = ssrc;
+  goes_on_at = 0;
   is_mapped = false;
 }
 

@@ -150,7 +150,9 @@ class InboundLayer {
   bool is_active = false;                // Carries packets now.
   bool has_ended = false;                // BYE, and nothing since.
   bool is_mapped = false;                // Receivers know of its clock.
-  Timestamp last_media;                  // Once it was active.
+  std::int64_t goes_on_at = 0;           // What is before it was put aside.
+  Timestamp repaired_from;  // What is missing before its next keyframe is not asked for till then.
+  Timestamp last_media;     // Once it was active.
   std::int64_t last_timestamp = 0;
 
  private:

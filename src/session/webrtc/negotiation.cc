@@ -68,6 +68,7 @@ Result<PublisherAnswer, NegotiationFault> answer_publisher(std::string_view offe
                                                            const LocalDescription& local,
                                                            const PublisherOptions& options) {
   STOA_TRY(sdp::SessionDescription offer, parse_description(offer_text, "offer", kOfferedSectionsMax));
+  drop_useless_extensions(offer);
   sdp::MediaSupport video = make_publisher_support(sdp::MediaKind::kVideo);
   // Browsers then turn pictures before they encode them: HLS has no other way to have them upright.
   std::erase(video.extensions, sdp::HeaderExtension::kVideoOrientation);

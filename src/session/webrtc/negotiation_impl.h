@@ -26,6 +26,9 @@ dtls::Role role_of(const sdp::Agreement& agreement);
 
 // The codecs of a kind that packets are forwarded of.
 sdp::MediaSupport make_publisher_support(sdp::MediaKind kind);
+// When packets are sent is asked of those alone who number them for their transport: only they are told what
+// their line carries. Others give the id to something else in another section (aiortc).
+void drop_useless_extensions(sdp::SessionDescription& offer);
 sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_mid);
 // Opus may come with redundancy, and go with it. The types of an offer; RED is answered where it is in the
 // description that is answered.

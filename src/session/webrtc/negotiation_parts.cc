@@ -20,6 +20,7 @@ constexpr std::array kPublisherVideoExtensions = {
     sdp::HeaderExtension::kRid,
     sdp::HeaderExtension::kRepairedRid,
     sdp::HeaderExtension::kTransportSequence,
+    sdp::HeaderExtension::kAbsoluteSendTime,
     sdp::HeaderExtension::kAbsoluteCaptureTime,
     sdp::HeaderExtension::kVideoOrientation,
     sdp::HeaderExtension::kDependencyDescriptor,
@@ -27,6 +28,7 @@ constexpr std::array kPublisherVideoExtensions = {
 constexpr std::array kPublisherAudioExtensions = {
     sdp::HeaderExtension::kMid,
     sdp::HeaderExtension::kTransportSequence,
+    sdp::HeaderExtension::kAbsoluteSendTime,
     sdp::HeaderExtension::kAbsoluteCaptureTime,
     sdp::HeaderExtension::kAudioLevel,
 };
@@ -270,8 +272,11 @@ OutletConfig outlet_of(payload::Encoding encoding, const sdp::AgreedSection& sec
     if (is_red_of(other, codec)) outlet.red_payload_type = other.send_payload_type;
   for (const sdp::AgreedExtension& extension : section.extensions) {
     auto kind = rtp::find_extension_kind(sdp::uri_of(extension.extension));
+    // Who tells what arrived has no use for when it was sent, and nobody else for its number.
+    const bool tells_arrivals = codec.feedback.transport_cc || codec.feedback.ccfb;
     const bool is_useless =
-        extension.extension == sdp::HeaderExtension::kTransportSequence && !codec.feedback.transport_cc;
+        (extension.extension == sdp::HeaderExtension::kTransportSequence && !codec.feedback.transport_cc) ||
+        (extension.extension == sdp::HeaderExtension::kAbsoluteSendTime && tells_arrivals);
     if (kind && extension.can_send && !is_useless) outlet.extensions.set(*kind, extension.id);
   }
   outlet.has_nack = codec.feedback.nack;
@@ -289,6 +294,18 @@ sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_mid) {
   support.extensions.push_back(sdp::HeaderExtension::kTransportSequence);
   for (sdp::SupportedCodec& codec : support.codecs) codec.has_rtx = is_video;
   return support;
+}
+
+void drop_useless_extensions(sdp::SessionDescription& offer) {
+  for (sdp::MediaSection& section : offer.sections) {
+    const bool has_numbers = std::ranges::any_of(section.extensions, [](const sdp::ExtensionMap& map) {
+      return map.extension == sdp::HeaderExtension::kTransportSequence;
+    });
+    if (has_numbers) continue;
+    std::erase_if(section.extensions, [](const sdp::ExtensionMap& map) {
+      return map.extension == sdp::HeaderExtension::kAbsoluteSendTime;
+    });
+  }
 }
 
 sdp::MediaSupport make_publisher_support(sdp::MediaKind kind) {

@@ -207,12 +207,12 @@ TEST(PublisherAnswer, takes_the_extensions_that_are_of_use) {
                                "a=extmap:6 http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time");
   auto answer = parsed(publish(offer)->answer);
   using enum sdp::HeaderExtension;
-  EXPECT_EQ(
-      extensions_of(section_of(answer, sdp::MediaKind::kVideo)),
-      (std::set{kMid, kRid, kRepairedRid, kTransportSequence, kAbsoluteCaptureTime, kDependencyDescriptor}))
+  EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kVideo)),
+            (std::set{kMid, kRid, kRepairedRid, kTransportSequence, kAbsoluteSendTime, kAbsoluteCaptureTime,
+                      kDependencyDescriptor}))
       << "none for how pictures are turned: the publisher turns them";
   EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kAudio)),
-            (std::set{kMid, kTransportSequence, kAudioLevel}));
+            (std::set{kMid, kTransportSequence, kAbsoluteSendTime, kAudioLevel}));
 }
 
 TEST(PublisherAnswer, wants_nack_pli_fir_and_transport_feedback_and_may_limit) {

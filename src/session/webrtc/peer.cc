@@ -172,6 +172,7 @@ struct PeerNegotiation::Exchange {
     from_audio.codecs.push_back(make_red(63, 111));
     from_audio.prefers_red = true;
     to_audio.codecs.push_back(make_red(63, 111));
+    drop_useless_extensions(offer);
     share_extensions(from_video, to_video);
     share_extensions(from_audio, to_audio);
   }

@@ -97,7 +97,10 @@ Receiver::Impl::Elements Receiver::Impl::read_elements(const rtp::ExtensionBlock
 
 // Of every packet of the transport, also of streams that nobody knows: senders probe with those.
 void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::size_t bytes) {
-  if (has_remb) uplink_limit.handle_packet(now, static_cast<std::uint32_t>(bytes) + kHeaderBytes);
+  if (has_remb) {
+    uplink_limit.handle_packet(now, static_cast<std::uint32_t>(bytes) + kHeaderBytes);
+    if (const auto time = rtp::parse_abs_send_time(elements[Kind::kAbsSendTime])) note_send_time(now, *time);
+  }
   if (has_arrivals) {
     if (auto sequence = rtp::parse_transport_sequence(elements[Kind::kTransportSequence])) {
       arrivals.handle_packet(now, *sequence, bytes);
@@ -112,23 +115,45 @@ void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::
   }
 }
 
+void Receiver::Impl::note_send_time(Timestamp now, rtp::AbsSendTime time) {
+  const Duration step = send_clock ? time.since(send_clock->time) : Duration();
+  if (!send_clock || now - send_clock->at > kSendTimeSilence || step.abs() > kSendStepMax) {
+    send_clock = SendClock{.time = time, .at = now, .sampled_at = now, .sent = {}};
+    uplink_limit.forget_clock();
+    return note_sent(now, {});
+  }
+  send_clock->time = time;
+  send_clock->at = now;
+  send_clock->sent += step;
+  if (now - send_clock->sampled_at < kSendTimeEvery) return;
+  send_clock->sampled_at = now;
+  note_sent(now, send_clock->sent);
+}
+
 void Receiver::Impl::note_sound(Timestamp now, const Track& track, const InboundLayer& layer,
                                 std::uint32_t rtp_time) {
   if (!has_remb) return;
+  if (send_clock && now - send_clock->at < kSendTimeSilence) return sound.reset();
   if (sound && sound->track != track.id && now - sound->at < kSoundSilence) return;
   const std::uint32_t rate = codec_of(track)->track.clock_rate();
   const std::int64_t timestamp = layer.peek_timestamp(rtp_time);
   const bool is_same = sound && sound->track == track.id && sound->ssrc == *layer.ssrc();
-  const std::int64_t ticks = is_same ? timestamp - sound->timestamp : 0, most = kSoundStepMax.to_ticks(rate);
+  const std::int64_t ticks = is_same ? timestamp - sound->timestamp : 0, most = kSendStepMax.to_ticks(rate);
   if (!is_same || ticks > most || ticks < -most) {
     sound = Sound{.track = track.id, .ssrc = *layer.ssrc(), .at = now, .timestamp = timestamp, .sent = {}};
-    uplink_limit.forget_sound();
+    uplink_limit.forget_clock();
   } else {
     sound->at = now;
     sound->timestamp = timestamp;
     sound->sent += Duration::from_ticks(ticks, rate);
   }
-  uplink_limit.handle_sound(now, sound->sent);
+  note_sent(now, sound->sent);
+}
+
+void Receiver::Impl::note_sent(Timestamp now, Duration sent) {
+  const bool was_much_narrower = uplink_limit.is_much_narrower();
+  uplink_limit.handle_sent(now, sent);
+  if (!was_much_narrower && uplink_limit.is_much_narrower()) put_larger_layers_aside(now);
 }
 
 Result<void, ReceiveRefusal> Receiver::Impl::handle_rtp(Timestamp now, Bytes bytes, std::uint64_t srtp_index,
@@ -232,6 +257,8 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
   if (is_retransmitted || layer.nack.stats().answered != answered) ++stats.retransmitted;
 
+  if (!may_forward(now, track, place.layer, arrived)) return {};
+  if (now < layer.repaired_from) layer.nack.drop_before(static_cast<std::uint16_t>(*layer.highest() + 1));
   if (arrived.payload.empty()) {
     if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
     return {};
@@ -258,7 +285,10 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
     arrived.red.reset();
   }
   forward(track, place.layer, packet, elements, arrived, *facts);
-  if (facts->is_keyframe) layer.handle_keyframe(arrived.index, packet.header.timestamp, facts->starts_frame);
+  if (facts->is_keyframe) {
+    layer.handle_keyframe(arrived.index, packet.header.timestamp, facts->starts_frame);
+    layer.repaired_from = Timestamp();
+  }
   if (is_retransmitted) return {};
 
   layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
@@ -359,6 +389,7 @@ void Receiver::Impl::forward(Track& track, payload::LayerIndex layer, const rtp:
   forwarded.sequence = from.sequence_of(arrived.index);
   forwarded.timestamp = from.timestamp_of(packet.header.timestamp);
   forwarded.layer = layer;
+  forwarded.layers_aside = track.aside;
   if (arrived.payload.empty()) {
     track.writer.add(forwarded, {});
     return;

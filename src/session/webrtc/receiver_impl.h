@@ -38,10 +38,18 @@ inline constexpr std::uint64_t kUnansweredMax = 64;
 inline constexpr Duration kLayerGivenUp = Duration::milliseconds(150);
 // Of IP, UDP and SRTP's tag, which estimators of senders count.
 inline constexpr std::uint32_t kHeaderBytes = 20 + 8 + 10;
-// Sound that is silent for so long tells nothing any more; that of another track may.
+// A browser that is asked sooner than its encoder has heard of a limit makes a keyframe of each layer.
+inline constexpr Duration kLimitHeeded = Duration::milliseconds(60);
+// For so long what a keyframe that was asked for makes useless is not asked for.
+inline constexpr Duration kKeyframeAwaited = Duration::seconds(1);
+// Packets that tell when they were sent are looked at so often.
+inline constexpr Duration kSendTimeEvery = Duration::milliseconds(20);
+// What is silent for so long tells nothing any more: sound, where another track has some, …
 inline constexpr Duration kSoundSilence = Duration::seconds(1);
+// … and packets that say when they were sent, where there is sound.
+inline constexpr Duration kSendTimeSilence = Duration::seconds(3);
 // A larger step of its clock is another clock.
-inline constexpr Duration kSoundStepMax = Duration::seconds(2);
+inline constexpr Duration kSendStepMax = Duration::seconds(2);
 // Peers' SSRCs whose reference times are answered.
 inline constexpr std::size_t kReferenceTimesMax = 8;
 inline constexpr Duration kRoundTripMax = Duration::seconds(5);
@@ -58,6 +66,7 @@ struct Receiver::Impl {
     std::uint8_t codec = 0;  // Of the section's; when open.
     Timestamp opened_at;
     std::vector<InboundLayer> layers;
+    std::uint8_t aside = 0;  // Layers that the line has no place for, as bits, until they go on.
     payload::LayerFlow flow;
     payload::PacketWriter writer;
 
@@ -117,7 +126,9 @@ struct Receiver::Impl {
   void tell_active(const Track& track, ReceiverOutputs& out);
   Elements read_elements(const rtp::ExtensionBlock& block) const;
   void note_arrival(Timestamp now, const Elements& elements, std::size_t bytes);
+  void note_send_time(Timestamp now, rtp::AbsSendTime time);
   void note_sound(Timestamp now, const Track& track, const InboundLayer& layer, std::uint32_t rtp_time);
+  void note_sent(Timestamp now, Duration sent);
   const InboundCodec* codec_of(const Track& track) const;
 
   // receiver_reports.cc
@@ -128,7 +139,10 @@ struct Receiver::Impl {
   // True when it echoes a time of ours: the round trip is known better.
   bool handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
   // Whether what is missing of the layer is worth the place it takes when it is sent again.
+  bool is_too_large(const Track& track, const InboundLayer& layer) const;
   bool may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const;
+  void put_larger_layers_aside(Timestamp now);
+  bool may_forward(Timestamp now, Track& track, payload::LayerIndex index, const Arrived& arrived);
   void take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_due_feedback(Timestamp now, ReceiverOutputs& out);
   // Only a keyframe that begins with this packet or behind it is of use.
@@ -166,7 +180,14 @@ struct Receiver::Impl {
   rtcp::ArrivalLog arrivals;
   rtcp::CongestionLog congestion;
   bwe::UplinkLimit uplink_limit;
-  // The sound that tells how long packets wait.
+  // What tells how long packets wait: the times that packets were sent, as they say,
+  struct SendClock {
+    rtp::AbsSendTime time;
+    Timestamp at, sampled_at;
+    Duration sent;  // Since whenever.
+  };
+  std::optional<SendClock> send_clock;
+  // or else the sound.
   struct Sound {
     media::TrackId track = 0;
     std::uint32_t ssrc = 0;

@@ -167,13 +167,50 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
   nack_outputs.clear();
 }
 
+// The least layer is all that a line has place for which became much narrower.
+bool Receiver::Impl::is_too_large(const Track& track, const InboundLayer& layer) const {
+  if (!has_remb || !uplink_limit.is_much_narrower()) return false;
+  return std::any_of(track.layers.data(), &layer, [](const InboundLayer& below) { return below.is_active; });
+}
+
+// Of a full queue nearly all is lost: that nothing of the least layer comes does not say that it was given
+// up.
 bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const {
-  if (track.is_given_up(now, layer)) return false;
-  if (!has_remb || !uplink_limit.is_much_narrower()) return true;
-  // What flows below it is all that the line has place for.
-  return std::none_of(track.layers.data(), &layer, [&](const InboundLayer& below) {
-    return below.is_active && !track.is_given_up(now, below);
-  });
+  if (has_remb && uplink_limit.is_much_narrower()) return !is_too_large(track, layer);
+  return !track.is_given_up(now, layer);
+}
+
+// The sender will give them up, too, and what is still on its way of them is in pieces. Receivers go over to
+// the least layer with its next keyframe; what is repeated of it would only leave before that.
+void Receiver::Impl::put_larger_layers_aside(Timestamp now) {
+  for (Track& track : all_tracks) {
+    std::uint8_t aside = 0;
+    for (const InboundLayer& layer : track.layers)
+      if (layer.is_active && is_too_large(track, layer)) aside |= 1u << track.index_of(layer);
+    track.aside |= aside;
+    if (aside == 0) continue;
+    InboundLayer& least = *std::ranges::find_if(track.layers, &InboundLayer::is_active);
+    wish_keyframe(now + kLimitHeeded, least, *least.highest());
+    least.repaired_from = now + kKeyframeAwaited;
+    deadline = std::min(deadline, least.keyframe.due());
+  }
+}
+
+// A layer that was put aside goes on with the first packet that is sent anew, and what was before it has no
+// use.
+bool Receiver::Impl::may_forward(Timestamp now, Track& track, payload::LayerIndex index,
+                                 const Arrived& arrived) {
+  InboundLayer& layer = track.layers[index];
+  const auto bit = static_cast<std::uint8_t>(1u << index);
+  if (is_too_large(track, layer)) track.aside |= bit;
+  if ((track.aside & bit) == 0) return arrived.index >= layer.goes_on_at;
+  const bool is_anew = arrived.is_newest && arrived.origin == rtcp::PacketOrigin::kFirstSent;
+  layer.goes_on_at = *layer.highest() + (is_anew ? 0 : 1);
+  layer.nack.drop_before(static_cast<std::uint16_t>(layer.goes_on_at));
+  if (!is_anew || arrived.payload.empty() || is_too_large(track, layer)) return false;
+  track.aside &= static_cast<std::uint8_t>(~bit);
+  wish_keyframe(now, layer, arrived.index);
+  return true;
 }
 
 void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {

@@ -113,10 +113,11 @@ TEST(Receiver, sends_transport_wide_feedback_of_all_streams) {
   EXPECT_THAT(arrived, ElementsAre(65535, 1, 2));
 }
 
-// A peer that speaks, and sends a picture of 600 kb/s, over a line where both wait.
+// A peer that speaks, or says when it sends, and sends a picture of 600 kb/s, over a line where both wait.
 class WaitingPeer {
  public:
-  explicit WaitingPeer(bool knows_remb) : peer_(agreement(knows_remb)) {}
+  explicit WaitingPeer(bool knows_remb, bool says_when = false)
+      : says_when_(says_when), peer_(agreement(knows_remb)) {}
 
   void run(Duration time, Duration wait) {
     for (const Timestamp end = peer_.now + time; peer_.now < end; peer_.run_for(ms(20))) {
@@ -127,9 +128,15 @@ class WaitingPeer {
         peer_.run_for(more);
       }
       ++index_;
-      EXPECT_TRUE(peer_.send(audio(index_, static_cast<std::uint32_t>(960 * index_))));
       Sent picture = video(index_, static_cast<std::uint32_t>(1800 * index_));
       picture.payload.resize(1300);
+      if (says_when_) {
+        const auto time = rtp::AbsSendTime::at(Timestamp() + Duration::seconds(60) + ms(20) * index_);
+        const auto bytes = rtp::write_abs_send_time(time);
+        picture.elements = {{kSendTimeId, {bytes.begin(), bytes.end()}}};
+      } else {
+        EXPECT_TRUE(peer_.send(audio(index_, static_cast<std::uint32_t>(960 * index_))));
+      }
       EXPECT_TRUE(peer_.send(picture));
       peer_.flush();
     }
@@ -157,6 +164,7 @@ class WaitingPeer {
     return made;
   }
 
+  bool says_when_;
   Peer peer_;
   Duration waited_;
   std::int64_t index_ = 0;
@@ -175,39 +183,140 @@ TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
   EXPECT_EQ(peer.begun(), 1u);
 }
 
-// Three layers: what the higher ones lack has no place on a line that carries a third of them.
-TEST(Receiver, asks_for_the_least_layer_alone_where_the_line_became_much_narrower) {
-  sdp::Agreement agreement = simulcast_agreement();
-  for (sdp::AgreedCodec& codec : agreement.sections[1].codecs) codec.feedback.remb = true;
-  Peer peer(agreement);
-  peer.receiver.set_round_trip(ms(40));
-  std::int64_t index = 0;
-  const auto show = [&](Duration interval, std::int64_t number) {
-    EXPECT_TRUE(peer.send(audio(index + 1, static_cast<std::uint32_t>(960 * (index + 1)))));
-    ++index;
-    for (std::uint32_t i = 0; i < 3; ++i) {
-      Sent sent = video(number, static_cast<std::uint32_t>(1800 * index));
-      sent.ssrc = 31 + i;
-      sent.rid = std::array{"q", "h", "f"}[i];
-      sent.payload = index == 1 ? vp8_keyframe() : vp8_delta();
+// 64 s are all that three bytes can tell apart.
+TEST(Receiver, knows_without_sound_of_a_queue_by_when_packets_were_sent) {
+  WaitingPeer peer(true, true);
+  peer.run(Duration::seconds(30), Duration());
+  EXPECT_THAT(peer.limits(), IsEmpty());
+  peer.run(ms(600), ms(300));
+  ASSERT_EQ(peer.limits().size(), 1u);
+  EXPECT_GT(peer.limits()[0], 150'000u);
+  EXPECT_LT(peer.limits()[0], 300'000u);
+}
+
+// A sender of three layers and sound, all of it packet by packet over a line whose speed changes.
+class LayeredPeer {
+ public:
+  static constexpr std::array<std::string_view, 3> kRids = {"q", "h", "f"};
+
+  LayeredPeer() : peer_(agreement()) { peer_.receiver.set_round_trip(ms(40)); }
+
+  // A sound and a packet of each layer, which took so long to come.
+  void show(Duration interval, std::uint8_t keyframes = 0) {
+    ++time_;
+    EXPECT_TRUE(peer_.send(audio(time_, static_cast<std::uint32_t>(960 * time_))));
+    for (std::uint8_t i = 0; i < 3; ++i) {
+      Sent sent = video(++numbers_[i], static_cast<std::uint32_t>(1800 * time_));
+      sent.ssrc = 31u + i;
+      sent.rid = kRids[i];
+      sent.payload = keyframes >> i & 1 ? vp8_keyframe() : vp8_delta();
       sent.payload.resize(1300);
-      EXPECT_TRUE(peer.send(sent));
+      EXPECT_TRUE(peer_.send(sent));
     }
-    peer.flush();
-    peer.run_for(interval);
-  };
-  for (int i = 0; i < 250; ++i) show(ms(20), index + 1);
-  for (int i = 0; i < 12; ++i) show(ms(80), index + 1);
-  ASSERT_EQ(peer.receiver.stats().limits_begun, 1u);
-  EXPECT_THAT(peer.nacked(), IsEmpty());
-  for (int i = 0; i < 4; ++i) show(ms(80), index + 2);
-  EXPECT_THAT(peer.nacked(31), Contains(263));
-  EXPECT_THAT(peer.nacked(32), IsEmpty());
-  EXPECT_THAT(peer.nacked(33), IsEmpty());
-  peer.receiver.request_keyframe(peer.now, 1, 2, peer.outputs);
-  EXPECT_EQ(peer.count<rtcp::Pli>(), 0u);
-  peer.receiver.request_keyframe(peer.now, 1, 0, peer.outputs);
-  EXPECT_EQ(peer.count<rtcp::Pli>(), 1u);
+    peer_.flush();
+    peer_.run_for(interval);
+  }
+  void show(int count, Duration interval) {
+    for (int i = 0; i < count; ++i) show(interval);
+  }
+  // Until there is a limit.
+  void narrow() {
+    show(ms(20), 7);
+    show(249, ms(20));
+    for (int i = 0; i < 20 && begun() == 0; ++i) show(ms(80));
+    EXPECT_EQ(begun(), 1u);
+  }
+  void lose() {
+    for (std::int64_t& number : numbers_) ++number;
+  }
+  std::uint64_t begun() const { return peer_.receiver.stats().limits_begun; }
+  // By layer.
+  std::vector<int> asked() const {
+    std::vector<int> count(3);
+    peer_.visit<rtcp::Pli>([&](const rtcp::Pli& pli) { ++count[pli.media_ssrc - 31]; });
+    return count;
+  }
+  // What was handed on since: of each layer, and which were aside then.
+  std::vector<std::size_t> forwarded() {
+    std::vector<std::size_t> count(3);
+    for (const payload::Packet& packet : peer_.packets(1)) {
+      ++count[packet.layer];
+      aside = packet.layers_aside;
+    }
+    peer_.outputs.clear();
+    return count;
+  }
+  std::vector<std::uint16_t> missed(std::uint32_t layer) const { return peer_.nacked(31 + layer); }
+  std::uint16_t newest() const { return static_cast<std::uint16_t>(numbers_[0]); }
+  Peer& peer() { return peer_; }
+
+  int aside = 0;
+
+ private:
+  static sdp::Agreement agreement() {
+    sdp::Agreement made = simulcast_agreement();
+    for (sdp::AgreedCodec& codec : made.sections[1].codecs) codec.feedback.remb = true;
+    return made;
+  }
+
+  Peer peer_;
+  std::int64_t time_ = 0;
+  std::array<std::int64_t, 3> numbers_{};
+};
+
+TEST(Receiver, goes_over_to_the_least_layer_where_the_line_became_much_narrower) {
+  LayeredPeer line;
+  line.narrow();
+  EXPECT_THAT(line.asked(), ElementsAre(1, 0, 0));
+  line.forwarded();
+  line.show(3, ms(80));
+  EXPECT_THAT(line.forwarded(), ElementsAre(3, 0, 0));
+  EXPECT_EQ(line.aside, 6);
+  // What is missing before a keyframe has no use, and of what is put aside never.
+  line.lose();
+  line.show(2, ms(80));
+  line.lose();
+  line.show(ms(80), 1);
+  for (std::uint32_t i = 0; i < 3; ++i) EXPECT_THAT(line.missed(i), IsEmpty());
+  line.lose();
+  const std::uint16_t lost = line.newest();
+  line.show(2, ms(80));
+  EXPECT_THAT(line.missed(0), Contains(lost));
+  EXPECT_THAT(line.missed(1), IsEmpty());
+  EXPECT_THAT(line.missed(2), IsEmpty());
+  line.peer().receiver.request_keyframe(line.peer().now, 1, 2, line.peer().outputs);
+  EXPECT_THAT(line.asked(), ElementsAre(0, 0, 0));
+}
+
+TEST(Receiver, goes_on_with_what_is_sent_anew_of_a_layer_that_was_put_aside) {
+  LayeredPeer line;
+  line.narrow();
+  line.show(4, ms(80));
+  line.forwarded();
+  line.show(300, ms(5));  // The queue is drained.
+  EXPECT_GT(line.forwarded()[2], 0u);
+  EXPECT_EQ(line.aside, 0);
+  line.show(30, ms(20));
+  EXPECT_THAT(line.forwarded(), ElementsAre(30, 30, 30));
+  // What came before it was put aside is not asked for.
+  EXPECT_THAT(line.missed(1), IsEmpty());
+}
+
+// A browser sends what it is told is lost of a layer once more, long after it gave it up.
+TEST(Receiver, hands_on_nothing_that_is_repeated_of_what_was_put_aside) {
+  LayeredPeer line;
+  line.narrow();
+  line.lose();
+  const std::uint16_t lost = line.newest();
+  line.show(3, ms(80));
+  line.forwarded();
+  Sent again = video(lost, 1);
+  again.ssrc = 33;
+  again.rid = "f";
+  again.payload = vp8_delta();
+  EXPECT_TRUE(line.peer().send_rtx(again, 63, 1));
+  line.peer().flush();
+  EXPECT_THAT(line.forwarded(), ElementsAre(0, 0, 0));
 }
 
 TEST(Receiver, tells_no_limit_to_who_does_not_know_remb) {

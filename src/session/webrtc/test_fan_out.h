@@ -84,6 +84,7 @@ class FanOutWorld {
     std::size_t packets = 5, bytes = 1100;
     payload::LayerIndex layer = 0;
     std::size_t lost = ~std::size_t{0};  // This one is not appended.
+    std::uint8_t layers_aside = 0;
   };
   // A frame of 3000 ticks, all packets of one size; `numbers` go on by stream and layer.
   void frame(StreamId stream, const FrameOptions& options, std::int64_t ticks = 3000) {
@@ -95,6 +96,7 @@ class FanOutWorld {
       packet.sequence = sequence++;
       packet.timestamp = timestamp;
       packet.layer = options.layer;
+      packet.layers_aside = options.layers_aside;
       packet.marker = i + 1 == options.packets;
       packet.facts.starts_frame = i == 0;
       packet.facts.is_keyframe = options.is_keyframe;

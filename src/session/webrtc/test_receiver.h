@@ -21,6 +21,7 @@ inline constexpr std::uint8_t kOpusType = 111, kVp8Type = 96, kVp8RtxType = 97, 
 inline constexpr std::uint8_t kH264RtxType = 103;
 inline constexpr std::uint8_t kMidId = 1, kRidId = 2, kRepairedRidId = 3, kTransportId = 4, kCaptureId = 5;
 inline constexpr std::uint8_t kLevelId = 6, kOrientationId = 7, kDescriptorId = 8, kAskId = 9;
+inline constexpr std::uint8_t kSendTimeId = 10;
 inline constexpr std::uint32_t kOurs = 0x5707a;
 inline constexpr WallTime kWall = WallTime::from_seconds(1'800'000'000);
 // Where virtual time begins.
@@ -51,6 +52,7 @@ inline sdp::AgreedSection section(sdp::MediaKind kind, std::string mid) {
       {Extension::kRid, kRidId},
       {Extension::kRepairedRid, kRepairedRidId},
       {Extension::kTransportSequence, kTransportId},
+      {Extension::kAbsoluteSendTime, kSendTimeId},
       {Extension::kAbsoluteCaptureTime, kCaptureId},
       {Extension::kAudioLevel, kLevelId},
       {Extension::kVideoOrientation, kOrientationId},
