@@ -1,6 +1,7 @@
 #include "bwe/uplink_limit.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace stoa::bwe {
 namespace {
@@ -20,8 +21,8 @@ constexpr double kHeld = 0.9, kLeftOutMax = 0.4;
 constexpr Duration kStepMin = Duration::milliseconds(100);
 constexpr std::int64_t kStepTimes = 5;
 constexpr double kAsBefore = 0.7;
-// Of what came while nothing waited, from packet to packet: a line is narrow before one is here that waited.
-constexpr double kFreeKept = 0.97;
+// A line is narrow before a packet is here that waited: what came while nothing did is forgotten by and by.
+constexpr Duration kFreeHalved = Duration::seconds(1);
 // What is said takes two round trips, the queue among them, and an encoder's time to be seen.
 constexpr Duration kSeenAfter = Duration::milliseconds(700), kReaction = Duration::milliseconds(300);
 constexpr double kShrinks = 0.85;  // To so much of what it was, or it does not.
@@ -49,19 +50,20 @@ void UplinkLimit::handle_packet(Timestamp now, std::uint32_t bytes) {
 bool UplinkLimit::has_stepped(Timestamp now, Duration sent) const {
   const Duration passed = now - *newest_at_, between = sent - newest_sent_, grown = passed - between;
   if (grown <= kStepMin || grown <= between * kStepTimes) return false;
-  return static_cast<double>(bytes_since_) * 8 > kAsBefore * free_rate_ * passed.as_seconds();
+  return static_cast<double>(bytes_since_) * 8 > kAsBefore * came_rate_ * passed.as_seconds();
 }
 
 void UplinkLimit::handle_sent(Timestamp now, Duration sent) {
   if (!began_) began_ = now;
   if (newest_at_ && (now - *newest_at_ > kSilence || has_stepped(now, sent))) forget_clock();
+  const Duration passed = newest_at_ ? now - *newest_at_ : Duration();
   newest_at_ = now;
   newest_sent_ = sent;
   bytes_since_ = 0;
   // A queue that stands for minutes is not the way itself.
   queue_.hold_base(state_ != State::kOpen);
   queue_.add(Timestamp() + sent, now - *began_, 0);
-  update(now);
+  update(now, passed);
 }
 
 void UplinkLimit::forget_clock() {
@@ -105,11 +107,13 @@ void UplinkLimit::drain(Timestamp now, double rate) {
   enter(now, State::kDraining, std::min(said_for(rate * (kHeld - left_out)), static_cast<double>(limit_)));
 }
 
-void UplinkLimit::update(Timestamp now) {
+void UplinkLimit::update(Timestamp now, Duration passed) {
   const Duration waited = queue_.newest();
   if (waited < kEmpty) {
     busy_since_.reset();
-    free_rate_ = std::max(free_rate_ * kFreeKept, received_.rate(kRateWindow, kRateWindowMin).value_or(0));
+    came_rate_ = received_.rate(kRateWindow, kRateWindowMin).value_or(0);
+    free_rate_ =
+        std::max(free_rate_ * std::exp2(-passed.as_seconds() / kFreeHalved.as_seconds()), came_rate_);
   } else if (!busy_since_) {
     busy_since_ = now;
   }

@@ -39,10 +39,12 @@ class UplinkLimit {
   // and every second or so where nothing comes.
   std::optional<std::uint64_t> take_news(Timestamp now);
   // While a line is drained that carries much less than what came over it before: what its sender gives up is
-  // not yet to be seen.
+  // not yet to be seen. Not of a queue that did not shrink once: it may be of others.
   bool is_much_narrower() const {
-    return state_ == State::kDraining && static_cast<double>(limit_) < kMuchNarrower * free_rate_;
+    return state_ == State::kDraining && drains_ == 1 && capacity_ < kMuchNarrower * free_rate_;
   }
+  // What the newest packets waited.
+  Duration waited() const { return queue_.newest(); }
   // How many queues were drained, or tried to be.
   std::uint64_t begun() const { return begun_count_; }
   void set_round_trip(Duration round_trip) { round_trip_ = round_trip; }
@@ -56,7 +58,7 @@ class UplinkLimit {
   };
 
   bool has_stepped(Timestamp now, Duration sent) const;
-  void update(Timestamp now);
+  void update(Timestamp now, Duration passed);  // Since the sample before.
   std::optional<double> rate(Timestamp now) const;
   void begin_drain(Timestamp now, double rate);
   void drain(Timestamp now, double rate);
@@ -67,7 +69,8 @@ class UplinkLimit {
   std::optional<Timestamp> began_, newest_at_;
   Duration newest_sent_;
   std::uint64_t bytes_since_ = 0;
-  double free_rate_ = 0;  // Bits a second, when nothing waited.
+  // Bits a second, when nothing waited: then, and the most of the last seconds.
+  double came_rate_ = 0, free_rate_ = 0;
   QueueDelay queue_;
   Throughput received_;
   std::optional<Timestamp> busy_since_, full_since_;

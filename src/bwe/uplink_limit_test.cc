@@ -257,6 +257,47 @@ TEST(UplinkLimit, tells_a_line_that_is_a_little_too_narrow_from_one_that_is_much
   EXPECT_FALSE(line.limit.is_much_narrower());
 }
 
+// A line of two thirds has place for more than the least layer, and what others fill is not ours.
+TEST(UplinkLimit, tells_no_line_for_much_narrower_that_is_a_third_narrower_or_shared) {
+  for (const double capacity : {2.0e6, 1.8e6}) {
+    Uplink line;
+    line.wanted = 2.9e6;
+    line.run(10);
+    line.capacity = capacity;
+    for (double until = 10; until < 14; until += 0.02) {
+      line.run(until);
+      EXPECT_FALSE(line.limit.is_much_narrower()) << until;
+    }
+    EXPECT_GT(line.limit.begun(), 0u);
+  }
+  Uplink line;
+  line.run(10);
+  line.others = 3e6;
+  double seconds = 0;
+  for (double until = 10; until < 16; until += 0.02) {
+    line.run(until);
+    seconds += line.limit.is_much_narrower() ? 0.02 : 0;
+  }
+  EXPECT_LT(seconds, 0.8);
+}
+
+// Its sender chose to send less; then a microphone is changed.
+TEST(UplinkLimit, takes_a_clock_that_stood_still_for_no_queue_where_less_is_sent_than_before) {
+  for (const double since : {0.3, 0.6, 1.0}) {
+    Uplink line;
+    line.wanted = 2.5e6;
+    line.run(10);
+    line.wanted = 1e6;
+    line.run(10 + since);
+    line.is_heard = false;
+    line.run(10.4 + since);
+    line.is_heard = true;
+    line.rtp_offset -= 0.4;
+    line.run(20);
+    EXPECT_TRUE(line.said.empty()) << since;
+  }
+}
+
 TEST(UplinkLimit, begins_anew_with_sound_of_another_clock) {
   Uplink line;
   line.run(10);

@@ -67,25 +67,24 @@ bool ArrivalLog::handle_packet(Timestamp now, std::uint16_t transport_sequence, 
   return true;
 }
 
-// Judged once of all that is told at a time.
 bool ArrivalLog::leaves_out_loss() {
-  if (window_.untold() < judged_until_ && judged_until_ <= window_.end()) return is_left_out_;
-  judged_until_ = window_.end();
-  is_left_out_ = false;
+  if (!config_.leaves_out_loss) return false;
+  const Timestamp now = window_[window_.end() - 1].at;
+  if (overflowed_at_ && now - *overflowed_at_ < kLossLeftOutEvery)
+    return now - *overflowed_at_ < kLossLeftOut;
   std::int64_t missing = 0;
   for (std::int64_t sequence = window_.untold(); sequence < window_.end(); ++sequence)
     missing += window_[sequence].at == Timestamp::never();
   if (missing < kLossMany || missing * 2 <= window_.end() - window_.untold()) return false;
-  const Timestamp now = window_[window_.end() - 1].at;
-  if (!overflowed_at_ || now - *overflowed_at_ > kLossLeftOutEvery) overflowed_at_ = now;
-  is_left_out_ = now - *overflowed_at_ < kLossLeftOut;
-  return is_left_out_;
+  overflowed_at_ = now;
+  return true;
 }
 
 bool ArrivalLog::write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_ssrc, Writer& writer) {
   std::size_t limit = std::min(writer.remaining(), config_.packet_bytes_max);
   if (!has_news() || limit < kFeedbackBytesMin) return false;
-  const bool leaves_out = leaves_out_loss();
+  if (!is_left_out_) is_left_out_ = leaves_out_loss();
+  const bool leaves_out = *is_left_out_;
   std::int64_t first = window_.untold();
   while (leaves_out && window_[first].at == Timestamp::never()) ++first;
   std::int64_t told = first;
@@ -101,7 +100,10 @@ bool ArrivalLog::write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_s
   STOA_ASSERT(is_written);
   ++feedback_count_;
   window_.set_told(told);
-  if (!has_news()) pace_.handle_told();
+  if (!has_news()) {
+    is_left_out_.reset();
+    pace_.handle_told();
+  }
   return true;
 }
 

@@ -75,6 +75,8 @@ struct FeedbackConfig {
   std::size_t packets_max = 400;
   // Of one feedback packet. Requires: >= 64.
   std::size_t packet_bytes_max = kDatagramBytes;
+  // Of a queue that overflows: kLossLeftOut. For senders that would send all of it again.
+  bool leaves_out_loss = false;
 };
 
 // When feedback is due, by what came since the last.
@@ -96,8 +98,9 @@ class FeedbackPace {
 
 // A queue that overflows loses most of what is sent, for the quarter of a second that its sender takes to
 // hear of it. Browsers send again at once what a feedback ends with as lost, ahead of all that is new, and so
-// for another second; what they need to know is in what came. So for kLossLeftOut after the first feedback in
-// which more, and kLossMany at least, would be missing than came, only what came is told of.
+// for another second; what they need to know is in what came. So for kLossLeftOut from the first news on in
+// which more, and kLossMany at least, is missing than came, only what came is told of; not again for
+// kLossLeftOutEvery, since a sender must know of loss that stays.
 inline constexpr Duration kLossLeftOut = Duration::seconds(1);
 inline constexpr Duration kLossLeftOutEvery = Duration::seconds(5);
 inline constexpr std::int64_t kLossMany = 5;
@@ -111,21 +114,21 @@ class ArrivalLog {
   bool handle_packet(Timestamp now, std::uint16_t transport_sequence, std::size_t bytes = kDatagramBytes);
 
   bool has_news() const { return window_.has_news(); }
-  // Writes one feedback packet with as much news as it takes. False when there is none or no place for it.
+  // Writes one feedback packet with as much news as it takes; while loss is left out, up to the next packet
+  // that is missing. False when there is none or no place for it.
   bool write_feedback(std::uint32_t sender_ssrc, std::uint32_t media_ssrc, Writer& writer);
   Timestamp next_deadline() const { return pace_.due(); }
   std::uint64_t too_late() const { return window_.too_late(); }
 
  private:
-  bool leaves_out_loss();
+  bool leaves_out_loss();  // Of the news.
 
   FeedbackConfig config_;
   ArrivalWindow window_;
   FeedbackPace pace_;
   std::uint8_t feedback_count_ = 0;
   std::optional<Timestamp> overflowed_at_;
-  std::int64_t judged_until_ = 0;  // Whether to leave out what is missing before it:
-  bool is_left_out_ = false;
+  std::optional<bool> is_left_out_;  // Judged once of all that is told at a time.
 };
 
 class CongestionLog {

@@ -38,7 +38,8 @@ bool ReceivedWindow::insert(std::int64_t index) {
 }
 
 void KeyframeWish::request(Timestamp now, Duration interval, std::int64_t from) {
-  Timestamp allowed = sent_ ? std::max(now, *sent_ + std::max(interval, on_its_way_)) : now;
+  Timestamp allowed = std::max(now, held_until_);
+  if (sent_) allowed = std::max(allowed, *sent_ + std::max(interval, on_its_way_));
   bool is_new = due_ == Timestamp::never() && !std::exchange(is_put_off_, false);
   if (is_new) ++command_;
   from_ = is_new ? from : std::max(from_, from);

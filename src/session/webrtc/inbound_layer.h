@@ -2,6 +2,7 @@
 // what came before, what is missing, and when a keyframe is to be asked for.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -56,6 +57,11 @@ class KeyframeWish {
   // The first keyframe that comes from now on and has at least the number `from`, as receivers see it, ends
   // the wish, sent for the first time or again. Of several wishes the highest number counts.
   void request(Timestamp now, Duration interval, std::int64_t from = kAnyKeyframe);
+  // Nobody is asked before that.
+  void hold(Timestamp until) {
+    held_until_ = until;
+    if (due_ != Timestamp::never()) due_ = std::max(due_, until);
+  }
   // Asked. It is due again when no keyframe comes.
   void mark_sent(Timestamp now, Duration round_trip);
   // Nobody would answer: it waits for resume().
@@ -82,6 +88,7 @@ class KeyframeWish {
  private:
   Timestamp due_ = Timestamp::never();
   std::optional<Timestamp> sent_;
+  Timestamp held_until_;
   Duration on_its_way_;  // After sent_.
   std::int64_t from_ = kAnyKeyframe;
   int repeats_left_ = 0;
@@ -151,8 +158,8 @@ class InboundLayer {
   bool has_ended = false;                // BYE, and nothing since.
   bool is_mapped = false;                // Receivers know of its clock.
   std::int64_t goes_on_at = 0;           // What is before it was put aside.
-  Timestamp repaired_from;  // What is missing before its next keyframe is not asked for till then.
-  Timestamp last_media;     // Once it was active.
+  Timestamp repaired_from;               // What is missing is asked for; before, a keyframe is on its way.
+  Timestamp last_media;                  // Once it was active.
   std::int64_t last_timestamp = 0;
 
  private:

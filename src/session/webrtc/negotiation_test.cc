@@ -201,6 +201,14 @@ TEST(PublisherAnswer, accepts_simulcast_up_to_the_limit) {
   }
 }
 
+TEST(PublisherAnswer, asks_nobody_when_packets_are_sent_who_does_not_number_them) {
+  auto answer = parsed(publish(read_offer("aiortc_publisher"))->answer);
+  using enum sdp::HeaderExtension;
+  EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kVideo)), (std::set{kMid}));
+  EXPECT_EQ(extensions_of(section_of(answer, sdp::MediaKind::kAudio)), (std::set{kMid, kAudioLevel}))
+      << "which has the same id";
+}
+
 TEST(PublisherAnswer, takes_the_extensions_that_are_of_use) {
   std::string offer = replaced(read_offer("chromium_publisher_simulcast"),
                                "a=extmap:6 http://www.webrtc.org/experiments/rtp-hdrext/video-content-type",

@@ -118,6 +118,8 @@ void Receiver::Impl::note_arrival(Timestamp now, const Elements& elements, std::
 void Receiver::Impl::note_send_time(Timestamp now, rtp::AbsSendTime time) {
   const Duration step = send_clock ? time.since(send_clock->time) : Duration();
   if (!send_clock || now - send_clock->at > kSendTimeSilence || step.abs() > kSendStepMax) {
+    if (send_clocks == kSendClocksMax) return send_clock.reset();
+    ++send_clocks;
     send_clock = SendClock{.time = time, .at = now, .sampled_at = now, .sent = {}};
     uplink_limit.forget_clock();
     return note_sent(now, {});
@@ -217,7 +219,8 @@ void Receiver::Impl::pass_over(Timestamp now, const rtp::Packet& packet, std::in
   deadline = std::min({deadline, layer.nack.next_deadline(), layer.keyframe.due()});
   Arrived arrived;
   arrived.index = index;
-  if (track.is_open) forward(track, source->place.layer, packet, {}, arrived, {});
+  if (track.is_open && goes_on(now, track, layer, arrived, nullptr))
+    forward(track, source->place.layer, packet, {}, arrived, {});
 }
 
 // A retransmission whose original cannot be told yet is not worth keeping: it will be asked for again.
@@ -257,14 +260,19 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   bool is_retransmitted = arrived.origin == rtcp::PacketOrigin::kRetransmitted;
   if (is_retransmitted || layer.nack.stats().answered != answered) ++stats.retransmitted;
 
-  if (!may_forward(now, track, place.layer, arrived)) return {};
-  if (now < layer.repaired_from) layer.nack.drop_before(static_cast<std::uint16_t>(*layer.highest() + 1));
   if (arrived.payload.empty()) {
-    if (track.is_open) forward(track, place.layer, packet, elements, arrived, {});
+    if (track.is_open && goes_on(now, track, layer, arrived, nullptr))
+      forward(track, place.layer, packet, elements, arrived, {});
     return {};
   }
   const InboundCodec& codec = demux.sections()[place.section].codecs[arrived.codec];
   auto facts = inspect(codec, arrived);
+  const bool is_aside = !goes_on(now, track, layer, arrived, facts ? &*facts : nullptr);
+  if (is_aside) {
+    note_media(now, track, layer, packet.header.timestamp, arrived, out);
+    if (!facts) return refuse(facts.error());
+    return {};
+  }
   if (!facts || !select_codec(now, track, place.layer, arrived, *facts, out)) {
     // Its number was used, and nobody shall wait for it.
     arrived.payload = {};
@@ -287,25 +295,51 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   forward(track, place.layer, packet, elements, arrived, *facts);
   if (facts->is_keyframe) {
     layer.handle_keyframe(arrived.index, packet.header.timestamp, facts->starts_frame);
+    // What is missing just before it may be its parameter sets.
+    if (now < layer.repaired_from) layer.nack.drop_before(static_cast<std::uint16_t>(arrived.index - 1));
     layer.repaired_from = Timestamp();
   }
   if (is_retransmitted) return {};
 
-  layer.handle_media(now, layer.peek_timestamp(packet.header.timestamp));
+  note_media(now, track, layer, packet.header.timestamp, arrived, out);
+  if (arrived.is_newest && !codec.track.is_video()) note_sound(now, track, layer, packet.header.timestamp);
+  if (!layer.is_mapped) map_clock(now, track, place.layer, packet.header.timestamp, out);
+  return {};
+}
+
+// Of a packet with media that was sent for the first time.
+void Receiver::Impl::note_media(Timestamp now, Track& track, InboundLayer& layer, std::uint32_t rtp_time,
+                                const Arrived& arrived, ReceiverOutputs& out) {
+  if (arrived.origin == rtcp::PacketOrigin::kRetransmitted) return;
+  layer.handle_media(now, layer.peek_timestamp(rtp_time));
   if (arrived.is_newest) {
-    track.flow.note(now, place.layer, layer.frames);
+    track.flow.note(now, track.index_of(layer), layer.frames);
     layer.keyframe.resume(now);
     deadline = std::min(deadline, layer.keyframe.due());
   }
-  if (arrived.is_newest && !codec.track.is_video()) note_sound(now, track, layer, packet.header.timestamp);
-  if (!layer.is_active) {
-    layer.is_active = true;
-    silence_due = std::min(silence_due, now + config.layer_silence);
-    deadline = std::min(deadline, silence_due);
-    tell_active(track, out);
+  if (layer.is_active) return;
+  layer.is_active = true;
+  silence_due = std::min(silence_due, now + config.layer_silence);
+  deadline = std::min(deadline, silence_due);
+  tell_active(track, out);
+}
+
+bool Receiver::Impl::goes_on(Timestamp now, Track& track, InboundLayer& layer, const Arrived& arrived,
+                             const payload::PayloadFacts* facts) {
+  const std::uint8_t bit = track.bit_of(layer);
+  const bool is_too_large = this->is_too_large(now, track, layer);
+  if (is_too_large) track.aside |= bit;
+  if ((track.aside & bit) == 0) return arrived.index >= layer.goes_on_at;
+  layer.nack.drop_before(static_cast<std::uint16_t>(*layer.highest() + 1));
+  const bool is_anew = arrived.is_newest && arrived.origin == rtcp::PacketOrigin::kFirstSent;
+  if (is_too_large || !is_anew || facts == nullptr) return false;
+  if (!facts->is_keyframe) {
+    wish_keyframe(now, layer, arrived.index);
+    return false;
   }
-  if (!layer.is_mapped) map_clock(now, track, place.layer, packet.header.timestamp, out);
-  return {};
+  layer.goes_on_at = arrived.index;
+  track.aside &= static_cast<std::uint8_t>(~bit);
+  return true;
 }
 
 // What the payload says; out of RED, where it is in that.
@@ -502,6 +536,7 @@ void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is
     std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
     track.layers.clear();
     track.flow = {};
+    track.aside = 0;
     if (sound && sound->track == slot) sound.reset();
     for (std::size_t i = 0; i < next.rids.size(); ++i)
       track.layers.emplace_back(next.clock_rate(), next.is_video, round_trips.smoothed_or(kRoundTripDefault));

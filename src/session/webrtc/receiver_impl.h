@@ -40,14 +40,20 @@ inline constexpr Duration kLayerGivenUp = Duration::milliseconds(150);
 inline constexpr std::uint32_t kHeaderBytes = 20 + 8 + 10;
 // A browser that is asked sooner than its encoder has heard of a limit makes a keyframe of each layer.
 inline constexpr Duration kLimitHeeded = Duration::milliseconds(60);
-// For so long what a keyframe that was asked for makes useless is not asked for.
-inline constexpr Duration kKeyframeAwaited = Duration::seconds(1);
+// What an encoder and its pacer, which has more to send than the limit allows, take for the answer.
+inline constexpr Duration kEncoded = Duration::milliseconds(250);
+// Until then its pacer may send what is left of layers that were given up.
+inline constexpr Duration kGivenUpGone = Duration::seconds(1);
+// A layer that is silent for so long is none to fall back on.
+inline constexpr Duration kLayerQuiet = Duration::seconds(1);
 // Packets that tell when they were sent are looked at so often.
 inline constexpr Duration kSendTimeEvery = Duration::milliseconds(20);
 // What is silent for so long tells nothing any more: sound, where another track has some, …
 inline constexpr Duration kSoundSilence = Duration::seconds(1);
 // … and packets that say when they were sent, where there is sound.
 inline constexpr Duration kSendTimeSilence = Duration::seconds(3);
+// A sender with more clocks than this has none.
+inline constexpr int kSendClocksMax = 16;
 // A larger step of its clock is another clock.
 inline constexpr Duration kSendStepMax = Duration::seconds(2);
 // Peers' SSRCs whose reference times are answered.
@@ -72,6 +78,9 @@ struct Receiver::Impl {
 
     payload::LayerIndex index_of(const InboundLayer& layer) const {
       return static_cast<payload::LayerIndex>(&layer - layers.data());
+    }
+    std::uint8_t bit_of(const InboundLayer& layer) const {
+      return static_cast<std::uint8_t>(1u << index_of(layer));
     }
     bool is_given_up(Timestamp now, const InboundLayer& layer) const {
       return flow.is_given_up(now, index_of(layer), kLayerGivenUp);
@@ -118,6 +127,11 @@ struct Receiver::Impl {
                const InboundLayer::Newest& newest, ReceiverOutputs& out);
   bool select_codec(Timestamp now, Track& track, payload::LayerIndex layer, const Arrived& arrived,
                     const payload::PayloadFacts& facts, ReceiverOutputs& out);
+  void note_media(Timestamp now, Track& track, InboundLayer& layer, std::uint32_t rtp_time,
+                  const Arrived& arrived, ReceiverOutputs& out);
+  // Of what is put aside nothing is handed on but a keyframe that the line has place for, which ends that.
+  bool goes_on(Timestamp now, Track& track, InboundLayer& layer, const Arrived& arrived,
+               const payload::PayloadFacts* facts);
   void forward(Track& track, payload::LayerIndex layer, const rtp::Packet& packet, const Elements& elements,
                const Arrived& arrived, const payload::PayloadFacts& facts);
   void open(Timestamp now, Track& track, std::uint8_t codec, ReceiverOutputs& out);
@@ -138,11 +152,10 @@ struct Receiver::Impl {
   void handle_bye(Timestamp now, std::uint32_t ssrc, ReceiverOutputs& out);
   // True when it echoes a time of ours: the round trip is known better.
   bool handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
+  bool is_too_large(Timestamp now, const Track& track, const InboundLayer& layer) const;
   // Whether what is missing of the layer is worth the place it takes when it is sent again.
-  bool is_too_large(const Track& track, const InboundLayer& layer) const;
   bool may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const;
   void put_larger_layers_aside(Timestamp now);
-  bool may_forward(Timestamp now, Track& track, payload::LayerIndex index, const Arrived& arrived);
   void take_nack_outputs(Timestamp now, Track& track, InboundLayer& layer, ReceiverOutputs& out);
   void send_due_feedback(Timestamp now, ReceiverOutputs& out);
   // Only a keyframe that begins with this packet or behind it is of use.
@@ -177,7 +190,7 @@ struct Receiver::Impl {
   bool is_arrival_asked = false;
   bool has_remb = false;
   FeedbackWriter feedback;
-  rtcp::ArrivalLog arrivals;
+  rtcp::ArrivalLog arrivals{{.leaves_out_loss = true}};
   rtcp::CongestionLog congestion;
   bwe::UplinkLimit uplink_limit;
   // What tells how long packets wait: the times that packets were sent, as they say,
@@ -187,6 +200,7 @@ struct Receiver::Impl {
     Duration sent;  // Since whenever.
   };
   std::optional<SendClock> send_clock;
+  int send_clocks = 0;  // There were.
   // or else the sound.
   struct Sound {
     media::TrackId track = 0;

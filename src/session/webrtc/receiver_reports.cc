@@ -167,16 +167,17 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
   nack_outputs.clear();
 }
 
-// The least layer is all that a line has place for which became much narrower.
-bool Receiver::Impl::is_too_large(const Track& track, const InboundLayer& layer) const {
+// The least layer is all that a line has place for which became much narrower. A full queue loses much of it,
+// too, but not for long all of it: what is silent was given up.
+bool Receiver::Impl::is_too_large(Timestamp now, const Track& track, const InboundLayer& layer) const {
   if (!has_remb || !uplink_limit.is_much_narrower()) return false;
-  return std::any_of(track.layers.data(), &layer, [](const InboundLayer& below) { return below.is_active; });
+  return std::any_of(track.layers.data(), &layer, [&](const InboundLayer& below) {
+    return below.is_active && now - below.last_media < kLayerQuiet;
+  });
 }
 
-// Of a full queue nearly all is lost: that nothing of the least layer comes does not say that it was given
-// up.
 bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const {
-  if (has_remb && uplink_limit.is_much_narrower()) return !is_too_large(track, layer);
+  if (has_remb && uplink_limit.is_much_narrower()) return !is_too_large(now, track, layer);
   return !track.is_given_up(now, layer);
 }
 
@@ -185,39 +186,29 @@ bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLay
 void Receiver::Impl::put_larger_layers_aside(Timestamp now) {
   for (Track& track : all_tracks) {
     std::uint8_t aside = 0;
-    for (const InboundLayer& layer : track.layers)
-      if (layer.is_active && is_too_large(track, layer)) aside |= 1u << track.index_of(layer);
-    track.aside |= aside;
+    for (InboundLayer& layer : track.layers) {
+      if (!layer.is_active || !is_too_large(now, track, layer)) continue;
+      aside |= track.bit_of(layer);
+      layer.keyframe.hold(now + kGivenUpGone);
+    }
     if (aside == 0) continue;
-    InboundLayer& least = *std::ranges::find_if(track.layers, &InboundLayer::is_active);
-    wish_keyframe(now + kLimitHeeded, least, *least.highest());
-    least.repaired_from = now + kKeyframeAwaited;
+    track.aside |= aside;
+    InboundLayer& least = *std::ranges::find_if(
+        track.layers, [&](const InboundLayer& layer) { return (track.bit_of(layer) & aside) == 0; });
+    const Timestamp heeded = now + kLimitHeeded;
+    least.keyframe.hold(heeded);
+    wish_keyframe(now, least, *least.highest());
+    least.repaired_from = heeded + least.round_trip() + uplink_limit.waited() + kEncoded;
     deadline = std::min(deadline, least.keyframe.due());
   }
-}
-
-// A layer that was put aside goes on with the first packet that is sent anew, and what was before it has no
-// use.
-bool Receiver::Impl::may_forward(Timestamp now, Track& track, payload::LayerIndex index,
-                                 const Arrived& arrived) {
-  InboundLayer& layer = track.layers[index];
-  const auto bit = static_cast<std::uint8_t>(1u << index);
-  if (is_too_large(track, layer)) track.aside |= bit;
-  if ((track.aside & bit) == 0) return arrived.index >= layer.goes_on_at;
-  const bool is_anew = arrived.is_newest && arrived.origin == rtcp::PacketOrigin::kFirstSent;
-  layer.goes_on_at = *layer.highest() + (is_anew ? 0 : 1);
-  layer.nack.drop_before(static_cast<std::uint16_t>(layer.goes_on_at));
-  if (!is_anew || arrived.payload.empty() || is_too_large(track, layer)) return false;
-  track.aside &= static_cast<std::uint8_t>(~bit);
-  wish_keyframe(now, layer, arrived.index);
-  return true;
 }
 
 void Receiver::Impl::send_due_feedback(Timestamp now, ReceiverOutputs& out) {
   for (Track& track : all_tracks) {
     for (InboundLayer& layer : track.layers) {
       if (layer.nack.next_deadline() <= now) {
-        layer.nack.handle_deadline(now, nack_outputs, may_ask(now, track, layer));
+        const bool may_repair = now >= layer.repaired_from && may_ask(now, track, layer);
+        layer.nack.handle_deadline(now, nack_outputs, may_repair);
         take_nack_outputs(now, track, layer, out);
       }
       send_keyframe_wish(now, track, layer, out);
