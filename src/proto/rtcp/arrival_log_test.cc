@@ -187,7 +187,8 @@ std::vector<int> lost_told(const std::vector<int>& of_ten) {
     while (log.has_news()) {
       EXPECT_TRUE(log.write_feedback(1, 2, writer));
       auto reader = Reader::open(writer.view(), Form::kReducedSize);
-      const auto& feedback = std::get<TransportFeedback>(**reader->next());
+      const auto packet = reader->next();
+      const auto& feedback = std::get<TransportFeedback>(**packet);
       lost.back() += feedback.status_count;
       FeedbackArrivals walk = feedback.arrivals();
       while (walk.next()) --lost.back();
