@@ -44,8 +44,9 @@ sdp::Agreement agreement(std::uint8_t choices) {
   using Extension = sdp::HeaderExtension;
   Extension transport = choices & 4 ? Extension::kTransportSequence2 : Extension::kTransportSequence;
   std::uint8_t id = 1;
-  for (Extension extension : {Extension::kMid, Extension::kRid, Extension::kRepairedRid, transport,
-                              Extension::kAbsoluteCaptureTime, Extension::kDependencyDescriptor})
+  for (Extension extension :
+       {Extension::kMid, Extension::kRid, Extension::kRepairedRid, transport, Extension::kAbsoluteCaptureTime,
+        Extension::kDependencyDescriptor, Extension::kAbsoluteSendTime})
     audio.extensions.push_back({extension, id++, true, true});
   sdp::AgreedSection video = audio, other;
   audio.codecs = {codec(sdp::Codec::kOpus, 111, {}), codec(sdp::Codec::kRed, 63, {})};

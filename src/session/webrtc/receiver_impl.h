@@ -152,6 +152,7 @@ struct Receiver::Impl {
   void handle_bye(Timestamp now, std::uint32_t ssrc, ReceiverOutputs& out);
   // True when it echoes a time of ours: the round trip is known better.
   bool handle_extended_report(Timestamp now, const rtcp::ExtendedReport& report);
+  const InboundLayer* least_of(Timestamp now, const Track& track) const;
   bool is_too_large(Timestamp now, const Track& track, const InboundLayer& layer) const;
   // Whether what is missing of the layer is worth the place it takes when it is sent again.
   bool may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const;

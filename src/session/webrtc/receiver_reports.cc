@@ -167,13 +167,19 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
   nack_outputs.clear();
 }
 
-// The least layer is all that a line has place for which became much narrower. A full queue loses much of it,
-// too, but not for long all of it: what is silent was given up.
-bool Receiver::Impl::is_too_large(Timestamp now, const Track& track, const InboundLayer& layer) const {
-  if (!has_remb || !uplink_limit.is_much_narrower()) return false;
-  return std::any_of(track.layers.data(), &layer, [&](const InboundLayer& below) {
-    return below.is_active && now - below.last_media < kLayerQuiet;
+// All that a line has place for which became much narrower. A full queue loses much of it, too, but not for
+// long all of it: what is silent was given up.
+const InboundLayer* Receiver::Impl::least_of(Timestamp now, const Track& track) const {
+  if (!has_remb || !uplink_limit.is_much_narrower()) return nullptr;
+  const auto least = std::ranges::find_if(track.layers, [&](const InboundLayer& layer) {
+    return layer.is_active && now - layer.last_media < kLayerQuiet;
   });
+  return least == track.layers.end() ? nullptr : &*least;
+}
+
+bool Receiver::Impl::is_too_large(Timestamp now, const Track& track, const InboundLayer& layer) const {
+  const InboundLayer* least = least_of(now, track);
+  return least && least < &layer;
 }
 
 bool Receiver::Impl::may_ask(Timestamp now, const Track& track, const InboundLayer& layer) const {
@@ -193,8 +199,7 @@ void Receiver::Impl::put_larger_layers_aside(Timestamp now) {
     }
     if (aside == 0) continue;
     track.aside |= aside;
-    InboundLayer& least = *std::ranges::find_if(
-        track.layers, [&](const InboundLayer& layer) { return (track.bit_of(layer) & aside) == 0; });
+    InboundLayer& least = track.layers[track.index_of(*least_of(now, track))];
     const Timestamp heeded = now + kLimitHeeded;
     least.keyframe.hold(heeded);
     wish_keyframe(now, least, *least.highest());

@@ -205,7 +205,7 @@ class LayeredPeer {
   void show(Duration interval, std::uint8_t keyframes = 0) {
     ++time_;
     EXPECT_TRUE(peer_.send(audio(time_, static_cast<std::uint32_t>(960 * time_))));
-    for (std::uint8_t i = 0; i < 3; ++i) {
+    for (std::uint8_t i = least; i < 3; ++i) {
       Sent sent = video(++numbers_[i], static_cast<std::uint32_t>(1800 * time_));
       sent.ssrc = 31u + i;
       sent.rid = kRids[i];
@@ -255,6 +255,7 @@ class LayeredPeer {
   Peer& peer() { return peer_; }
 
   int aside = 0;
+  std::uint8_t least = 0;  // Layer that is sent.
 
  private:
   static sdp::Agreement agreement() {
@@ -282,6 +283,24 @@ TEST(Receiver, goes_over_to_the_least_layer_where_the_line_became_much_narrower)
   EXPECT_THAT(line.asked(), ElementsAre(1, 0, 0));
   EXPECT_THAT(line.forwarded(), ElementsAre(2, 0, 0));
   EXPECT_EQ(line.aside, 6);
+}
+
+TEST(Receiver, goes_over_to_the_least_layer_that_is_sent) {
+  for (const bool was_sent : {false, true}) {
+    LayeredPeer line;
+    line.least = 1;
+    if (was_sent) {
+      line.least = 0;
+      line.show(50, ms(20));
+      line.least = 1;
+    }
+    line.narrow();
+    line.forwarded();
+    line.show(2, ms(80));
+    EXPECT_THAT(line.asked(), ElementsAre(0, 1, 0));
+    EXPECT_THAT(line.forwarded(), ElementsAre(0, 2, 0));
+    EXPECT_EQ(line.aside, 4);
+  }
 }
 
 // What is missing before a keyframe that is on its way has no use, and of what is put aside never.
