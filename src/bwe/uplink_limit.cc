@@ -21,6 +21,8 @@ constexpr double kHeld = 0.9, kLeftOutMax = 0.4;
 constexpr Duration kStepMin = Duration::milliseconds(100);
 constexpr std::int64_t kStepTimes = 5;
 constexpr double kAsBefore = 0.7;
+// A line over which nothing comes for so long stands still.
+constexpr Duration kStall = Duration::milliseconds(100);
 // A line is narrow before a packet is here that waited: what came while nothing did is forgotten by and by.
 constexpr Duration kFreeHalved = Duration::seconds(1);
 // What is said takes two round trips, the queue among them, and an encoder's time to be seen.
@@ -44,6 +46,8 @@ void UplinkLimit::handle_packet(Timestamp now, std::uint32_t bytes) {
   if (!began_) began_ = now;
   received_.add(now - *began_, bytes);
   bytes_since_ += bytes;
+  if (!came_at_ || now - *came_at_ > kStall) resumed_at_ = now;
+  came_at_ = now;
 }
 
 // By much more than what passed, while all else came as before: then nothing waits.
@@ -72,10 +76,11 @@ void UplinkLimit::forget_clock() {
   busy_since_.reset();
 }
 
-// Bits a second, of a line that is busy: at least for as long as the newest packets waited for it.
+// Bits a second, of a line that is busy: at least for as long as the newest packets waited for it, but not
+// while it stood still.
 std::optional<double> UplinkLimit::rate(Timestamp now) const {
   if (!busy_since_) return std::nullopt;
-  const Duration busy = std::max(now - *busy_since_, queue_.newest());
+  const Duration busy = std::min(std::max(now - *busy_since_, queue_.newest()), now - resumed_at_);
   if (busy < kRateWindowMin) return std::nullopt;
   return received_.rate(std::min(kRateWindow, busy), kRateWindowMin);
 }

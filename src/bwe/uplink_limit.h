@@ -69,6 +69,8 @@ class UplinkLimit {
   std::optional<Timestamp> began_, newest_at_;
   Duration newest_sent_;
   std::uint64_t bytes_since_ = 0;
+  std::optional<Timestamp> came_at_;
+  Timestamp resumed_at_;  // Behind the last stall.
   // Bits a second, when nothing waited: then, and the most of the last seconds.
   double came_rate_ = 0, free_rate_ = 0;
   QueueDelay queue_;

@@ -39,6 +39,7 @@ struct Uplink {
     longest_queue = received_bits = 0;
     for (; now_ < until; now_ += 0.001) step();
   }
+  void stall(double seconds) { free_at_ = std::max(free_at_, now_) + seconds; }
   double queue() const { return std::max(0.0, free_at_ - now_); }
 
  private:
@@ -255,6 +256,18 @@ TEST(UplinkLimit, tells_a_line_that_is_a_little_too_narrow_from_one_that_is_much
   line.run(12);
   EXPECT_EQ(line.limit.begun(), 1u);
   EXPECT_FALSE(line.limit.is_much_narrower());
+}
+
+// What waited for it comes as fast as it carries.
+TEST(UplinkLimit, does_not_take_a_stall_for_a_narrow_line) {
+  for (const double stood : {0.2, 0.3, 0.5}) {
+    Uplink line;
+    line.wanted = 2e6;
+    line.run(10);
+    line.stall(stood);
+    line.run(20);
+    for (const auto& [when, bits] : line.said) EXPECT_GT(bits, 0.9e6) << stood << " at " << when;
+  }
 }
 
 // A line of two thirds has place for more than the least layer, and what others fill is not ours.

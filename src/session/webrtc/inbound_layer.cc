@@ -74,6 +74,7 @@ void InboundLayer::begin_source(Timestamp now, std::uint32_t ssrc, std::int64_t 
   }
   ssrc_ = ssrc;
   goes_on_at = 0;
+  handed_on.reset();
   is_mapped = false;
 }
 
@@ -120,6 +121,12 @@ void InboundLayer::end(Timestamp now) {
   is_active = false;
   keyframe.drop();
   nack = rtcp::NackGenerator(nack_config(is_video_, round_trip()));
+}
+
+void InboundLayer::go_on(std::int64_t index) {
+  if (handed_on) sequence_offset_ -= index - 1 - *handed_on;
+  goes_on_at = index;
+  keyframe.drop();  // Its numbers are those of before.
 }
 
 bool InboundLayer::is_ended(Timestamp now) const { return has_ended && now - ended_at_ < kByeHold; }

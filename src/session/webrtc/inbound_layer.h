@@ -70,7 +70,7 @@ class KeyframeWish {
     is_put_off_ = true;
   }
   void resume(Timestamp now) {
-    if (std::exchange(is_put_off_, false)) due_ = now;
+    if (std::exchange(is_put_off_, false)) due_ = std::max(now, held_until_);
   }
   void handle_keyframe(std::int64_t sequence) {
     if (sequence < from_) return;
@@ -129,6 +129,9 @@ class InboundLayer {
   // The sender said BYE: nothing is missing any more.
   void end(Timestamp now);
 
+  // It was put aside, and goes on with this packet: receivers see no hole, since nothing will come there.
+  void go_on(std::int64_t index);
+
   std::optional<std::uint32_t> ssrc() const { return ssrc_; }
   // The newest number; nothing before the first packet.
   std::optional<std::int64_t> highest() const { return window_.highest(); }
@@ -150,16 +153,18 @@ class InboundLayer {
   rtcp::SenderClock clock;
   KeyframeWish keyframe;
   InboundFrames dependencies;
-  std::uint64_t packets = 0, bytes = 0;  // That were admitted.
-  std::uint64_t frames = 0;              // By their timestamps.
-  std::uint64_t nacks = 0, plis = 0;     // Packets and keyframes asked for.
-  std::uint64_t with_red = 0;            // Of them, with redundancy.
-  bool is_active = false;                // Carries packets now.
-  bool has_ended = false;                // BYE, and nothing since.
-  bool is_mapped = false;                // Receivers know of its clock.
-  std::int64_t goes_on_at = 0;           // What is before it was put aside.
-  Timestamp repaired_from;               // What is missing is asked for; before, a keyframe is on its way.
-  Timestamp last_media;                  // Once it was active.
+  std::uint64_t packets = 0, bytes = 0;   // That were admitted.
+  std::uint64_t frames = 0;               // By their timestamps.
+  std::uint64_t nacks = 0, plis = 0;      // Packets and keyframes asked for.
+  std::uint64_t with_red = 0;             // Of them, with redundancy.
+  bool is_active = false;                 // Carries packets now.
+  bool has_ended = false;                 // BYE, and nothing since.
+  bool is_mapped = false;                 // Receivers know of its clock.
+  std::int64_t goes_on_at = 0;            // What is before it was put aside, …
+  std::optional<std::int64_t> handed_on;  // … what is behind this, the newest that was handed on.
+  Timestamp aside_until;                  // At most.
+  Timestamp repaired_from;                // What is missing is asked for; before, a keyframe is on its way.
+  Timestamp last_media;                   // Once it was active.
   std::int64_t last_timestamp = 0;
 
  private:

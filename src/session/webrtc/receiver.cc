@@ -269,8 +269,8 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   auto facts = inspect(codec, arrived);
   const bool is_aside = !goes_on(now, track, layer, arrived, facts ? &*facts : nullptr);
   if (is_aside) {
-    note_media(now, track, layer, packet.header.timestamp, arrived, out);
     if (!facts) return refuse(facts.error());
+    if (track.is_open) note_media(now, track, layer, packet.header.timestamp, arrived, out);
     return {};
   }
   if (!facts || !select_codec(now, track, place.layer, arrived, *facts, out)) {
@@ -296,8 +296,10 @@ Result<void, ReceiveRefusal> Receiver::Impl::accept(Timestamp now, InboundPlace 
   if (facts->is_keyframe) {
     layer.handle_keyframe(arrived.index, packet.header.timestamp, facts->starts_frame);
     // What is missing just before it may be its parameter sets.
-    if (now < layer.repaired_from) layer.nack.drop_before(static_cast<std::uint16_t>(arrived.index - 1));
-    layer.repaired_from = Timestamp();
+    if (now < layer.repaired_from && facts->starts_frame && arrived.is_newest && !is_retransmitted) {
+      layer.nack.drop_before(static_cast<std::uint16_t>(arrived.index - 1));
+      layer.repaired_from = Timestamp();
+    }
   }
   if (is_retransmitted) return {};
 
@@ -328,16 +330,18 @@ bool Receiver::Impl::goes_on(Timestamp now, Track& track, InboundLayer& layer, c
                              const payload::PayloadFacts* facts) {
   const std::uint8_t bit = track.bit_of(layer);
   const bool is_too_large = this->is_too_large(now, track, layer);
-  if (is_too_large) track.aside |= bit;
+  if (is_too_large) {
+    track.aside |= bit;
+    layer.aside_until = now + kAsideMax;
+  }
   if ((track.aside & bit) == 0) return arrived.index >= layer.goes_on_at;
   layer.nack.drop_before(static_cast<std::uint16_t>(*layer.highest() + 1));
   const bool is_anew = arrived.is_newest && arrived.origin == rtcp::PacketOrigin::kFirstSent;
   if (is_too_large || !is_anew || facts == nullptr) return false;
-  if (!facts->is_keyframe) {
-    wish_keyframe(now, layer, arrived.index);
-    return false;
-  }
-  layer.goes_on_at = arrived.index;
+  const bool begins = facts->is_keyframe && facts->starts_frame;
+  if (!begins) wish_keyframe(now, layer, arrived.index);
+  if (!begins && now < layer.aside_until) return false;
+  layer.go_on(arrived.index);
   track.aside &= static_cast<std::uint8_t>(~bit);
   return true;
 }
@@ -424,6 +428,7 @@ void Receiver::Impl::forward(Track& track, payload::LayerIndex layer, const rtp:
   forwarded.timestamp = from.timestamp_of(packet.header.timestamp);
   forwarded.layer = layer;
   forwarded.layers_aside = track.aside;
+  from.handed_on = std::max(arrived.index, from.handed_on.value_or(arrived.index));
   if (arrived.payload.empty()) {
     track.writer.add(forwarded, {});
     return;
@@ -467,7 +472,10 @@ void Receiver::Impl::close(Track& track, ReceiverOutputs& out) {
   for (InboundLayer& layer : track.layers) {
     layer.is_active = false;
     layer.is_mapped = false;
+    layer.goes_on_at = 0;
+    layer.repaired_from = Timestamp();
   }
+  track.aside = 0;
 }
 
 void Receiver::Impl::hand_on(Track& track, ReceiverOutputs& out) {

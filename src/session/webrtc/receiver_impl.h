@@ -44,6 +44,8 @@ inline constexpr Duration kLimitHeeded = Duration::milliseconds(60);
 inline constexpr Duration kEncoded = Duration::milliseconds(250);
 // Until then its pacer may send what is left of layers that were given up.
 inline constexpr Duration kGivenUpGone = Duration::seconds(1);
+// A sender that makes no keyframe of a layer that was put aside is believed after this.
+inline constexpr Duration kAsideMax = Duration::seconds(5);
 // A layer that is silent for so long is none to fall back on.
 inline constexpr Duration kLayerQuiet = Duration::seconds(1);
 // Packets that tell when they were sent are looked at so often.

@@ -171,6 +171,8 @@ void Receiver::Impl::take_nack_outputs(Timestamp now, Track& track, InboundLayer
 // long all of it: what is silent was given up.
 const InboundLayer* Receiver::Impl::least_of(Timestamp now, const Track& track) const {
   if (!has_remb || !uplink_limit.is_much_narrower()) return nullptr;
+  const InboundCodec* codec = codec_of(track);
+  if (!codec || !(codec->feedback.pli || codec->feedback.fir)) return nullptr;
   const auto least = std::ranges::find_if(track.layers, [&](const InboundLayer& layer) {
     return layer.is_active && now - layer.last_media < kLayerQuiet;
   });
@@ -196,6 +198,7 @@ void Receiver::Impl::put_larger_layers_aside(Timestamp now) {
       if (!layer.is_active || !is_too_large(now, track, layer)) continue;
       aside |= track.bit_of(layer);
       layer.keyframe.hold(now + kGivenUpGone);
+      layer.aside_until = now + kAsideMax;
     }
     if (aside == 0) continue;
     track.aside |= aside;

@@ -344,6 +344,35 @@ TEST(Receiver, goes_on_with_a_keyframe_of_a_layer_that_was_put_aside) {
   EXPECT_THAT(line.missed(1), IsEmpty()) << "of before";
 }
 
+// Receivers would wait for what stands between, and could not tell where the keyframe begins.
+TEST(Receiver, leaves_no_hole_in_the_numbers_of_a_layer_that_was_put_aside) {
+  LayeredPeer line;
+  line.narrow();
+  line.show(4, ms(80));
+  line.show(200, ms(5));
+  line.show(ms(20), 6);
+  line.show(10, ms(20));
+  std::array<std::vector<std::int64_t>, 3> numbers;
+  for (const payload::Packet& packet : line.peer().packets(1))
+    numbers[packet.layer].push_back(packet.sequence);
+  for (const auto& of_layer : numbers)
+    for (std::size_t i = 1; i < of_layer.size(); ++i) ASSERT_EQ(of_layer[i], of_layer[i - 1] + 1);
+  EXPECT_LT(numbers[2].size() + 200, numbers[0].size());
+}
+
+TEST(Receiver, believes_a_sender_that_makes_no_keyframe_of_what_was_put_aside) {
+  LayeredPeer line;
+  line.narrow();
+  line.show(4, ms(80));
+  line.show(100, ms(5));
+  line.forwarded();
+  line.show(200, ms(20));
+  EXPECT_THAT(line.forwarded(), ElementsAre(200, 0, 0));
+  line.show(150, ms(20));
+  EXPECT_GT(line.forwarded()[2], 50u);
+  EXPECT_EQ(line.aside, 0);
+}
+
 // A browser sends what it is told is lost of a layer once more, long after it gave it up.
 TEST(Receiver, hands_on_nothing_that_is_repeated_of_what_was_put_aside) {
   LayeredPeer line;
