@@ -28,6 +28,13 @@ struct Driver {
     return path;
   }
   void step(const PathState& path) { rate.handle_feedback(at_ms(ms), path); }
+  // What the newest packets show. True: it drains.
+  bool collapse(std::int64_t queue_ms) {
+    PathState path = queued(queue_ms, 0.9e6);
+    path.of_newest = 0.3e6;
+    step(path);
+    return rate.is_draining();
+  }
   void run_calm(int steps) {
     for (int i = 0; i < steps; ++i, ms += 50) step(calm());
   }
@@ -106,10 +113,7 @@ TEST(RateControl, does_not_rise_by_a_collapse) {
   Driver driver;
   driver.run_calm(20);
   double before = driver.rate.sustained();
-  PathState path = driver.queued(80, 0.9e6);
-  path.of_newest = 0.3e6;
-  driver.step(path);
-  ASSERT_TRUE(driver.rate.is_draining());
+  ASSERT_TRUE(driver.collapse(80));
   driver.ms += 50;
   driver.step(driver.queued(80, 2e6));
   EXPECT_LE(driver.rate.sustained(), before);
@@ -119,10 +123,7 @@ TEST(RateControl, does_not_rise_by_a_collapse) {
 TEST(RateControl, forgets_in_silence_what_was_before_a_collapse) {
   Driver driver;
   driver.run_calm(20);
-  PathState path = driver.queued(300, 0.9e6);
-  path.of_newest = 0.3e6;
-  driver.step(path);
-  ASSERT_TRUE(driver.rate.is_draining());
+  ASSERT_TRUE(driver.collapse(300));
   for (int i = 0; i < 4; ++i) driver.rate.back_off(at_ms(driver.ms += 500));
   const double left = driver.rate.sustained();
   driver.run_calm(2);
@@ -139,10 +140,7 @@ TEST(RateControl, does_not_take_the_gap_of_its_own_drain_for_the_link) {
   Driver driver;
   driver.run_calm(20);
   double before = driver.rate.sustained();
-  PathState path = driver.queued(30, 0.9e6);
-  path.of_newest = 0.3e6;
-  driver.step(path);
-  ASSERT_TRUE(driver.rate.is_draining());
+  ASSERT_TRUE(driver.collapse(30));
   for (int i = 0; i < 100 && driver.rate.is_draining(); ++i, driver.ms += 20)
     driver.rate.advance(at_ms(driver.ms), 0);
   ASSERT_NEAR(driver.rate.sustained(), 0.9 * before, 1);

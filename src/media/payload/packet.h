@@ -73,7 +73,7 @@ struct Packet {
   std::uint16_t red_bytes = 0;
   std::uint8_t red_headers_bytes = 0;
   LayerIndex layer = 0;
-  std::uint8_t layers_aside = 0;  // As bits, those of its track of which nothing comes for now.
+  std::uint8_t layers_aside = 0;  // As bits, those of its track that are put aside: nothing comes of them.
   bool marker = false;
   PayloadFacts facts;
   bool has_orientation = false, has_audio_level = false;

@@ -99,11 +99,6 @@ bool is_usable(const ExtensionMap& map, const MediaSection& offer) {
   return map.id < 15 || map.id >= 4096 || offer.has_extmap_allow_mixed;
 }
 
-bool has_extension(const MediaSection& section, HeaderExtension extension) {
-  return std::any_of(section.extensions.begin(), section.extensions.end(),
-                     [&](const ExtensionMap& map) { return map.extension == extension; });
-}
-
 // The rid as the answer has it (RFC 8851 §6.3); std::nullopt when it is of payload types that were not taken.
 std::optional<Rid> answer_rid(const Rid& offered, const MediaSection& answer) {
   Rid rid = offered;

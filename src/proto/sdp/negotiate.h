@@ -181,6 +181,7 @@ enum class Side : std::uint8_t { kOfferer, kAnswerer };  // Which of the two we 
 Result<Agreement, Refusal> agree(const SessionDescription& offer, const SessionDescription& answer,
                                  Side side);
 
+bool has_extension(const MediaSection& section, HeaderExtension extension);
 // The sections, by index, of the group that `section` is bundled in, its tag first; only itself when in none.
 std::vector<std::size_t> bundle_of(const SessionDescription& description, std::size_t section);
 // The section of a group whose ICE and DTLS attributes count for all (RFC 9143 §7.1.3): the first that has

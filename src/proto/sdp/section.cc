@@ -75,6 +75,11 @@ std::optional<Refusal> find_conflict(const SessionDescription& description) {
   return std::nullopt;
 }
 
+bool has_extension(const MediaSection& section, HeaderExtension extension) {
+  return std::any_of(section.extensions.begin(), section.extensions.end(),
+                     [&](const ExtensionMap& map) { return map.extension == extension; });
+}
+
 std::vector<std::size_t> bundle_of(const SessionDescription& description, std::size_t section) {
   const std::string& mid = description.sections[section].mid;
   for (const auto& mids : description.bundles) {

@@ -298,10 +298,7 @@ sdp::MediaSupport make_viewer_support(sdp::MediaKind kind, bool has_mid) {
 
 void drop_useless_extensions(sdp::SessionDescription& offer) {
   for (sdp::MediaSection& section : offer.sections) {
-    const bool has_numbers = std::ranges::any_of(section.extensions, [](const sdp::ExtensionMap& map) {
-      return map.extension == sdp::HeaderExtension::kTransportSequence;
-    });
-    if (has_numbers) continue;
+    if (sdp::has_extension(section, sdp::HeaderExtension::kTransportSequence)) continue;
     std::erase_if(section.extensions, [](const sdp::ExtensionMap& map) {
       return map.extension == sdp::HeaderExtension::kAbsoluteSendTime;
     });

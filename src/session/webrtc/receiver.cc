@@ -544,7 +544,6 @@ void Receiver::Impl::set_section(std::uint8_t slot, InboundSection next, bool is
     std::erase_if(waiting_maps, [&](const WaitingMap& waiting) { return waiting.track == slot; });
     track.layers.clear();
     track.flow = {};
-    track.aside = 0;
     if (sound && sound->track == slot) sound.reset();
     for (std::size_t i = 0; i < next.rids.size(); ++i)
       track.layers.emplace_back(next.clock_rate(), next.is_video, round_trips.smoothed_or(kRoundTripDefault));

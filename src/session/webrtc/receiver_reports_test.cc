@@ -170,15 +170,19 @@ class WaitingPeer {
   std::int64_t index_ = 0;
 };
 
-TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
-  WaitingPeer peer(true);
-  peer.run(Duration::seconds(5), Duration());
+void expect_limited_by_a_queue(WaitingPeer& peer, Duration before) {
+  peer.run(before, Duration());
   EXPECT_THAT(peer.limits(), IsEmpty());
   peer.run(ms(600), ms(300));
   ASSERT_EQ(peer.limits().size(), 1u);
   // While the queue grew only half of what is sent came.
   EXPECT_GT(peer.limits()[0], 150'000u);
   EXPECT_LT(peer.limits()[0], 300'000u);
+}
+
+TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
+  WaitingPeer peer(true);
+  expect_limited_by_a_queue(peer, Duration::seconds(5));
   EXPECT_THAT(peer.limited(), UnorderedElementsAre(10, 20));
   EXPECT_EQ(peer.begun(), 1u);
 }
@@ -186,12 +190,7 @@ TEST(Receiver, tells_who_lets_a_queue_stand_what_its_line_carries) {
 // 64 s are all that three bytes can tell apart.
 TEST(Receiver, knows_without_sound_of_a_queue_by_when_packets_were_sent) {
   WaitingPeer peer(true, true);
-  peer.run(Duration::seconds(30), Duration());
-  EXPECT_THAT(peer.limits(), IsEmpty());
-  peer.run(ms(600), ms(300));
-  ASSERT_EQ(peer.limits().size(), 1u);
-  EXPECT_GT(peer.limits()[0], 150'000u);
-  EXPECT_LT(peer.limits()[0], 300'000u);
+  expect_limited_by_a_queue(peer, Duration::seconds(30));
 }
 
 // A sender of three layers and sound, all of it packet by packet over a line whose speed changes.
