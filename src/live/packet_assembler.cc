@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <utility>
 
 #include "live/packet_feed.h"
@@ -14,7 +15,7 @@ namespace {
 using media::TrackId;
 using payload::LayerIndex;
 
-constexpr std::size_t kVideoPacketsMax = 1'024;  // Waited for and behind it, of one layer.
+constexpr std::size_t kVideoPacketsMax = 2'048;  // Waited for and behind it, of one layer.
 constexpr std::size_t kSoundPacketsMax = 128;
 constexpr Duration kAskInterval = Duration::milliseconds(500);
 // A layer that its sender gave up for so long is left for a lower one.
@@ -27,7 +28,7 @@ constexpr Duration kClockJump = Duration::seconds(1);
 // By arrival alone a clock is not believed to have jumped before it is this far off.
 constexpr Duration kArrivalJump = Duration::seconds(5);
 // What is numbered so far below others is no late packet: its sender counts anew.
-constexpr std::int64_t kLateMax = 1'024;
+constexpr std::int64_t kLateMax = kVideoPacketsMax;
 constexpr Duration kStepBackRepaired = Duration::milliseconds(500);
 constexpr Duration kLeastStep = Duration::milliseconds(1);
 // What a frame is moved at most towards where it belongs: this, and this part of its distance to the last.
@@ -39,6 +40,12 @@ constexpr std::int64_t kTicksMax = std::int64_t{1} << 46;
 // Holes in sound (the sender is silent, packets are lost) are filled up to this.
 constexpr Duration kSilenceMax = Duration::seconds(1);
 constexpr std::uint32_t kUsualSamples = 960;
+// Until a loss is noticed and asked for. (It is asked for again after 5/4 of a round trip: NackGenerator.)
+constexpr Duration kRequestTime = Duration::milliseconds(50);
+// Sound that did not come for so long does not go on beside pictures that are waited for.
+constexpr Duration kSoundPause = Duration::milliseconds(500);
+constexpr std::size_t kHeldMax =
+    512;  // Events of sound that waits for pictures, after each batch of packets.
 
 // Silence of `samples`, a length that Opus packets have: full-band CELT frames (RFC 6716 §3.1), each the two
 // bytes by which encoders code digital silence.
@@ -158,17 +165,18 @@ struct Track {
   Duration last_time;
   std::int64_t last_timestamp = 0;  // Of the current layer.
   std::uint32_t last_samples = 0;   // Opus.
+  Timestamp heard_at;               // Opus.
 };
 
 }  // namespace
 
 struct PacketAssembler::Impl {
-  explicit Impl(const Config& settings) : config(settings) {}
+  explicit Impl(const Config& settings) : config(settings), far_wait(settings.far_wait_alone_max) {}
 
   Track* find(TrackId id) {
     return id < media::kTracksPerPublicationMax && tracks[id] ? &*tracks[id] : nullptr;
   }
-  void announce(const Track& track, Outputs& out);
+  void announce(Timestamp now, const Track& track, Outputs& out);
   void close(Track& track, Outputs& out);
   void ask(Timestamp now, Track& track, int layer, Outputs& out);
   void choose_layer(Timestamp now, Track& track, Outputs& out);
@@ -178,19 +186,30 @@ struct PacketAssembler::Impl {
   std::int64_t note_packet(Timestamp now, WallTime wall, Track& track, const payload::Packet& packet);
   void drain(Timestamp now, Track& track, int layer, payload::DepacketizerOutputs& ready, Outputs& out);
   void take_frame(Timestamp now, Track& track, int layer, payload::FrameReady frame, Outputs& out);
-  void take_sound(Track& track, payload::FrameReady frame, Outputs& out);
-  void fill_silence(Track& track, std::int64_t until, Outputs& out);
-  void push_frame(Track& track, int layer, std::int64_t timestamp, bool is_keyframe, Buffer frame,
-                  Outputs& out);
+  void take_sound(Timestamp now, Track& track, payload::FrameReady frame, Outputs& out);
+  void fill_silence(Timestamp now, Track& track, std::int64_t until, Outputs& out);
+  void push_frame(Timestamp now, Track& track, int layer, std::int64_t timestamp, bool is_keyframe,
+                  Buffer frame, Outputs& out);
   const LayerClock* find_master() const;
   void carry_clock(Track& track, int layer, std::int64_t timestamp);
   Duration place(Track& track, int layer, std::int64_t timestamp);
+  void put_out(Timestamp now, const Track& track, media::TrackEvent event, Outputs& out);
+  std::optional<Duration> pictures_end() const;
+  void release_held(Timestamp now, Outputs& out);
+  Duration wait_of(const Track& track) const;
+  void finish(Timestamp now, Outputs& out);
   void update_deadline();
 
   Config config;
   bool has_begun = false;
   Timestamp began_at;
   std::array<std::optional<Track>, media::kTracksPerPublicationMax> tracks;
+  Duration far_wait;  // For pictures.
+  struct Held {
+    Timestamp since;
+    media::TrackEvent event;
+  };
+  std::deque<Held> held;  // Sound that waits for pictures.
   Timestamp deadline = Timestamp::never();
   Stats stats;
 };
@@ -200,20 +219,61 @@ PacketAssembler::~PacketAssembler() = default;
 const PacketAssembler::Stats& PacketAssembler::stats() const { return impl_->stats; }
 Timestamp PacketAssembler::next_deadline() const { return impl_->deadline; }
 
-void PacketAssembler::Impl::announce(const Track& track, Outputs& out) {
-  out.push(media::TrackEvent(media::TrackFormat{.track = track.rtp.id,
-                                                .format = track.format,
-                                                .name = track.rtp.name,
-                                                .language = track.rtp.language}));
+void PacketAssembler::Impl::announce(Timestamp now, const Track& track, Outputs& out) {
+  put_out(now, track,
+          media::TrackFormat{.track = track.rtp.id,
+                             .format = track.format,
+                             .name = track.rtp.name,
+                             .language = track.rtp.language},
+          out);
+}
+
+void PacketAssembler::Impl::put_out(Timestamp now, const Track& track, media::TrackEvent event,
+                                    Outputs& out) {
+  if (track.rtp.is_video() || (held.empty() && !pictures_end()))
+    out.push(std::move(event));
+  else
+    held.push_back({now, std::move(event)});
+}
+
+// How far the pictures have come, while more of them are waited for long.
+std::optional<Duration> PacketAssembler::Impl::pictures_end() const {
+  if (far_wait <= config.wait_max) return std::nullopt;
+  std::optional<Duration> end;
+  for (const auto& track : tracks) {
+    if (!track || !track->rtp.is_video() || track->current < 0 || !track->has_time) continue;
+    const auto& depacketizer = track->layers[track->current].depacketizer;
+    if (depacketizer && depacketizer->is_waiting())
+      end = end ? std::min(*end, track->last_time) : track->last_time;
+  }
+  return end;
+}
+
+void PacketAssembler::Impl::release_held(Timestamp now, Outputs& out) {
+  if (held.empty()) return;
+  const std::optional<Duration> end = pictures_end();
+  while (!held.empty()) {
+    Held& first = held.front();
+    const auto* sound = std::get_if<media::TrackFrame>(&first.event);
+    const bool is_ahead = end && sound && sound->frame.dts > *end;
+    if (is_ahead && now - first.since < config.hold_max && held.size() <= kHeldMax) return;
+    out.push(std::move(first.event));
+    held.pop_front();
+  }
+}
+
+Duration PacketAssembler::Impl::wait_of(const Track& track) const {
+  return track.rtp.is_video() ? far_wait : config.wait_max;
 }
 
 void PacketAssembler::Impl::close(Track& track, Outputs& out) {
+  for (Held& sound : std::exchange(held, {})) out.push(std::move(sound.event));
   if (track.format) out.push(media::TrackEvent(media::TrackEnded{track.rtp.id}));
   if (!track.codec) out.push(LeftOutClosed{track.rtp.id});
   tracks[track.rtp.id].reset();
 }
 
-void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outputs& out) {
+void PacketAssembler::handle_track(Timestamp now, const payload::RtpTrack& rtp, Outputs& out) {
   Impl& impl = *impl_;
   if (rtp.id >= media::kTracksPerPublicationMax) return;
   if (Track* known = impl.find(rtp.id)) {
@@ -221,7 +281,7 @@ void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outp
     if (is_same) {
       bool is_renamed = known->rtp.name != rtp.name || known->rtp.language != rtp.language;
       known->rtp = rtp;
-      if (is_renamed && known->format) impl.announce(*known, out);
+      if (is_renamed && known->format) impl.announce(now, *known, out);
       return;
     }
     impl.close(*known, out);
@@ -239,7 +299,7 @@ void PacketAssembler::handle_track(Timestamp, const payload::RtpTrack& rtp, Outp
     auto format = payload::make_opus_format(rtp.channels == 1 ? 1 : 2);
     if (!format) return;
     track.format = *format;
-    impl.announce(track, out);
+    impl.announce(now, track, out);
   }
 }
 
@@ -255,7 +315,7 @@ void PacketAssembler::handle_packets(Timestamp now, WallTime wall, TrackId id,
   for (std::size_t i = 0; i < batch.count; ++i) {
     impl_->handle_packet(now, wall, *track, batch[i], batch.payload(i), out);
   }
-  impl_->update_deadline();
+  impl_->finish(now, out);
 }
 
 void PacketAssembler::Impl::handle_packet(Timestamp now, WallTime wall, Track& track,
@@ -330,7 +390,7 @@ void PacketAssembler::Impl::want_layer(Timestamp now, Track& track, int layer, O
   bool is_video = track.rtp.is_video();
   track.layers[layer].depacketizer.emplace(payload::DepacketizerConfig{
       .encoding = track.rtp.encoding,
-      .wait_max = config.wait_max,
+      .wait_max = wait_of(track),
       .packets_max = is_video ? kVideoPacketsMax : kSoundPacketsMax,
       .ask_interval = kAskInterval,
   });
@@ -344,7 +404,22 @@ void PacketAssembler::handle_active_layers(Timestamp now, TrackId id, std::uint8
   if (!track || !track->codec) return;
   track->active = layers;
   impl_->choose_layer(now, *track, out);
-  impl_->update_deadline();
+  impl_->finish(now, out);
+}
+
+void PacketAssembler::set_repair_time(Timestamp now, Duration repair_time) {
+  Impl& impl = *impl_;
+  const bool has_sound = std::ranges::any_of(impl.tracks, [&](const auto& track) {
+    return track && !track->rtp.is_video() && track->has_time && now - track->heard_at < kSoundPause;
+  });
+  const Duration most = has_sound ? impl.config.far_wait_max : impl.config.far_wait_alone_max;
+  impl.far_wait = std::clamp(repair_time * 9 / 4 + kRequestTime, impl.config.wait_max, most);
+  for (auto& track : impl.tracks) {
+    if (!track) continue;
+    for (Layer& layer : track->layers)
+      if (layer.depacketizer) layer.depacketizer->set_wait_max(impl.wait_of(*track));
+  }
+  impl.update_deadline();
 }
 
 void PacketAssembler::handle_clock(TrackId id, LayerIndex layer, const payload::ClockMapping& mapping) {
@@ -372,7 +447,7 @@ void PacketAssembler::Impl::take_frame(Timestamp now, Track& track, int layer, p
   if (layer != track.current && layer != track.wanted) return;
   if (!track.rtp.is_video()) {
     track.current = layer;
-    return take_sound(track, std::move(frame), out);
+    return take_sound(now, track, std::move(frame), out);
   }
   bool is_keyframe = frame.is_keyframe;
   std::shared_ptr<const media::Format> format;
@@ -406,19 +481,19 @@ void PacketAssembler::Impl::take_frame(Timestamp now, Track& track, int layer, p
   }
   if (format) {
     track.format = std::move(format);
-    announce(track, out);
+    announce(now, track, out);
   }
   if (is_keyframe) {
     track.has_keyframe = true;
     track.keyframe_at = now;
   }
-  push_frame(track, layer, frame.timestamp, is_keyframe, std::move(frame.frame), out);
+  push_frame(now, track, layer, frame.timestamp, is_keyframe, std::move(frame.frame), out);
   bool is_time = config.keyframe_interval > Duration() && track.has_keyframe &&
                  now - track.keyframe_at >= config.keyframe_interval;
   if (is_time) ask(now, track, layer, out);
 }
 
-void PacketAssembler::Impl::take_sound(Track& track, payload::FrameReady frame, Outputs& out) {
+void PacketAssembler::Impl::take_sound(Timestamp now, Track& track, payload::FrameReady frame, Outputs& out) {
   auto samples = payload::opus_duration(frame.frame);
   if (!samples || !track.format) {
     ++stats.frames_lost;
@@ -426,39 +501,43 @@ void PacketAssembler::Impl::take_sound(Track& track, payload::FrameReady frame, 
   }
   std::uint32_t duration = *samples;
   bool is_first = !track.has_time;
-  if (!is_first) fill_silence(track, frame.timestamp, out);
+  if (!is_first) fill_silence(now, track, frame.timestamp, out);
   auto announce_duration = [&] {
     if (track.format->samples_per_frame == duration) return;
     auto format = std::make_shared<media::Format>(*track.format);
     format->samples_per_frame = duration;
     track.format = std::move(format);
-    announce(track, out);
+    announce(now, track, out);
   };
   // Where packets become longer or shorter, the first of them still begins where the one before it ends.
   if (is_first) announce_duration();
-  push_frame(track, track.current, frame.timestamp, true, std::move(frame.frame), out);
+  push_frame(now, track, track.current, frame.timestamp, true, std::move(frame.frame), out);
   announce_duration();
   track.last_samples = duration;
+  track.heard_at = now;
 }
 
-void PacketAssembler::Impl::fill_silence(Track& track, std::int64_t until, Outputs& out) {
+void PacketAssembler::Impl::fill_silence(Timestamp now, Track& track, std::int64_t until, Outputs& out) {
   std::int64_t samples = track.last_samples == 0 ? kUsualSamples : track.last_samples;
   if (samples > kUsualSamples && samples % kUsualSamples != 0) samples = kUsualSamples;
   std::int64_t at = track.last_timestamp + track.last_samples;
   if (until - at > kSilenceMax.to_ticks(track.rtp.clock_rate())) return;
   for (; at + samples <= until; at += samples) {
-    push_frame(track, track.current, at, true,
+    push_frame(now, track, track.current, at, true,
                make_silence(static_cast<std::uint32_t>(samples), track.format->channels == 2), out);
   }
 }
 
-void PacketAssembler::Impl::push_frame(Track& track, int layer, std::int64_t timestamp, bool is_keyframe,
-                                       Buffer frame, Outputs& out) {
+void PacketAssembler::Impl::push_frame(Timestamp now, Track& track, int layer, std::int64_t timestamp,
+                                       bool is_keyframe, Buffer frame, Outputs& out) {
   Duration time = place(track, layer, timestamp);
   ++stats.frames;
-  out.push(media::TrackEvent(media::TrackFrame{
-      track.rtp.id,
-      {.dts = time, .pts = time, .is_keyframe = is_keyframe, .payload = SharedBytes(std::move(frame))}}));
+  put_out(
+      now, track,
+      media::TrackFrame{
+          track.rtp.id,
+          {.dts = time, .pts = time, .is_keyframe = is_keyframe, .payload = SharedBytes(std::move(frame))}},
+      out);
 }
 
 // Whose sender reports the others follow, itself it stays where it is: sound, since a gap in it is heard.
@@ -527,11 +606,16 @@ void PacketAssembler::handle_deadline(Timestamp now, Outputs& out) {
       impl_->drain(now, *track, i, ready, out);
     }
   }
-  impl_->update_deadline();
+  impl_->finish(now, out);
+}
+
+void PacketAssembler::Impl::finish(Timestamp now, Outputs& out) {
+  release_held(now, out);
+  update_deadline();
 }
 
 void PacketAssembler::Impl::update_deadline() {
-  deadline = Timestamp::never();
+  deadline = held.empty() ? Timestamp::never() : held.front().since + config.hold_max;
   for (const auto& track : tracks) {
     if (!track) continue;
     for (const Layer& layer : track->layers) {

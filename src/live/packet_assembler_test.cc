@@ -170,6 +170,7 @@ TEST(PacketAssembler, announces_the_new_size_of_pictures) {
 
 TEST(PacketAssembler, asks_for_a_keyframe_for_a_loss_and_waits_for_it) {
   Line line;
+  line.assembler.set_repair_time(line.now, ms(20));
   line.track(video_track());
   PacketSender sender(video_track(), 0, 0);
   for (int i = 0; i < 30; ++i) {
@@ -197,6 +198,117 @@ TEST(PacketAssembler, takes_what_is_repaired_in_time) {
   EXPECT_EQ(line.frames[kVideo].size(), 30u);
   EXPECT_THAT(line.asked, IsEmpty());
   EXPECT_TRUE(is_rising(line.frames[kVideo]));
+}
+
+// What sound was like on its way out.
+struct Sound {
+  Duration ahead;  // Of the pictures, at most.
+  Duration late;   // Behind the time at which it was captured, at most.
+};
+
+// Two seconds of picture and sound; the sixth picture takes `more`.
+Sound send_with_one_late(Line& line, Duration more) {
+  line.track(video_track());
+  line.track(sound_track());
+  PacketSender video(video_track(), 0, 0), sound(sound_track(), 0, 0);
+  for (int i = 0; i < 60; ++i)
+    line.send(video, Duration::from_ticks(i, 30), h264_frame(i == 0, 300, 1, kSmall), i == 5 ? more : ms(0));
+  for (int i = 0; i < 100; ++i) line.send(sound, ms(20 * i), opus());
+  Duration pictures;
+  Sound seen;
+  line.on_event = [&](const TrackEvent& event) {
+    const auto* came = std::get_if<media::TrackFrame>(&event);
+    if (!came) return;
+    const Duration at = came->frame.dts;
+    if (came->track == kVideo) {
+      pictures = at;
+    } else {
+      seen.ahead = std::max(seen.ahead, at - pictures);
+      seen.late = std::max(seen.late, line.now - line.start - at);
+    }
+  };
+  line.run();
+  EXPECT_EQ(line.frames[kSound].size(), 100u);
+  EXPECT_TRUE(is_rising(line.frames[kSound]) && is_rising(line.frames[kVideo]));
+  return seen;
+}
+
+TEST(PacketAssembler, waits_longer_for_who_is_far_and_sound_waits_with_the_pictures) {
+  Line far;
+  far.assembler.set_repair_time(far.now, ms(340));
+  const Sound waited = send_with_one_late(far, ms(780));
+  EXPECT_LE(waited.ahead, ms(67));  // That is when the next picture tells of the hole.
+  EXPECT_NEAR(waited.late.as_seconds(), 0.780 - 0.040, 0.021);
+  EXPECT_EQ(far.frames[kVideo].size(), 60u);
+  EXPECT_THAT(far.asked, IsEmpty());
+  // With who is near sound waits for nothing, and such a picture comes too late.
+  Line near;
+  near.assembler.set_repair_time(near.now, ms(20));
+  const Sound at_once = send_with_one_late(near, ms(780));
+  EXPECT_GE(at_once.ahead, ms(200));
+  EXPECT_EQ(at_once.late, Duration());
+  EXPECT_EQ(near.frames[kVideo].size(), 5u);
+}
+
+TEST(PacketAssembler, waits_no_longer_than_it_may_who_ever_is_far) {
+  Line line;
+  line.assembler.set_repair_time(line.now, Duration::seconds(3));
+  EXPECT_EQ(send_with_one_late(line, Duration::seconds(5)).late, ms(800));
+  ASSERT_FALSE(line.asked.empty());
+  EXPECT_EQ(line.asked[0].first, Duration::from_ticks(6, 30) + ms(850));
+  EXPECT_EQ(line.assembler.stats().frames_lost, 1u);
+}
+
+// Its sixth picture is lost, and is waited for.
+void lose_one(Line& line, PacketSender& video, PacketSender& sound) {
+  line.assembler.set_repair_time(line.now, ms(340));
+  line.track(video_track());
+  line.track(sound_track());
+  for (int i = 0; i < 10; ++i) {
+    for (auto& batch : video.send(ms(33 * i), h264_frame(i == 0, 300, 1, kSmall)))
+      if (i != 5) line.post(kVideo, ms(33 * i), batch);
+  }
+  for (int i = 0; i < 16; ++i) line.send(sound, ms(20 * i), opus());
+  line.run();
+  EXPECT_EQ(line.frames[kSound].size(), 10u);  // Before the picture behind the hole, at 198 ms.
+}
+
+TEST(PacketAssembler, lets_go_of_sound_that_waits_when_the_way_is_short_again) {
+  Line line;
+  PacketSender video(video_track(), 0, 0), sound(sound_track(), 0, 0);
+  lose_one(line, video, sound);
+  line.assembler.set_repair_time(line.now, ms(20));
+  EXPECT_EQ(line.assembler.next_deadline(), line.start + ms(33 * 6 + 300));
+  line.send(sound, ms(20 * 16), opus());
+  line.run();
+  EXPECT_LT(line.now, line.start + ms(33 * 6 + 300));
+  EXPECT_EQ(line.frames[kSound].size(), 17u);
+}
+
+TEST(PacketAssembler, waits_longer_for_pictures_beside_sound_that_goes_on) {
+  for (bool goes_on : {true, false}) {
+    Line line;
+    PacketSender video(video_track(), 0, 0), sound(sound_track(), 0, 0);
+    lose_one(line, video, sound);
+    if (!goes_on) line.now += ms(500);
+    line.assembler.set_repair_time(line.now, Duration::seconds(3));
+    for (int i = 16; i < 90; ++i) line.send(sound, ms(20 * i), opus());
+    line.run();
+    ASSERT_EQ(line.asked.size(), 1u);
+    EXPECT_EQ(line.asked[0].first, ms(33 * 6 + (goes_on ? 1'400 : 850)));
+    EXPECT_EQ(line.frames[kSound].size(), 90u);
+  }
+}
+
+TEST(PacketAssembler, lets_go_of_sound_that_waits_before_its_track_ends) {
+  Line line;
+  PacketSender video(video_track(), 0, 0), sound(sound_track(), 0, 0);
+  lose_one(line, video, sound);
+  line.on_event = [&](const TrackEvent&) { EXPECT_THAT(line.endings, IsEmpty()); };
+  line.assembler.handle_track_closed(line.now, kSound, line.out);
+  line.drain();
+  EXPECT_EQ(line.frames[kSound].size(), 16u);
+  EXPECT_THAT(line.endings, ElementsAre(kSound));
 }
 
 TEST(PacketAssembler, asks_for_keyframes_by_time) {

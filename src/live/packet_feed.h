@@ -102,7 +102,16 @@ class PacketAssembler {
   using Outputs = Outbox<Output>;
 
   struct Config {
-    Duration wait_max = Duration::milliseconds(300);  // For retransmissions.
+    Duration wait_max = Duration::milliseconds(300);  // For retransmissions, from a publisher who is near.
+    // For pictures from one who is far, two requests and what answers them, up to this: a keyframe instead
+    // would not be there sooner.
+    Duration far_wait_max = Duration::milliseconds(1'400);
+    // The same without sound, and until it is known how far the publisher is. Nothing comes meanwhile: with
+    // the frame behind the loss this is less than ChannelConfig::standby_after.
+    Duration far_wait_alone_max = Duration::milliseconds(850);
+    // So long sound waits with pictures that are waited for for longer than wait_max; less than
+    // standby_after, too.
+    Duration hold_max = Duration::milliseconds(800);
     // Segments begin at keyframes, and a browser makes none by itself. Zero: never asked for by time.
     Duration keyframe_interval = Duration::seconds(2);
   };
@@ -115,6 +124,8 @@ class PacketAssembler {
   // Moves a track to the sender's common clock, step by step, so that sound and picture stay whole.
   void handle_clock(media::TrackId track, payload::LayerIndex layer, const payload::ClockMapping& mapping);
   void handle_active_layers(Timestamp now, media::TrackId track, std::uint8_t layers, Outputs& out);
+  // How long the publisher takes to send again what it is asked for: a round trip; zero for who never does.
+  void set_repair_time(Timestamp now, Duration repair_time);
   void handle_track_closed(Timestamp now, media::TrackId track, Outputs& out);
   void handle_deadline(Timestamp now, Outputs& out);
   Timestamp next_deadline() const;

@@ -173,6 +173,8 @@ void Rtc::handle_publisher_event(Timestamp now, WallTime wall, const webrtc::Pub
                    publication.handle_clock(publisher.source, mapped.track, mapped.layer, mapped.mapping,
                                             publication_outputs_);
                    publisher.assembler->handle_clock(mapped.track, mapped.layer, mapped.mapping);
+                   if (auto repair_time = port_.repair_time(published.session))
+                     publisher.assembler->set_repair_time(now, *repair_time);
                  },
                  [&](const webrtc::LayersActive& active) {
                    publisher.assembler->handle_active_layers(now, active.track, active.layers, assembled_);

@@ -4,14 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { backAt, callSeen, judgeCall } from './lib/call_watch.mjs';
 import { useMeetings } from './lib/rooms.mjs';
-import { middleLayer, startShapedCall, tellCall, topLayer } from './lib/shaped_call.mjs';
+import { middleLayer, soundMadeUpLaterMs, soundMadeUpMs, startShapedCall, tellCall, topLayer } from './lib/shaped_call.mjs';
 import { pause } from './lib/until.mjs';
 
 const meetings = await useMeetings({ server: { shards: 1 } });
-
-// Before anybody can know of the narrow line its queue, of 300 ms at most, fills with what is on its way, and sound waits
-// behind that once; a browser stretches what it has. None of it is lost.
-const soundMadeUpMs = 350;
 
 // 3 Mb/s for five seconds, 0.6 for twenty, 3 again for `again` more.
 async function narrowAndWide(context, behind, again) {
@@ -44,7 +40,7 @@ async function narrowAndWide(context, behind, again) {
 test('a receiver at 3, 0.6 and 3 Mb/s hears everything, sees no freeze, and is back at the top layer', { timeout: 180_000 }, async (context) => {
   const { narrow, settled, back_ms } = await narrowAndWide(context, 'ben', 20);
   assert.ok(narrow.sound_concealed_ms <= soundMadeUpMs, `${narrow.sound_concealed_ms} ms of sound made up`);
-  assert.ok(settled.sound_concealed_ms <= 20, `${settled.sound_concealed_ms} ms of sound made up on a line known to be narrow`);
+  assert.ok(settled.sound_concealed_ms <= soundMadeUpLaterMs, `${settled.sound_concealed_ms} ms of sound made up on a line known to be narrow`);
   assert.ok(narrow.sound_lost <= 5, `${narrow.sound_lost} of ${narrow.sound_packets} packets of sound lost`);
   // 500 is the aim, and what most runs keep; where the keyframe of the least layer finds no place in the queue it is more.
   assert.ok(narrow.longest_gap_ms <= 1000, `no new picture for ${narrow.longest_gap_ms} ms`);

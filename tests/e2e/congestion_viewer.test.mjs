@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { fakeCamera, launchChromium } from './lib/browser.mjs';
 import { backAt, callSeen, judgeCall, watchCallScript } from './lib/call_watch.mjs';
 import { Server } from './lib/server.mjs';
-import { callLine, tellCall, untilTop } from './lib/shaped_call.mjs';
+import { callLine, soundMadeUpLaterMs, soundMadeUpMs, tellCall, untilTop } from './lib/shaped_call.mjs';
 import { Shaper } from './lib/shaper.mjs';
 import { pause, until } from './lib/until.mjs';
 import { openTools, rtc, whepUrl, whipUrl } from './lib/webrtc.mjs';
@@ -23,11 +23,6 @@ after(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-// As in a call: before anybody can know of the narrow line its queue of 300 ms fills, and sound waits behind that once.
-const soundMadeUpMs = 350;
-// Probes, and a machine that is slow.
-const soundMadeUpLaterMs = 150;
 
 test('a viewer at 3, 0.5 and 3 Mb/s gets a smaller picture, hears everything, and is back at the top layer', { timeout: 180_000 }, async (context) => {
   const shaper = await Shaper.start({ to: server.rtcPorts.map((port) => `127.0.0.1:${port}`), scenario: callLine });

@@ -211,6 +211,11 @@ void Depacketizer::update_deadline() {
   deadline_ = after ? find(*after)->arrival + config_.wait_max : Timestamp::never();
 }
 
+void Depacketizer::set_wait_max(Duration wait_max) {
+  if (is_waiting()) deadline_ += wait_max - config_.wait_max;
+  config_.wait_max = wait_max;
+}
+
 void Depacketizer::handle_deadline(Timestamp now, DepacketizerOutputs& out) {
   while (deadline_ <= now) {
     auto after = find_after_hole();

@@ -75,6 +75,9 @@ class Depacketizer {
   // Gives up what has been waited for too long.
   void handle_deadline(Timestamp now, DepacketizerOutputs& out);
   Timestamp next_deadline() const { return deadline_; }
+  // Something is missing in front of what came.
+  bool is_waiting() const { return deadline_ != Timestamp::never(); }
+  void set_wait_max(Duration wait_max);
 
   const DepacketizerStats& stats() const { return stats_; }
   std::size_t bytes_held() const { return bytes_held_; }

@@ -121,6 +121,30 @@ TEST(Depacketizer, gives_up_what_is_missing_too_long_and_asks_for_a_key_frame) {
   EXPECT_EQ(stream.take_log(), "K5 F6 ");
 }
 
+TEST(Depacketizer, waits_longer_or_shorter_for_the_same_hole_when_told_to) {
+  Stream stream;
+  stream.key(1);
+  EXPECT_FALSE(stream.depacketizer.is_waiting());
+  stream.delta(3);
+  EXPECT_TRUE(stream.depacketizer.is_waiting());
+  stream.depacketizer.set_wait_max(kWait * 3);
+  EXPECT_EQ(stream.depacketizer.next_deadline(), stream.now + kWait * 3);
+  stream.wait(kWait * 2);
+  EXPECT_EQ(stream.take_log(), "K1 ");
+  stream.depacketizer.set_wait_max(kWait);
+  stream.wait(Duration());
+  EXPECT_EQ(stream.take_log(), "L2 ? ");
+  EXPECT_FALSE(stream.depacketizer.is_waiting());
+  // Also where a part of what was missing has come meanwhile.
+  stream.key(4);
+  stream.delta(7);
+  const Timestamp due = stream.now + kWait;
+  stream.wait(kWait / 2);
+  stream.delta(6);
+  stream.depacketizer.set_wait_max(kWait * 2);
+  EXPECT_EQ(stream.depacketizer.next_deadline(), due + kWait);
+}
+
 TEST(Depacketizer, asks_for_a_key_frame_again_only_after_the_interval) {
   Stream stream;
   stream.delta(1);

@@ -74,6 +74,7 @@ class NackGenerator {
 
   void set_round_trip(Duration round_trip);
   Duration round_trip() const { return round_trip_; }
+  bool knows_round_trip() const { return round_trip_from_ != RoundTripFrom::kNobody; }
   // Packets before `sequence` are of no use any more: a keyframe begins there, or the player is past them.
   void drop_before(std::uint16_t sequence);
 

@@ -159,7 +159,9 @@ TEST(NackGenerator, learns_the_round_trip_from_answers) {
   driver.arrive(0, 3);
   for (std::int64_t ms = 1; ms < 602; ++ms) driver.ask(ms);
   EXPECT_EQ(driver.nacks.stats().requests, 3u);  // All that was asked before the first answer came.
+  EXPECT_FALSE(driver.nacks.knows_round_trip());
   driver.arrive(602, 2, PacketOrigin::kRetransmitted);
+  EXPECT_TRUE(driver.nacks.knows_round_trip());
   EXPECT_EQ(driver.nacks.round_trip(), Duration::milliseconds(600));
   driver.arrive(2000, 5);
   for (std::int64_t ms = 2001; ms < 2402; ++ms) driver.ask(ms);

@@ -256,6 +256,7 @@ class Port {
   // Of all tracks that came, by number.
   std::vector<TrackStats> track_stats(SessionId session);
   std::optional<Duration> round_trip(SessionId session);
+  std::optional<Duration> repair_time(SessionId session);  // Receiver::repair_time().
   // "192.0.2.1:5000 udp"; empty where there is none now.
   std::string path(SessionId session);
 

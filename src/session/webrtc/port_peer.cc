@@ -259,6 +259,11 @@ std::optional<Duration> Port::round_trip(SessionId id) {
   return sent || !(*found)->receiver ? sent : (*found)->receiver->round_trip();
 }
 
+std::optional<Duration> Port::repair_time(SessionId id) {
+  std::unique_ptr<Session>* found = sessions_.find(id);
+  return found && (*found)->receiver ? (*found)->receiver->repair_time() : std::nullopt;
+}
+
 std::string Port::path(SessionId id) {
   std::unique_ptr<Session>* found = sessions_.find(id);
   const bool has_path = found && (*found)->transport && (*found)->transport->selected();

@@ -645,4 +645,27 @@ std::optional<Duration> Receiver::round_trip() const {
   return impl_->round_trips.smoothed_or({});
 }
 
+std::optional<Duration> Receiver::repair_time() const {
+  const std::optional<Duration> measured = round_trip();
+  std::optional<Duration> longest;
+  bool is_unknown = false;
+  for (const Impl::Track& track : impl_->all_tracks) {
+    const InboundCodec* codec = impl_->codec_of(track);
+    if (!codec || !codec->track.is_video()) continue;
+    for (const InboundLayer& layer : track.layers) {
+      if (!layer.is_active) continue;
+      const rtcp::NackStats& asked = layer.nack.stats();
+      const bool is_unanswered = asked.answered == 0 && asked.requests > kUnansweredMax;
+      const bool is_answered = codec->feedback.nack && !is_unanswered;
+      if (is_answered && !measured && !layer.nack.knows_round_trip()) {
+        is_unknown = true;
+        continue;
+      }
+      const Duration taken = is_answered ? measured.value_or(layer.round_trip()) : Duration();
+      longest = std::max(longest.value_or(taken), taken);
+    }
+  }
+  return longest == Duration() && is_unknown ? std::nullopt : longest;
+}
+
 }  // namespace stoa::webrtc

@@ -160,6 +160,9 @@ class Receiver {
   // Of the sections that bring media now.
   std::vector<TrackStats> track_stats() const;
   std::optional<Duration> round_trip() const;
+  // From the request for a packet of a picture to its answer: the round trip where the peer echoes our
+  // reports, else what answers took. Zero where there will be no answer; none where nobody knows yet.
+  std::optional<Duration> repair_time() const;
 
  private:
   struct Impl;

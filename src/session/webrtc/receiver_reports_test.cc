@@ -131,8 +131,8 @@ class WaitingPeer {
       Sent picture = video(index_, static_cast<std::uint32_t>(1800 * index_));
       picture.payload.resize(1300);
       if (says_when_) {
-        const auto time = rtp::AbsSendTime::at(Timestamp() + Duration::seconds(60) + ms(20) * index_);
-        const auto bytes = rtp::write_abs_send_time(time);
+        const auto sent = rtp::AbsSendTime::at(Timestamp() + Duration::seconds(60) + ms(20) * index_);
+        const auto bytes = rtp::write_abs_send_time(sent);
         picture.elements = {{kSendTimeId, {bytes.begin(), bytes.end()}}};
       } else {
         EXPECT_TRUE(peer_.send(audio(index_, static_cast<std::uint32_t>(960 * index_))));

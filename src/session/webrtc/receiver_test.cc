@@ -354,6 +354,32 @@ TEST(Receiver, asks_again_after_a_round_trip) {
   EXPECT_THAT(peer.nacked(), ElementsAre(2, 2));
 }
 
+TEST(Receiver, learns_from_what_is_sent_again_how_long_that_takes) {
+  Peer peer;
+  ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));
+  EXPECT_EQ(peer.receiver.repair_time(), std::nullopt);
+  ASSERT_TRUE(peer.send(video(3)));
+  while (peer.nacked().empty()) peer.run_for(ms(1));
+  peer.run_for(ms(80));
+  ASSERT_TRUE(peer.send(video(2)));
+  EXPECT_EQ(peer.receiver.repair_time(), ms(80));
+  EXPECT_EQ(peer.receiver.round_trip(), std::nullopt);
+}
+
+TEST(Receiver, knows_who_will_send_nothing_again) {
+  sdp::Agreement deaf = plain_agreement();
+  deaf.sections[1].codecs[0].feedback.nack = false;
+  Peer without(deaf);
+  ASSERT_TRUE(without.send(video(1, vp8_keyframe())));
+  EXPECT_EQ(without.receiver.repair_time(), Duration());
+  Peer silent;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    ASSERT_TRUE(silent.send(video(2 * i + 1, vp8_keyframe())));
+    silent.run_for(ms(20));
+  }
+  EXPECT_EQ(silent.receiver.repair_time(), Duration());
+}
+
 TEST(Receiver, asks_for_nothing_that_only_came_out_of_order) {
   Peer peer;
   ASSERT_TRUE(peer.send(video(1, vp8_keyframe())));

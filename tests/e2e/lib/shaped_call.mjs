@@ -7,6 +7,11 @@ import { until } from './until.mjs';
 // One way, each; a mobile line of the better kind.
 export const callLine = 'delay 25ms\ncapacity 0 3M\nqueue 300ms\n';
 export const [, [middleLayer], [topLayer]] = noiseLayers;
+// Before anybody can know of the narrow line its queue, of 300 ms at most, fills with what is on its way, and sound waits
+// behind that once; a browser stretches what it has. None of it is lost.
+export const soundMadeUpMs = 500;
+// Probes, and browsers that wait for a processor.
+export const soundMadeUpLaterMs = 150;
 
 // For five seconds nothing but the top layer is shown in a page, and no frame is late.
 export function untilTop(page, within = 60_000, lines = topLayer) {
