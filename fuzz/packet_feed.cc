@@ -47,7 +47,12 @@ class Run {
         case 3: clock_ += Duration::milliseconds(static_cast<std::int16_t>(input_.u16())); break;
         case 4: clock_ = Duration::milliseconds(input_.u32()); break;
         case 5: want(what & 16); break;
-        case 6: packetizer_.repeat_group(packets_out_), packets_out_.clear(); break;
+        case 6:
+          if (what & 16)
+            assembler_.set_repair_time(now_, Duration::milliseconds(input_.u16()));
+          else
+            packetizer_.repeat_group(packets_out_), packets_out_.clear();
+          break;
         case 7: raw_frame(track); break;
         case 8: rtp_track(track, input_.u8()); break;
         case 9: assembler_.handle_track_closed(now_, track, frames_out_); break;
