@@ -44,8 +44,8 @@ constexpr std::uint32_t kUsualSamples = 960;
 constexpr Duration kRequestTime = Duration::milliseconds(50);
 // Sound that did not come for so long does not go on beside pictures that are waited for.
 constexpr Duration kSoundPause = Duration::milliseconds(500);
-constexpr std::size_t kHeldMax =
-    512;  // Events of sound that waits for pictures, after each batch of packets.
+// Events of sound that waits for pictures, after each batch of packets.
+constexpr std::size_t kHeldMax = 512;
 
 // Silence of `samples`, a length that Opus packets have: full-band CELT frames (RFC 6716 §3.1), each the two
 // bytes by which encoders code digital silence.
@@ -413,7 +413,7 @@ void PacketAssembler::set_repair_time(Timestamp now, Duration repair_time) {
     return track && !track->rtp.is_video() && track->has_time && now - track->heard_at < kSoundPause;
   });
   const Duration most = has_sound ? impl.config.far_wait_max : impl.config.far_wait_alone_max;
-  impl.far_wait = std::clamp(repair_time * 9 / 4 + kRequestTime, impl.config.wait_max, most);
+  impl.far_wait = std::max(std::min(repair_time * 9 / 4 + kRequestTime, most), impl.config.wait_max);
   for (auto& track : impl.tracks) {
     if (!track) continue;
     for (Layer& layer : track->layers)
