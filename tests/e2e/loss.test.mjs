@@ -41,7 +41,7 @@ for (const [stack, conditions] of [
       await withPeers([new Peer(stack, 'publish', `${network.origin}/whip/${channel}`, { video: 'VP8' })], async () => {
         await live(channel);
         await withPeers([await startViewer(stack, `${network.origin}/whep/${channel}`)], async (viewer) => {
-          const { video, unread, skipped } = await viewer.until('sees 150 frames', (seen) => seen.video - seen.unread >= 150 && seen.audio >= 100);
+          const { video, unread, skipped } = await viewer.until('sees 300 frames', (seen) => seen.video - seen.unread >= 300 && seen.audio >= 100);
           // Without anything sent again hardly a frame could be read: each is built on those before it.
           assert.ok(unread <= video * 0.3 && skipped <= video * 0.3, `${unread} unreadable, ${skipped} skipped of ${video}`);
         });
@@ -49,7 +49,7 @@ for (const [stack, conditions] of [
       });
       // Publishers are counted when they are over.
       await until('packets of the publisher came again', async () => (await server.metric('stoa_webrtc_published_retransmitted_total')) > repeated.published);
-      assert.ok(network.facts.dropped >= 10, JSON.stringify(network.facts));
+      assert.ok(network.facts.dropped > 20, JSON.stringify(network.facts));
     } finally {
       await network.stop();
     }
@@ -79,7 +79,7 @@ for (const [stack, video] of [['wrtc', 'VP9'], ['aiortc', 'H264']]) {
         context.diagnostic(`${missing} of ${read.length + missing} pictures are not in the segments; ${network.facts.dropped} datagrams were dropped`);
         assert.ok(missing <= read.length * 0.1, `${missing} pictures missing, ${read.length} there`);
       });
-      assert.ok(network.facts.dropped >= 10, JSON.stringify(network.facts));
+      assert.ok(network.facts.dropped > 20, JSON.stringify(network.facts));
     } finally {
       await network.stop();
     }
